@@ -1,0 +1,200 @@
+"""Everything a user can set, one class a section, at its default. `config.yaml` says the same with the reasons.
+
+Nothing but frozen settings lives here: reading the file and naming its mistakes is `settings_file.py`. A value is
+checked once, at the door, against the range in its annotation and the rules in `contradictions`; inside it is trusted.
+Each field's docstring gives its unit and range and is shown to editors through `fer-edge schema`.
+"""
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from fer_edge.labels import EMOTIONS
+
+Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
+Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
+Port = Annotated[int, Meta(ge=1, le=65535)]
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What all sections have in common: frozen, every key by name, an unknown key is a mistake."""
+
+
+class CameraSettings(Section):
+    """Where frames come from."""
+
+    source: Annotated[str | int, Meta(description="camera index, /dev path, URL, video, folder, or picamera")] = 0
+    """0, 1, ... or /dev/video0 (V4L2); rtsp:// or http:// (MJPEG); a video file; a folder of images; `picamera`."""
+    width: Annotated[int, Meta(ge=64, le=4096)] = 640
+    """Pixels asked of a camera, 64 to 4096. Files and streams keep their own size."""
+    height: Annotated[int, Meta(ge=48, le=4096)] = 480
+    """Pixels asked of a camera, 48 to 4096."""
+    rate_hz: Annotated[float, Meta(gt=0.0, le=120.0)] = 15.0
+    """Frames per second asked of a camera, and the pace of a folder of images; above 0 to 120."""
+    rotate: Literal[0, 90, 180, 270] = 0
+    """Degrees clockwise by which each frame is turned before anything looks at it: 0, 90, 180 or 270."""
+    loop: bool = False
+    """Start a video file or folder again at its end instead of ending the daemon."""
+    stall_s: Annotated[float, Meta(ge=1.0, le=60.0)] = 4.0
+    """Seconds, 1 to 60, without a frame, or with the very same picture, after which a live source is reopened."""
+    reopen_max_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 30.0
+    """Longest wait in seconds, 1 to 3600, between two attempts to open a source that is away."""
+
+
+class DetectSettings(Section):
+    """How faces are found."""
+
+    backend: Literal["haar", "yunet"] = "haar"
+    """`haar` comes with OpenCV 4; `yunet` is faster and better and needs `model`."""
+    model: str = ""
+    """Path of the YuNet ONNX file; only for `yunet`."""
+    width: Annotated[int, Meta(ge=64, le=1920)] = 320
+    """Pixels, 64 to 1920, to which a frame is reduced for detection; faces below about 1/12 of it are missed."""
+    score: Fraction = 0.7
+    """Lowest detector score, 0 to 1, that counts as a face; YuNet only."""
+    every: Annotated[int, Meta(ge=1, le=30)] = 1
+    """Detect in every n-th frame, 1 to 30; the tracker carries the boxes through those between."""
+
+
+class TrackSettings(Section):
+    """When two detections are the same face."""
+
+    iou: Fraction = 0.3
+    """Least overlap, 0 to 1 (intersection over union), of a detection with where a face is expected."""
+    lost_s: Annotated[float, Meta(ge=0.1, le=60.0)] = 2.0
+    """Seconds, 0.1 to 60, a face may be out of sight and still be the same when it is found again."""
+
+
+class GateSettings(Section):
+    """Which faces are good enough to be read. What they reject is counted in `health`."""
+
+    min_width_px: Annotated[int, Meta(ge=8, le=1000)] = 28
+    """Narrowest face in pixels of the full frame, 8 to 1000."""
+    min_brightness: Annotated[float, Meta(ge=0.0, le=255.0)] = 25.0
+    """Darkest face that is read: mean grey value, 0 to 255."""
+    min_sharpness: Annotated[float, Meta(ge=0.0, le=100000.0)] = 15.0
+    """Most blurred face that is read: variance of the Laplacian of the 48x48 crop, 0 lets everything pass."""
+    min_inside: Fraction = 0.7
+    """Least part of the face's box, 0 to 1, that must lie inside the frame."""
+
+
+class ClassifySettings(Section):
+    """The expression network."""
+
+    model: str = ""
+    """Path of a TFLite file with its card `<name>.json` beside it; empty means the one that ships."""
+    threads: Annotated[int, Meta(ge=1, le=8)] = 1
+    """CPU threads, 1 to 8; one is fastest for networks this small."""
+
+
+class Threshold(Section):
+    """One expression's hysteresis."""
+
+    enter: Fraction | None = None
+    """Smoothed probability, 0 to 1, from which the expression is believed; none means `decide.enter`."""
+    leave: Fraction | None = None
+    """Smoothed probability, 0 to 1, below which it is no longer believed; none means `decide.leave`."""
+
+
+class DecideSettings(Section):
+    """How scores become events. All times are in seconds, so 5 and 30 frames a second behave alike."""
+
+    smooth_s: Annotated[float, Meta(ge=0.0, le=30.0)] = 0.6
+    """Time constant in seconds, 0 to 30, of the average over a face's scores; 0 takes each frame as it is."""
+    enter: Fraction = 0.55
+    """Smoothed probability, 0 to 1, from which an expression is believed."""
+    leave: Fraction = 0.4
+    """Smoothed probability, 0 to 1, below which a believed expression is given up; at most `enter`."""
+    dwell_s: Seconds = 0.5
+    """Seconds an expression must stay the strongest and above `enter` before it is announced."""
+    arrive_s: Seconds = 0.5
+    """Seconds a face must have been seen before it is announced."""
+    emotions: dict[Literal[EMOTIONS], Threshold] = field(default_factory=dict)  # type: ignore[valid-type]
+    """Own thresholds for single expressions: `{happy: {enter: 0.7}}`."""
+
+
+class TlsSettings(Section):
+    """Encryption of the link to the broker."""
+
+    enabled: bool = False
+    """Use TLS."""
+    ca: str = ""
+    """Path of the PEM file of the authority that signed the broker's certificate; empty: the system's authorities."""
+    certificate: str = ""
+    """Path of this client's own PEM certificate, where the broker asks for one."""
+    key: str = ""
+    """Path of the private key of `certificate`."""
+
+
+class MqttSettings(Section):
+    """The broker, and what is said to it."""
+
+    host: Annotated[str, Meta(min_length=1)] = "localhost"
+    """Name or address of the broker."""
+    port: Port = 1883
+    """TCP port, 1 to 65535; 8883 is usual with TLS."""
+    username: str = ""
+    """User name; empty connects without."""
+    password_file: str = ""
+    """Path of a file whose first line is the password; empty: systemd's credential `mqtt-password` where there is one."""
+    tls: TlsSettings = TlsSettings()
+    prefix: Annotated[str, Meta(pattern=r"^[^#+/$][^#+]*$")] = "fer_edge"
+    """First part of every topic, without `#`, `+` and without `/` at its start."""
+    client_id: str = ""
+    """Client id; empty: made from prefix and device. Two daemons with one id throw each other out."""
+    protocol: Literal["auto", "5", "3.1.1"] = "auto"
+    """`auto` tries MQTT 5 first and falls back to 3.1.1."""
+    keepalive_s: Annotated[int, Meta(ge=5, le=3600)] = 20
+    """Seconds, 5 to 3600, of silence after which the link is probed; a dead one is noticed after about twice that."""
+    reconnect_max_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 60.0
+    """Longest wait in seconds, 1 to 3600, between two attempts to reach the broker."""
+    event_expiry_s: Annotated[int, Meta(ge=0, le=31536000)] = 86400
+    """Seconds, 0 to a year, after which the broker drops an event nobody fetched (MQTT 5); 0 never."""
+    queue: Annotated[int, Meta(ge=10, le=1000000)] = 1000
+    """Events kept, 10 to a million, while the broker is away; beyond it the oldest go and a `gap` says so."""
+
+
+class PublishSettings(Section):
+    """How often what is not an event is published."""
+
+    state_s: Annotated[float, Meta(ge=0.1, le=3600.0)] = 1.0
+    """Least seconds, 0.1 to 3600, between two `state` messages; a change is never lost, only merged."""
+    health_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 30.0
+    """Seconds, 1 to 3600, between two `health` messages."""
+
+
+class Settings(Section):
+    """The whole of `config.yaml`."""
+
+    device: Annotated[str, Meta(pattern=r"^[^#+/\s]*$")] = ""
+    """Name of this device in topics, without `/`, `#`, `+` or blanks; empty means the host name."""
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+    """How much is logged."""
+    camera: CameraSettings = CameraSettings()
+    detect: DetectSettings = DetectSettings()
+    track: TrackSettings = TrackSettings()
+    gates: GateSettings = GateSettings()
+    classify: ClassifySettings = ClassifySettings()
+    decide: DecideSettings = DecideSettings()
+    mqtt: MqttSettings = MqttSettings()
+    publish: PublishSettings = PublishSettings()
+
+
+def contradictions(settings: Settings) -> list[tuple[str, str]]:
+    """The (dotted key, sentence) of each setting that is fine alone and wrong beside another; empty when all agree."""
+    found: list[tuple[str, str]] = []
+    decide = settings.decide
+    if decide.leave > decide.enter:
+        found.append(("decide.leave", f"must be at most decide.enter ({decide.enter:g}), got {decide.leave:g}"))
+    for emotion, own in decide.emotions.items():
+        enter = decide.enter if own.enter is None else own.enter
+        leave = decide.leave if own.leave is None else own.leave
+        if leave > enter:
+            key = f"decide.emotions.{emotion}" + (".leave" if own.leave is not None else ".enter")
+            found.append((key, f"leave ({leave:g}) must be at most enter ({enter:g}) for {emotion}"))
+    if settings.detect.backend == "yunet" and not settings.detect.model:
+        found.append(("detect.model", "must name the YuNet ONNX file when detect.backend is yunet"))
+    tls = settings.mqtt.tls
+    if bool(tls.certificate) != bool(tls.key):
+        found.append(("mqtt.tls.certificate", "and mqtt.tls.key belong together: set both or neither"))
+    return found
