@@ -13,6 +13,8 @@ from fer_edge.labels import EMOTIONS
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
+TOPIC_LEVEL = "text without /, #, + and blanks"
+TOPIC_PREFIX = "text without #, + and blanks, and without / or $ at its start or / at its end"
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
@@ -20,10 +22,10 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What all sections have in common: frozen, every key by name, an unknown key is a mistake."""
 
 
-class CameraSettings(Section):
+class CameraSettings(Section, frozen=True):
     """Where frames come from."""
 
-    source: Annotated[str | int, Meta(description="camera index, /dev path, URL, video, folder, or picamera")] = 0
+    source: str | int = 0
     """0, 1, ... or /dev/video0 (V4L2); rtsp:// or http:// (MJPEG); a video file; a folder of images; `picamera`."""
     width: Annotated[int, Meta(ge=64, le=4096)] = 640
     """Pixels asked of a camera, 64 to 4096. Files and streams keep their own size."""
@@ -41,7 +43,7 @@ class CameraSettings(Section):
     """Longest wait in seconds, 1 to 3600, between two attempts to open a source that is away."""
 
 
-class DetectSettings(Section):
+class DetectSettings(Section, frozen=True):
     """How faces are found."""
 
     backend: Literal["haar", "yunet"] = "haar"
@@ -56,7 +58,7 @@ class DetectSettings(Section):
     """Detect in every n-th frame, 1 to 30; the tracker carries the boxes through those between."""
 
 
-class TrackSettings(Section):
+class TrackSettings(Section, frozen=True):
     """When two detections are the same face."""
 
     iou: Fraction = 0.3
@@ -65,7 +67,7 @@ class TrackSettings(Section):
     """Seconds, 0.1 to 60, a face may be out of sight and still be the same when it is found again."""
 
 
-class GateSettings(Section):
+class GateSettings(Section, frozen=True):
     """Which faces are good enough to be read. What they reject is counted in `health`."""
 
     min_width_px: Annotated[int, Meta(ge=8, le=1000)] = 28
@@ -78,7 +80,7 @@ class GateSettings(Section):
     """Least part of the face's box, 0 to 1, that must lie inside the frame."""
 
 
-class ClassifySettings(Section):
+class ClassifySettings(Section, frozen=True):
     """The expression network."""
 
     model: str = ""
@@ -87,7 +89,7 @@ class ClassifySettings(Section):
     """CPU threads, 1 to 8; one is fastest for networks this small."""
 
 
-class Threshold(Section):
+class Threshold(Section, frozen=True):
     """One expression's hysteresis."""
 
     enter: Fraction | None = None
@@ -96,7 +98,7 @@ class Threshold(Section):
     """Smoothed probability, 0 to 1, below which it is no longer believed; none means `decide.leave`."""
 
 
-class DecideSettings(Section):
+class DecideSettings(Section, frozen=True):
     """How scores become events. All times are in seconds, so 5 and 30 frames a second behave alike."""
 
     smooth_s: Annotated[float, Meta(ge=0.0, le=30.0)] = 0.6
@@ -113,7 +115,7 @@ class DecideSettings(Section):
     """Own thresholds for single expressions: `{happy: {enter: 0.7}}`."""
 
 
-class TlsSettings(Section):
+class TlsSettings(Section, frozen=True):
     """Encryption of the link to the broker."""
 
     enabled: bool = False
@@ -126,7 +128,7 @@ class TlsSettings(Section):
     """Path of the private key of `certificate`."""
 
 
-class MqttSettings(Section):
+class MqttSettings(Section, frozen=True):
     """The broker, and what is said to it."""
 
     host: Annotated[str, Meta(min_length=1)] = "localhost"
@@ -136,10 +138,10 @@ class MqttSettings(Section):
     username: str = ""
     """User name; empty connects without."""
     password_file: str = ""
-    """Path of a file whose first line is the password; empty: systemd's credential `mqtt-password` where there is one."""
+    """Path of a file whose first line is the password; empty: systemd's credential `mqtt-password`, if any."""
     tls: TlsSettings = TlsSettings()
-    prefix: Annotated[str, Meta(pattern=r"^[^#+/$][^#+]*$")] = "fer_edge"
-    """First part of every topic, without `#`, `+` and without `/` at its start."""
+    prefix: Annotated[str, Meta(pattern=r"^[^#+/$\s]([^#+\s]*[^#+/\s])?$", description=TOPIC_PREFIX)] = "fer_edge"
+    """First part of every topic; `/` only inside it, no `#`, no `+`, no blanks."""
     client_id: str = ""
     """Client id; empty: made from prefix and device. Two daemons with one id throw each other out."""
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
@@ -154,7 +156,7 @@ class MqttSettings(Section):
     """Events kept, 10 to a million, while the broker is away; beyond it the oldest go and a `gap` says so."""
 
 
-class PublishSettings(Section):
+class PublishSettings(Section, frozen=True):
     """How often what is not an event is published."""
 
     state_s: Annotated[float, Meta(ge=0.1, le=3600.0)] = 1.0
@@ -163,10 +165,10 @@ class PublishSettings(Section):
     """Seconds, 1 to 3600, between two `health` messages."""
 
 
-class Settings(Section):
+class Settings(Section, frozen=True):
     """The whole of `config.yaml`."""
 
-    device: Annotated[str, Meta(pattern=r"^[^#+/\s]*$")] = ""
+    device: Annotated[str, Meta(pattern=r"^[^#+/\s]*$", description=TOPIC_LEVEL)] = ""
     """Name of this device in topics, without `/`, `#`, `+` or blanks; empty means the host name."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""

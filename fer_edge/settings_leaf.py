@@ -1,0 +1,109 @@
+"""One value of a settings file against the type that `config.py` gives its key: does it fit, and if not, what would."""
+
+import math
+import re
+from typing import Any
+
+import yaml
+from msgspec import inspect
+
+SHOWN_CHARACTERS = 40
+
+
+def value_of(node: yaml.ScalarNode, expected: inspect.Type) -> Any:
+    """The Python value of a scalar.
+
+    Where only text is expected it is what the user wrote: YAML would make a number of `protocol: 5`, a boolean of
+    `device: off`. What YAML itself cannot read (a date with month 13) stays text as well.
+    """
+    try:
+        value = yaml.SafeLoader("").construct_object(node)
+    except (yaml.YAMLError, ValueError):
+        return node.value
+    return node.value if value is not None and _is_text(expected) else value
+
+
+def fits(value: Any, expected: inspect.Type) -> bool:  # noqa: PLR0911 one return a type reads best
+    """Whether a leaf's value has the type and lies in the range; NaN and infinity never do."""
+    match expected:
+        case inspect.Metadata():
+            return fits(value, expected.type)
+        case inspect.UnionType():
+            return any(fits(value, member) for member in expected.types)
+        case inspect.NoneType():
+            return value is None
+        case inspect.LiteralType():
+            return any(value == one and type(value) is type(one) for one in expected.values)
+        case inspect.BoolType():
+            return isinstance(value, bool)
+        case inspect.StrType():
+            return isinstance(value, str) and _matches(value, expected)
+        case inspect.IntType():
+            return isinstance(value, int) and not isinstance(value, bool) and _in_range(value, expected)
+        case inspect.FloatType():
+            return isinstance(value, int | float) and not isinstance(value, bool) and _in_range(value, expected)
+    raise NotImplementedError(f"config.py uses {expected}, teach settings_leaf.py to check it")
+
+
+def wanted(expected: inspect.Type) -> str:  # noqa: PLR0911 one return a type reads best
+    """What a leaf must be, in words: `a number between 0 and 1`."""
+    match expected:
+        case inspect.Metadata():
+            described = (expected.extra_json_schema or {}).get("description")
+            return str(described) if described else wanted(expected.type)
+        case inspect.UnionType():
+            return " or ".join(wanted(one) for one in expected.types if not isinstance(one, inspect.NoneType))
+        case inspect.LiteralType():
+            return "one of " + ", ".join(str(one) for one in expected.values)
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.StrType():
+            return "text" + _form(expected)
+        case inspect.IntType():
+            return "a whole number" + _range(expected)
+        case inspect.FloatType():
+            return "a number" + _range(expected)
+    raise NotImplementedError(f"config.py uses {expected}, teach settings_leaf.py to name it")
+
+
+def shown(node: yaml.ScalarNode) -> str:
+    """A value as the user wrote it, shortened; quotes stay, because `"5"` is not `5`."""
+    if not node.value:
+        return "nothing" if node.style is None else "an empty text"
+    text = node.value if len(node.value) <= SHOWN_CHARACTERS else node.value[: SHOWN_CHARACTERS - 3] + "..."
+    return " ".join(text.split()) if node.style is None else repr(text)
+
+
+def _is_text(expected: inspect.Type) -> bool:
+    if isinstance(expected, inspect.Metadata):
+        return _is_text(expected.type)
+    if isinstance(expected, inspect.LiteralType):
+        return all(isinstance(one, str) for one in expected.values)
+    return isinstance(expected, inspect.StrType)
+
+
+def _matches(value: str, expected: inspect.StrType) -> bool:
+    long_enough = expected.min_length is None or len(value) >= expected.min_length
+    return long_enough and (expected.pattern is None or re.search(expected.pattern, value) is not None)
+
+
+def _in_range(value: float, expected: inspect.IntType | inspect.FloatType) -> bool:
+    return (
+        math.isfinite(value)
+        and (expected.ge is None or value >= expected.ge)
+        and (expected.gt is None or value > expected.gt)
+        and (expected.le is None or value <= expected.le)
+    )
+
+
+def _form(expected: inspect.StrType) -> str:
+    words = " that is not empty" if expected.min_length else ""
+    return words + (f" that matches {expected.pattern}" if expected.pattern else "")
+
+
+def _range(expected: inspect.IntType | inspect.FloatType) -> str:
+    if expected.le is None:
+        return "" if expected.ge is None else f" of at least {expected.ge:.9g}"
+    if expected.gt is not None:
+        return f" above {expected.gt:.9g} and at most {expected.le:.9g}"
+    return f" between {expected.ge:.9g} and {expected.le:.9g}"

@@ -1,0 +1,141 @@
+from pathlib import Path
+
+import msgspec
+import pytest
+import yaml
+
+from fer_edge.config import Settings
+from fer_edge.errors import SettingsError
+from fer_edge.settings_file import load_settings, parse_settings
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def complaints(text: str) -> list[str]:
+    settings, mistakes = parse_settings(text)
+    assert (settings is None) == bool(mistakes)
+    return [mistake.render(Path("c.yaml")) for mistake in mistakes]
+
+
+def test_empty_file_and_a_file_of_comments_give_all_defaults() -> None:
+    assert parse_settings("")[0] == Settings()
+    assert parse_settings("# nothing\n")[0] == Settings()
+
+
+def test_section_whose_keys_are_all_commented_out_gives_its_defaults() -> None:
+    assert parse_settings("camera:\n  # width: 320\n")[0] == Settings()
+
+
+def test_value_is_taken_and_the_rest_stays_at_its_default() -> None:
+    settings, _ = parse_settings("decide:\n  enter: 0.8\n  emotions:\n    sad: {enter: 0.9}\n")
+    assert settings is not None
+    assert settings.decide.enter == 0.8
+    assert settings.decide.emotions["sad"].enter == 0.9
+    assert settings.decide.emotions["sad"].leave is None
+    assert settings.camera == Settings().camera
+
+
+def test_text_that_yaml_would_make_a_number_or_boolean_stays_text() -> None:
+    settings, _ = parse_settings("device: off\nmqtt: {protocol: 5, username: 0123}\n")
+    assert settings is not None
+    assert (settings.device, settings.mqtt.protocol, settings.mqtt.username) == ("off", "5", "0123")
+
+
+def test_camera_source_may_be_a_number_or_a_text() -> None:
+    for text, expected in (("1", 1), ("/dev/video0", "/dev/video0"), ('"1"', "1")):
+        settings, _ = parse_settings(f"camera:\n  source: {text}\n")
+        assert settings is not None
+        assert settings.camera.source == expected
+
+
+def test_all_mistakes_are_named_at_once_in_the_order_of_the_file() -> None:
+    assert complaints(
+        'camera:\n  widht: 640\n  rate_hz: 0\ndecide:\n  enter: 1.7\nmqtt:\n  port: "1883"\nfoo: 1\n'
+    ) == [
+        "c.yaml:2:3: camera.widht: unknown key, did you mean width?",
+        "c.yaml:3:12: camera.rate_hz: must be a number above 0 and at most 120, got 0",
+        "c.yaml:5:10: decide.enter: must be a number between 0 and 1, got 1.7",
+        "c.yaml:7:9: mqtt.port: must be a whole number between 1 and 65535, got '1883'",
+        "c.yaml:8:1: foo: unknown key; there are device, log_level, camera, detect, track, gates, classify, decide, "
+        "mqtt, publish",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ("decide: {enter: .nan}", "c.yaml:1:17: decide.enter: must be a number between 0 and 1, got .nan"),
+        ("decide: {dwell_s: .inf}", "c.yaml:1:19: decide.dwell_s: must be a number between 0 and 86400, got .inf"),
+        ("decide: {enter: true}", "c.yaml:1:17: decide.enter: must be a number between 0 and 1, got true"),
+        ("camera: {width: 64.5}", "c.yaml:1:17: camera.width: must be a whole number between 64 and 4096, got 64.5"),
+        ("camera: {rotate: 45}", "c.yaml:1:18: camera.rotate: must be one of 0, 90, 180, 270, got 45"),
+        ("camera: {loop: 1}", "c.yaml:1:16: camera.loop: must be true or false, got 1"),
+        ("camera: {width: }", "c.yaml:1:16: camera.width: must be a whole number between 64 and 4096, got nothing"),
+        ("camera: {width: [1]}", "c.yaml:1:17: camera.width: must be a whole number between 64 and 4096, got a list"),
+        ("mqtt: {host: ''}", "c.yaml:1:14: mqtt.host: must be text that is not empty, got an empty text"),
+        (
+            "mqtt: {tls: true}",
+            "c.yaml:1:13: mqtt.tls: must hold keys, indented below it: enabled, ca, certificate, key",
+        ),
+        ("device: a/b", "c.yaml:1:9: device: must be text without /, #, + and blanks, got a/b"),
+        ("decide: {enter: 2020-13-45}", "c.yaml:1:17: decide.enter: must be a number between 0 and 1, got 2020-13-45"),
+        ("log_level: info\nlog_level: debug", "c.yaml:2:1: log_level: stands twice, first in line 1: keep one"),
+    ],
+)
+def test_mistake_says_where_what_and_what_would_be_right(text: str, sentence: str) -> None:
+    assert complaints(text) == [sentence]
+
+
+@pytest.mark.parametrize("text", ["a: [1,", "\tx: 1", "- 1\n- 2", "just words", "a: *nowhere", "\x00"])
+def test_what_is_not_a_mapping_of_keys_is_one_line_with_its_place(text: str) -> None:
+    (line,) = complaints(text)
+    assert line.startswith("c.yaml:1:")
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("decide: {leave: 0.9}", "decide.leave"),
+        ("decide: {enter: 0.3, leave: 0.1, emotions: {sad: {leave: 0.5}}}", "decide.emotions.sad.leave"),
+        ("detect: {backend: yunet}", "detect.model"),
+        ("mqtt: {tls: {key: k.pem}}", "mqtt.tls.certificate"),
+    ],
+)
+def test_settings_that_contradict_each_other_are_a_mistake(text: str, key: str) -> None:
+    (line,) = complaints(text)
+    assert f" {key}: " in line
+
+
+def test_own_threshold_that_agrees_with_the_general_one_is_fine() -> None:
+    assert complaints("decide: {emotions: {sad: {enter: 0.9}, happy: {leave: 0.1}}}") == []
+
+
+def test_file_that_cannot_be_read_is_one_line(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="No such file") as caught:
+        load_settings(tmp_path / "none.yaml")
+    assert caught.value.exit_code == 78
+    (tmp_path / "latin.yaml").write_bytes(b"device: caf\xe9\n")
+    with pytest.raises(SettingsError, match="UTF-8"):
+        load_settings(tmp_path / "latin.yaml")
+    with pytest.raises(SettingsError, match="Is a directory"):
+        load_settings(tmp_path)
+
+
+def test_large_file_named_by_accident_is_refused_without_reading_it_all(tmp_path: Path) -> None:
+    (tmp_path / "video.mp4").write_bytes(b"#" * 2_000_000)
+    with pytest.raises(SettingsError, match="not a settings file"):
+        load_settings(tmp_path / "video.mp4")
+
+
+def test_config_yaml_holds_every_key_at_its_default() -> None:
+    assert load_settings(REPOSITORY / "config.yaml") == Settings()
+
+    def keys(values: dict[str, object], prefix: str = "") -> set[str]:
+        found = set()
+        for name, value in values.items():
+            nested = isinstance(value, dict) and name != "emotions"
+            found |= keys(value, f"{prefix}{name}.") if nested else {prefix + name}
+        return found
+
+    written = keys(yaml.safe_load((REPOSITORY / "config.yaml").read_text()))
+    assert written == keys(msgspec.to_builtins(Settings()))
