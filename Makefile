@@ -1,0 +1,56 @@
+# make run     the main job, shown: no camera and no broker needed
+# make check   the developer's loop: lint, types, fast tests
+# make test    everything: real broker, cameras over the network, the converter
+#
+# Each sets up what it needs in .venv (the edge, no TensorFlow) and .venv-converter (the converter), and nowhere else.
+
+PYTHON ?= python3
+PIP_QUIET = --quiet --disable-pip-version-check --no-input
+
+# Debian packages that only the tests need: a broker, certificates, and an RTSP camera.
+TEST_PACKAGES = mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-good \
+	gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
+
+.PHONY: run check test lint clean packages
+.DELETE_ON_ERROR:
+
+run: .venv/demo.stamp
+	@.venv/bin/fer-edge demo
+
+check: .venv/test.stamp .venv-converter/test.stamp lint
+	.venv/bin/pytest -q -m "not system" --ignore tests/converter
+	.venv-converter/bin/pytest -q -m "not system" tests/converter
+
+test: packages .venv/test.stamp .venv-converter/test.stamp lint
+	.venv/bin/pytest --ignore tests/converter
+	.venv-converter/bin/pytest tests/converter
+
+lint: .venv/test.stamp .venv-converter/test.stamp
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	.venv/bin/mypy -p fer_edge
+	.venv-converter/bin/mypy -p converter
+
+packages:
+	@tools/need.sh $(TEST_PACKAGES)
+
+.venv/bin/python .venv-converter/bin/python: tools/make_venv.sh
+	@tools/make_venv.sh $(PYTHON) $(@D)/..
+
+.venv/demo.stamp: setup.cfg | .venv/bin/python
+	@echo "Installing fer-edge and its demo into .venv (about 500 MB, once) ..."
+	@.venv/bin/pip install $(PIP_QUIET) --editable '.[demo]'
+	@touch $@
+
+.venv/test.stamp: setup.cfg | .venv/bin/python
+	@echo "Installing fer-edge, its demo and its tests into .venv ..."
+	@.venv/bin/pip install $(PIP_QUIET) --editable '.[demo,test]'
+	@touch $@ .venv/demo.stamp
+
+.venv-converter/test.stamp: setup.cfg | .venv-converter/bin/python
+	@echo "Installing the converter with TensorFlow into .venv-converter (about 2.5 GB, once) ..."
+	@.venv-converter/bin/pip install $(PIP_QUIET) --editable '.[converter,test]'
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-converter build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
