@@ -1,0 +1,181 @@
+"""The model card: `<model>.json` beside `<model>.tflite`, which says what the numbers of the network mean.
+
+No shape shows the order of seven classes or the scaling of the input, and both wrong cost tens of points without
+a word. So a network without a card is refused, and one whose card does not match it as well.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from fer_edge.errors import ModelError
+from fer_edge.labels import EMOTIONS, canonical
+from fer_edge.vision.runner import Runner, TensorSpec
+
+SCHEMA = 1
+EXPRESSION = "expression"  # the only kind of network that this project runs
+
+Positive = Annotated[float, Meta(gt=0.0)]
+Side = Annotated[int, Meta(ge=8, le=1024)]
+
+
+class CardInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the network is fed: (pixel - mean) / std of grey pixels 0 to 255; 3 channels are the grey three times."""
+
+    height: Side
+    width: Side
+    channels: Literal[1, 3] = 1
+    mean: float
+    std: Positive
+
+
+class Card(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that must be known of a network beside its file, and where it comes from."""
+
+    schema: int = SCHEMA
+    kind: str = EXPRESSION
+    name: str
+    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    """Of the TFLite file."""
+    labels: tuple[str, ...]
+    """Class names in the network's own order."""
+    input: CardInput
+    output: Literal["logits", "probabilities"]
+    temperature: Positive = 1.0
+    """Scores are softmax(logits / temperature)."""
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By split: `faces` and the measured fractions, 0 to 1."""
+    training: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    notes: str = ""
+
+    @property
+    def short_hash(self) -> str:
+        """First eight digits of the file's sha256: the model's name in events."""
+        return self.sha256[:8]
+
+    @property
+    def emotions(self) -> tuple[str | None, ...]:
+        """The labels in this project's spelling, None for those that are no expression."""
+        return tuple(canonical(label) for label in self.labels)
+
+
+def card_path(model: Path) -> Path:
+    """Where the card of ``model`` lies."""
+    return model.with_suffix(".json")
+
+
+def load_card(model: Path) -> Card:
+    """The card beside ``model``, checked in itself: schema, kind, each of the seven labels exactly once.
+
+    Raises ModelError with one line where it is absent, broken, or of a network that tells no expressions.
+    """
+    path = card_path(model)
+    try:
+        text = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"{model}: has no card {path.name} beside it: write one with `fer-convert card`") from None
+    except OSError as error:
+        raise ModelError(f"{path}: the model card cannot be read: {error.strerror or error}") from error
+    card = _decoded(text, path)
+    _check_labels(card, path)
+    return card
+
+
+def save_card(card: Card, model: Path) -> Path:
+    """Write ``card`` beside ``model``, checked as it will be when it is read; gives the card's path."""
+    path = card_path(model)
+    text = msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
+    _check_labels(_decoded(text, path), path)
+    path.write_bytes(text)
+    return path
+
+
+def sha256_of(model: bytes) -> str:
+    """Lower-case hexadecimal digest of a model file's content."""
+    return hashlib.sha256(model).hexdigest()
+
+
+def verify_file(card: Card, content: bytes, model: Path) -> None:
+    """Raise ModelError where ``content``, the bytes of ``model``, is not the file that the card was written for."""
+    actual = sha256_of(content)
+    if actual != card.sha256:
+        raise ModelError(
+            f"{model}: is not the file that {card_path(model).name} describes (sha256 {actual[:8]}..., card says"
+            f" {card.sha256[:8]}...): copy both files again, or write a new card with `fer-convert card`"
+        )
+
+
+def verify(card: Card, runner: Runner, model: Path) -> None:
+    """Raise ModelError where the network takes or gives something else than its card says."""
+    cure = f"correct {card_path(model).name}, or write a new card with `fer-convert card`"
+    classes = _classes(runner.output)
+    if classes != len(EMOTIONS):
+        raise ModelError(
+            f"{model}: gives {_shown(runner.output)}, not the {len(EMOTIONS)} expressions:"
+            " this is not an expression network, name another in classify.model"
+        )
+    wanted = (1, card.input.height, card.input.width, card.input.channels)
+    if runner.input.shape != wanted:
+        raise ModelError(f"{model}: takes an input of {_shape(runner.input)}, its card says {_times(wanted)}: {cure}")
+
+
+def _decoded(text: bytes, path: Path) -> Card:
+    """The card in ``text``; the schema is looked at first, for a later one may have any other key."""
+    try:
+        schema = msgspec.json.decode(text, type=_Schema).schema
+        if schema != SCHEMA:
+            raise ModelError(
+                f"{path}: is a model card of schema {schema}, this version reads {SCHEMA}:"
+                " use the fer-edge that wrote it, or write the card again with `fer-convert card`"
+            )
+        return msgspec.json.decode(text, type=Card)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # a ValidationError is a DecodeError
+        raise ModelError(f"{path}: is not a valid model card: {error}: write one with `fer-convert card`") from error
+
+
+def _check_labels(card: Card, path: Path) -> None:
+    """Raise ModelError where the card is not of a network with exactly the seven expressions."""
+    if card.kind != EXPRESSION:
+        raise ModelError(
+            f"{path}: describes a network of kind {card.kind!r} ({_listed(card.labels)}), not an"
+            f" {EXPRESSION} network: name another in classify.model"
+        )
+    strange = [label for label, emotion in zip(card.labels, card.emotions, strict=True) if emotion is None]
+    missing = [emotion for emotion in EMOTIONS if emotion not in card.emotions]
+    if strange or missing or len(card.labels) != len(EMOTIONS):
+        raise ModelError(
+            f"{path}: labels must be each of {', '.join(EMOTIONS)} once, in the network's order;"
+            f" got {_listed(card.labels)}: correct them, or name an expression network in classify.model"
+        )
+
+
+def _classes(output: TensorSpec) -> int | None:
+    """The number of classes that a network of one vector gives, None for any other output."""
+    return output.shape[1] if len(output.shape) == 2 and output.shape[0] == 1 else None  # noqa: PLR2004
+
+
+def _shown(output: TensorSpec) -> str:
+    classes = _classes(output)
+    return f"an output of {_shape(output)}" if classes is None else f"{classes} classes"
+
+
+def _shape(spec: TensorSpec) -> str:
+    return _times(spec.shape)
+
+
+def _times(shape: tuple[int, ...]) -> str:
+    return "x".join(str(side) for side in shape)
+
+
+def _listed(labels: tuple[str, ...]) -> str:
+    return ", ".join(labels[: len(EMOTIONS) + 1]) or "none"
+
+
+class _Schema(Struct):
+    """As much of a card of any schema as can be relied upon."""
+
+    schema: int

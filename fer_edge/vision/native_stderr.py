@@ -1,0 +1,48 @@
+"""What C++ libraries print past Python: caught at the file descriptor, so that nothing of it meets the terminal.
+
+LiteRT announces its XNNPACK delegate on stderr and has no switch for it (its severity is a symbol that the wheel
+does not export; TF_CPP_MIN_LOG_LEVEL is not read), OpenCV prints a broken ONNX file's story before it raises. Both
+also print what must be seen, for example that /proc/cpuinfo cannot be read: so the lines go to our log, by severity.
+"""
+
+import logging
+import os
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+logger = logging.getLogger(__name__)
+
+
+@contextmanager
+def native_stderr_logged(library: str) -> Iterator[None]:
+    """While it lasts, file descriptor 2 is caught; then its lines are logged as ``library``'s.
+
+    INFO lines become debug. Others become warnings, unless the block raises: then the exception tells the story
+    and they are debug too. For short calls at start only: what other threads print meanwhile comes late and here.
+    """
+    try:
+        original = os.dup(2)
+    except OSError:  # a process without stderr: nothing can be printed to it
+        yield
+        return
+    failed = True
+    with tempfile.TemporaryFile() as caught:
+        sys.stderr.flush()
+        os.dup2(caught.fileno(), 2)
+        try:
+            yield
+            failed = False
+        finally:
+            sys.stderr.flush()
+            os.dup2(original, 2)
+            os.close(original)
+            caught.seek(0)
+            _log(caught.read().decode(errors="replace"), library, failed=failed)
+
+
+def _log(text: str, library: str, *, failed: bool) -> None:
+    for line in filter(None, map(str.strip, text.splitlines())):
+        harmless = failed or line.startswith(("INFO:", "[ INFO:"))
+        logger.log(logging.DEBUG if harmless else logging.WARNING, "%s: %s", library, line)

@@ -1,0 +1,70 @@
+"""From a face's box to the pixels that the network sees: the one preprocessing, for training, evaluation and edge.
+
+    box -> square region (Crop) -> grey -> (height, width) uint8; the network's scaling is `runner.pixel_table`
+
+Every step gives the same bytes on x86 and Arm. OpenCV's INTER_LINEAR on uint8 does not, INTER_AREA does; enlarging,
+INTER_AREA turns into that same linear code, so small faces take INTER_LINEAR_EXACT.
+"""
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.values import Box, Image
+
+Grey = NDArray[np.uint8]  # (h, w) uint8, 0 to 255
+
+
+@dataclass(frozen=True, slots=True)
+class Crop:
+    """How the square that is read lies on a detector's box. Measured for each by benchmarks/crop_margin.py."""
+
+    scale: float  # side of the square over the longer side of the box
+    dy: float  # how far its centre lies below the box's, as a fraction of the box's longer side
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """A square of whole pixels; may reach outside the frame."""
+
+    left: int
+    top: int
+    side: int  # at least 1
+
+
+def face_region(box: Box, crop: Crop) -> Region:
+    """The square of ``box``, in the same pixels."""
+    longer = max(box.w, box.h)
+    side = max(1, round(crop.scale * longer))
+    centre_x = box.x + box.w / 2
+    centre_y = box.y + box.h / 2 + crop.dy * longer
+    return Region(round(centre_x - side / 2), round(centre_y - side / 2), side)
+
+
+def face_pixels(image: Image, region: Region, height: int, width: int) -> Grey:
+    """(height, width) uint8 grey of ``region`` of ``image``, (h, w, 3) BGR or (h, w) grey.
+
+    Where the region leaves the image, the nearest pixel of its border is repeated. Only the region is converted to
+    grey, never the frame: at 1280x720 that alone would cost as much as the network.
+    """
+    bottom, right = region.top + region.side, region.left + region.side
+    if region.top >= 0 and region.left >= 0 and bottom <= image.shape[0] and right <= image.shape[1]:
+        face = image[region.top : bottom, region.left : right]
+    else:
+        rows = np.clip(np.arange(region.top, bottom), 0, image.shape[0] - 1)
+        columns = np.clip(np.arange(region.left, right), 0, image.shape[1] - 1)
+        face = image[rows[:, None], columns]
+    if face.ndim == 3:  # noqa: PLR2004
+        face = np.asarray(cv2.cvtColor(face, cv2.COLOR_BGR2GRAY), np.uint8)
+    return resized(face, height, width)
+
+
+def resized(face: Grey, height: int, width: int) -> Grey:
+    """``face``, cropped and grey already (FER-2013 is 48x48), as (height, width) uint8; the same array if it fits."""
+    if face.shape == (height, width):
+        return face
+    shrinks = face.shape[0] >= height and face.shape[1] >= width
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR_EXACT
+    return np.asarray(cv2.resize(face, (width, height), interpolation=interpolation), np.uint8)

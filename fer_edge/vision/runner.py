@@ -1,0 +1,151 @@
+"""TFLite networks of one image in, one vector out, on LiteRT or on the tflite-runtime that came before it.
+
+What touches the interpreter is `Runner`; what the integers mean is in pure functions beside it. The interpreter's
+memory never leaves: what `invoke` gives is a copy.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.errors import ModelError
+from fer_edge.vision.native_stderr import native_stderr_logged
+
+RUNTIMES = (("ai_edge_litert", "ai-edge-litert"), ("tflite_runtime", "tflite-runtime"))  # module, package; best first
+DTYPES = (np.uint8, np.int8, np.float32)
+
+
+@dataclass(frozen=True, slots=True)
+class TensorSpec:
+    """One tensor of a network: real value = scale * (stored value - zero_point); a scale of 0 stores it as it is."""
+
+    shape: tuple[int, ...]
+    dtype: np.dtype[Any]
+    scale: float
+    zero_point: int
+
+
+class Runner:
+    """One loaded network. Not thread-safe; who makes it owns it.
+
+    Raises ModelError where ``content`` is no TFLite file, or of a network with several inputs or outputs, or with
+    tensors of a type other than uint8, int8 and float32. ``name`` is how the file is called in messages.
+    """
+
+    input: TensorSpec
+    output: TensorSpec
+    runtime: str
+    """Package and version, such as `ai-edge-litert 2.3.0`."""
+    xnnpack: bool | None
+    """Whether XNNPACK runs the network (without it an int8 network is some twenty times slower), None: not told."""
+
+    def __init__(self, content: bytes, name: str, threads: int = 1) -> None:
+        package, interpreter_class = _runtime()
+        self.runtime = f"{package} {version(package)}"
+        try:
+            with native_stderr_logged(package):
+                self._interpreter = interpreter_class(model_content=content, num_threads=threads)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            first = (str(error).splitlines() or ["no reason given"])[0]
+            raise ModelError(f"{name}: is not a TFLite model that runs here ({first}): copy the file again") from error
+        self._input_index, self.input = _only(self._interpreter.get_input_details(), name, "input")
+        self._output_index, self.output = _only(self._interpreter.get_output_details(), name, "output")
+        self.xnnpack = _delegated(self._interpreter)
+
+    def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        """The output, (1, n) in the output's dtype, a copy, for ``tensor`` in the input's shape and dtype."""
+        self._interpreter.set_tensor(self._input_index, tensor)
+        self._interpreter.invoke()
+        output: NDArray[Any] = self._interpreter.get_tensor(self._output_index)
+        return output
+
+
+def read_model(path: Path) -> bytes:
+    """The bytes of a model file; ModelError where it cannot be read or is empty."""
+    try:
+        content = path.read_bytes()
+    except FileNotFoundError:
+        raise ModelError(f"{path}: no such model file: check classify.model") from None
+    except OSError as error:
+        raise ModelError(f"{path}: the model file cannot be read: {error.strerror or error}") from error
+    if not content:
+        raise ModelError(f"{path}: the model file is empty: copy it again")
+    return content
+
+
+def quantize(values: NDArray[np.floating[Any]], spec: TensorSpec) -> NDArray[Any]:
+    """Real ``values`` as the tensor stores them: rounded, then clipped, then cast.
+
+    A cast alone truncates, which changes 14 % of the pixels of a face, and wraps what is out of range.
+    """
+    if spec.scale == 0:
+        return values.astype(spec.dtype)
+    limits = np.iinfo(spec.dtype)
+    stored = np.rint(values / spec.scale) + spec.zero_point
+    clipped: NDArray[Any] = np.clip(stored, limits.min, limits.max).astype(spec.dtype)
+    return clipped
+
+
+def dequantize(stored: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
+    """What the tensor's ``stored`` values mean, float32 of the same shape."""
+    real = stored.astype(np.float32)  # widened first: in int8 the subtraction would wrap
+    if spec.scale == 0:
+        return real
+    return (real - np.float32(spec.zero_point)) * np.float32(spec.scale)
+
+
+def pixel_table(spec: TensorSpec, mean: float, std: float) -> NDArray[Any]:
+    """(256,) in the tensor's dtype: for each grey value what the network is fed, (value - mean) / std, quantized.
+
+    One look-up a pixel then does all the arithmetic, and does it the same on every machine.
+    """
+    return quantize((np.arange(256, dtype=np.float64) - mean) / std, spec)
+
+
+def _only(details: list[Mapping[str, Any]], name: str, role: str) -> tuple[int, TensorSpec]:
+    """Index and specification of a network's only input or output."""
+    if len(details) != 1:
+        raise ModelError(f"{name}: has {len(details)} {role}s, an expression network has one: use another model")
+    detail = details[0]
+    dtype = np.dtype(detail["dtype"])
+    if dtype not in DTYPES:
+        raise ModelError(f"{name}: {role} is {dtype}, must be uint8, int8 or float32: convert the model again")
+    scale, zero_point = detail["quantization"]
+    if dtype != np.float32 and not scale > 0:
+        raise ModelError(f"{name}: {role} is {dtype} without a scale: convert the model again with quantization")
+    shape = tuple(int(side) for side in detail["shape"])
+    return int(detail["index"]), TensorSpec(shape, dtype, float(scale), int(zero_point))
+
+
+def _delegated(interpreter: Any) -> bool | None:
+    """Whether a delegate took part of the graph. The only one there is by default is XNNPACK.
+
+    There is no public word for it; this one has been in both runtimes for years.
+    """
+    try:
+        operations = interpreter._get_ops_details()  # noqa: SLF001
+    except AttributeError:
+        return None
+    return any(operation.get("op_name") == "DELEGATE" for operation in operations)
+
+
+@cache
+def _runtime() -> tuple[str, Any]:
+    """(package, Interpreter class) of the best runtime that is installed; ModelError where there is none."""
+    for module, package in RUNTIMES:
+        try:
+            return package, import_module(f"{module}.interpreter").Interpreter
+        except ModuleNotFoundError as error:
+            if error.name is None or error.name.partition(".")[0] != module:
+                raise  # it is installed and broken: that has its own story
+    raise ModelError(
+        "no TFLite runtime is installed: `pip install ai-edge-litert` (or tflite-runtime on an old system)"
+    )
