@@ -127,3 +127,4 @@ class Message:
     qos: int = 1
     retain: bool = False
     expiry_s: int | None = None  # MQTT 5 message expiry interval, None for never
+    seq: int | None = None  # its place among this boot's events, from 1; None where it is not an event

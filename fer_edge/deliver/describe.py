@@ -1,0 +1,60 @@
+"""What a subscriber received, as one line that a person reads."""
+
+from collections.abc import Mapping
+from typing import Any
+
+
+def describe(kind: str, payload: Mapping[str, Any] | str) -> str:
+    """One line for a message; ``kind`` is the last part of its topic, ``payload`` its JSON, or its text.
+
+    What is not known here (a newer version's message) is shown as it came.
+    """
+    if isinstance(payload, str):
+        return payload
+    writer = _WRITERS.get(kind)
+    return writer(payload) if writer else str(dict(payload))
+
+
+def _event(event: Mapping[str, Any]) -> str:
+    face, kind = f"face {event['face']}", event["event_type"]
+    match kind:
+        case "face_appeared":
+            line = f"{face} appeared, {_feeling(event)}"
+        case "emotion_changed":
+            before = event["previous"] or "unsure"
+            line = f"{face} changed from {before} to {_feeling(event)}, after {event['duration_s']:.1f} s"
+        case "face_gone":
+            line = f"{face} gone ({event['reason']}), was here {event['duration_s']:.1f} s"
+        case "gap":
+            line = f"events are missing: {event['reason']}"
+        case _:
+            line = f"{face} {kind}"
+    return line + (" (replayed)" if event.get("replayed") else "")
+
+
+def _state(state: Mapping[str, Any]) -> str:
+    faces = state["faces"]
+    if not faces:
+        return "nobody is seen"
+    each = ", ".join(f"{face['face']} {_feeling(face)}" for face in faces)
+    return f"{len(faces)} {'face' if len(faces) == 1 else 'faces'}: {each}"
+
+
+def _health(health: Mapping[str, Any]) -> str:
+    latency = health["latency_ms"]
+    took = f", {latency['p95']:.0f} ms (p95)" if latency else ""
+    return (
+        f"{health['frame_rate_hz']:.1f} frames/s{took}, {health['dropped']} dropped, "
+        f"{health['rss_mib']:.0f} MiB, {health['cpu_percent']:.0f} % of a core"
+    )
+
+
+def _info(info: Mapping[str, Any]) -> str:
+    return f"fer-edge {info['version']}, model {info['model']['name']}, detector {info['detector']}"
+
+
+def _feeling(seen: Mapping[str, Any]) -> str:
+    return f"{seen['emotion']} {100 * seen['confidence']:.0f} %" if seen["emotion"] else "unsure"
+
+
+_WRITERS = {"event": _event, "state": _state, "health": _health, "info": _info}

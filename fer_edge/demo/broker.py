@@ -1,0 +1,89 @@
+"""A broker on loopback for as long as the demo runs: mosquitto where it is installed, amqtt from PyPI elsewhere."""
+
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from fer_edge.errors import UserError
+
+LOOPBACK = "127.0.0.1"
+START_S = 15.0  # amqtt takes 2 s on a desktop, a Raspberry Pi Zero several times that
+STOP_S = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A running broker."""
+
+    name: str
+    port: int
+
+
+@contextmanager
+def loopback_broker() -> Iterator[Broker]:
+    """A broker that listens on loopback only, without a password, on a free port; it ends with the block.
+
+    Raises:
+        UserError: neither broker is installed, or the one that is does not start.
+    """
+    with socket.socket() as probe:
+        probe.bind((LOOPBACK, 0))
+        port = int(probe.getsockname()[1])
+    with tempfile.TemporaryDirectory(prefix="fer-edge-demo-") as folder:
+        name, command = _command(Path(folder), port)
+        log = Path(folder) / "broker.log"
+        with (
+            log.open("wb") as output,
+            subprocess.Popen(  # noqa: S603
+                command,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,  # Ctrl-C is for us; the broker ends last
+            ) as process,
+        ):
+            try:
+                _wait_until_it_listens(process, port, name, log)
+                yield Broker(name, port)
+            finally:
+                _stop(process)
+
+
+def _command(folder: Path, port: int) -> tuple[str, list[str]]:
+    """The broker's name and how it is started; Debian keeps mosquitto where a user's PATH does not look."""
+    mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    if mosquitto:
+        settings = folder / "mosquitto.conf"
+        settings.write_text(f"listener {port} {LOOPBACK}\nallow_anonymous true\n")
+        return "mosquitto", [mosquitto, "-c", str(settings)]
+    if find_spec("amqtt"):
+        return "amqtt", [sys.executable, "-m", "fer_edge.demo.amqtt_broker", LOOPBACK, str(port)]
+    raise UserError("the demo needs a broker: apt install mosquitto, or pip install 'fer-edge[demo]'")
+
+
+def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, name: str, log: Path) -> None:
+    deadline = time.monotonic() + START_S
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            socket.create_connection((LOOPBACK, port), timeout=1).close()
+        except OSError:
+            time.sleep(0.05)
+        else:
+            return
+    last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+    raise UserError(f"{name} does not start: {last[0]}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    process.terminate()
+    try:
+        process.wait(STOP_S)
+    except subprocess.TimeoutExpired:
+        process.kill()

@@ -1,0 +1,166 @@
+"""A staged scene as a camera would see it: two people enter, move, pass before each other, change and leave.
+
+It is drawn at run time, frame by frame, at the time the frame is asked for, so a slow machine sees fewer frames of the
+same half minute, as with a real camera.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+
+from fer_edge.demo.portraits import Portrait, load_portraits
+from fer_edge.values import Image
+
+WIDTH_PX, HEIGHT_PX = 640, 480
+RATE_HZ = 15.0
+LENGTH_S = 30.0
+MOUTHS = 9  # steps from the lowest to the highest bend; drawn once, because a bend costs 3 ms
+BEND_LOW, BEND_HIGH = -0.10, 0.06  # face widths; beyond, the faces stop looking like faces
+
+
+@dataclass(frozen=True, slots=True)
+class Pose:
+    """Where an actor is at a moment: the face's centre as fractions of the picture, its width as well."""
+
+    at_s: float
+    x: float
+    y: float
+    width: float
+    bend: float  # 0 is the photograph's own mouth, -1 the lowest, 1 the highest
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Actor:
+    """A portrait with its way through the scene; before the first pose and after the last it is not there."""
+
+    portrait: Portrait
+    poses: tuple[Pose, ...]
+
+    def pose(self, at_s: float) -> Pose | None:
+        """The pose at a moment, smoothly between those given."""
+        if not self.poses[0].at_s <= at_s < self.poses[-1].at_s:
+            return None
+        after = next(index for index, pose in enumerate(self.poses) if pose.at_s > at_s)
+        a, b = self.poses[after - 1], self.poses[after]
+        part = (at_s - a.at_s) / (b.at_s - a.at_s)
+        ease = part * part * (3.0 - 2.0 * part)
+        return Pose(at_s, *(p + (q - p) * ease for p, q in _pairs(a, b)))
+
+
+def actors() -> tuple[Actor, Actor]:
+    """The cast, the one behind first."""
+    hopper, collins = load_portraits()
+    return (
+        Actor(
+            hopper,
+            (
+                Pose(6.0, 1.25, 0.48, 0.17, 0.0),
+                Pose(9.0, 0.70, 0.45, 0.19, 0.0),
+                Pose(12.0, 0.68, 0.45, 0.19, 0.0),
+                Pose(13.5, 0.68, 0.46, 0.19, 1.0),
+                Pose(18.0, 0.70, 0.46, 0.20, 1.0),
+                Pose(21.0, 0.35, 0.45, 0.20, 0.0),
+                Pose(25.0, 0.36, 0.45, 0.20, -0.5),
+                Pose(28.0, -0.35, 0.46, 0.20, 0.0),
+            ),
+        ),
+        Actor(
+            collins,
+            (
+                Pose(0.0, -0.10, 0.50, 0.20, 0.0),
+                Pose(2.0, 0.30, 0.50, 0.22, 0.0),
+                Pose(6.5, 0.32, 0.48, 0.22, 0.0),
+                Pose(8.0, 0.32, 0.49, 0.22, -1.0),
+                Pose(12.0, 0.33, 0.49, 0.22, -1.0),
+                Pose(13.5, 0.33, 0.48, 0.22, 0.5),
+                Pose(18.0, 0.30, 0.48, 0.24, 0.5),
+                Pose(21.0, 0.72, 0.50, 0.25, 0.0),
+                Pose(24.0, 1.30, 0.50, 0.25, 0.0),
+            ),
+        ),
+    )
+
+
+class Scene:
+    """The staged scene as a source of frames. Owned by the capture thread, like every source."""
+
+    live = True
+    rate_hz: float | None = RATE_HZ
+
+    def __init__(
+        self,
+        length_s: float = LENGTH_S,
+        clock: Callable[[], float] = time.monotonic,
+        wait: Callable[[float], object] = time.sleep,
+    ) -> None:
+        self._cast = [(actor, _mouths(actor.portrait)) for actor in actors()]
+        self._length_s = length_s
+        self._clock, self._wait = clock, wait
+        self._noise = np.random.default_rng(seed=1)
+        self._wall = _wall()
+        self._began: float | None = None
+        self._next = 0
+
+    def read(self) -> Image | None:
+        """The next picture when it is due; None when the scene is over."""
+        now = self._clock()
+        if self._began is None:
+            self._began = now
+        due = self._began + self._next / RATE_HZ
+        if due > now:
+            self._wait(due - now)
+        at_s = self._next / RATE_HZ
+        self._next += 1
+        return None if at_s >= self._length_s else self.draw(at_s)
+
+    def draw(self, at_s: float) -> Image:
+        """The picture ``at_s`` seconds into the scene, (480, 640, 3) uint8 BGR, with a little of a sensor's noise."""
+        picture = self._wall.copy()
+        for actor, mouths in self._cast:
+            pose = actor.pose(at_s)
+            if pose is not None:
+                _paste(picture, actor.portrait, mouths, pose)
+        cv2.add(picture, self._noise.integers(0, 6, picture.shape, dtype=np.uint8), dst=picture)
+        return picture
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def _pairs(a: Pose, b: Pose) -> tuple[tuple[float, float], ...]:
+    return (a.x, b.x), (a.y, b.y), (a.width, b.width), (a.bend, b.bend)
+
+
+def _mouths(portrait: Portrait) -> list[Image]:
+    """The portrait with each of MOUTHS bends, from the lowest over none (exactly in the middle) to the highest."""
+    half = MOUTHS // 2
+    steps = (step / half for step in range(-half, half + 1))
+    return [portrait.with_mouth(step * (BEND_HIGH if step > 0 else -BEND_LOW)) for step in steps]
+
+
+def _wall() -> Image:
+    """A plain room: light from above, a darker floor."""
+    rows = np.linspace(150, 95, HEIGHT_PX)[:, None]
+    floor = (np.arange(HEIGHT_PX) > 0.8 * HEIGHT_PX)[:, None] * 30
+    grey = np.broadcast_to(rows - floor, (HEIGHT_PX, WIDTH_PX))
+    return np.stack([grey, grey * 0.97, grey * 0.92], axis=2).astype(np.uint8)
+
+
+def _paste(picture: Image, portrait: Portrait, mouths: list[Image], pose: Pose) -> None:
+    """Draws the portrait over the picture so that its face is where the pose says. Touches only the part it covers."""
+    height, width = portrait.alpha.shape
+    scale = pose.width * WIDTH_PX / portrait.face_px
+    left, top = pose.x * WIDTH_PX - scale * width / 2, pose.y * HEIGHT_PX - scale * height / 2
+    x0, x1 = max(0, int(left)), min(WIDTH_PX, int(left + scale * width) + 1)
+    y0, y1 = max(0, int(top)), min(HEIGHT_PX, int(top + scale * height) + 1)
+    if x0 >= x1 or y0 >= y1:
+        return
+    placed = np.array([[scale, 0, left - x0], [0, scale, top - y0]])
+    mouth = mouths[round((pose.bend + 1.0) / 2.0 * (MOUTHS - 1))]
+    person = cv2.warpAffine(mouth, placed, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
+    alpha = cv2.warpAffine(portrait.alpha, placed, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
+    part = picture[y0:y1, x0:x1]
+    part[:] = cv2.blendLinear(person, part, alpha, 1.0 - alpha)
