@@ -1,0 +1,107 @@
+"""Who may import whom. A new arrow changes this table in the same commit and says why."""
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+VALUES = {"values", "labels", "errors", "config"}  # what everybody may read
+
+# room or module of fer_edge -> what of fer_edge it may import
+ALLOWED: dict[str, set[str]] = {
+    "values": set(),
+    "labels": set(),
+    "errors": set(),
+    "backoff": set(),
+    "config": {"labels"},
+    "settings_leaf": set(),
+    "settings_file": {"config", "errors", "settings_leaf"},
+    "schema": {"config"},
+    "capture": VALUES | {"backoff"},
+    "vision": VALUES | {"models"},
+    "decide": VALUES,
+    "deliver": VALUES | {"backoff"},
+    "operate": VALUES,
+    "models": set(),
+    "pipeline": VALUES | {"decide"},
+    "app": VALUES | {"capture", "vision", "decide", "deliver", "operate", "pipeline", "settings_file", ""},
+    "check": VALUES | {"capture", "vision", "deliver", "settings_file"},
+    "demo": VALUES | {"app", "capture", "deliver"},
+    "cli": VALUES | {"app", "check", "demo", "schema", "settings_file", ""},
+    "__main__": {"cli", "errors"},
+    "": set(),  # fer_edge/__init__.py
+}
+
+# The core reads no clock, opens no file, knows no thread and no library that does.
+PURE = ("decide", "pipeline", "values", "labels")
+PURE_MODULES = (
+    "deliver/messages.py",
+    "deliver/payloads.py",
+    "deliver/topics.py",
+    "deliver/describe.py",
+    "vision/track.py",
+)
+SHELL = {"time", "threading", "socket", "subprocess", "pathlib", "os", "cv2", "paho", "queue", "asyncio", "io"}
+
+
+def imports(path: Path) -> set[str]:
+    """Every module that the file imports, dotted, wherever in it the import stands."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            assert node.level == 0, f"{path}: imports are absolute"
+            found |= {node.module or ""} | {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+def room(module: str) -> str:
+    """`fer_edge.vision.track` -> `vision`; fer_edge itself -> the empty name."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else ""
+
+
+def sources(package: str) -> list[Path]:
+    return sorted((REPOSITORY / package).rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", sources("fer_edge"), ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_rooms_import_only_what_the_table_allows(path: Path) -> None:
+    parts = path.relative_to(REPOSITORY / "fer_edge").with_suffix("").parts
+    here = "" if parts == ("__init__",) else parts[0]
+    rooms = {"__version__": ""}
+    used = {rooms.get(room(module), room(module)) for module in imports(path) if module.startswith("fer_edge.")}
+    assert here in ALLOWED, f"{here} is new: say in the table what it may import"
+    assert used - {here} <= ALLOWED[here]
+
+
+def test_edge_never_imports_the_converter_or_a_training_framework() -> None:
+    for path in sources("fer_edge"):
+        roots = {module.partition(".")[0] for module in imports(path)}
+        assert not roots & {"converter", "tensorflow", "keras", "tf_keras", "torch", "jax"}, path
+
+
+def test_pure_core_reads_no_clock_opens_no_file_and_knows_no_thread() -> None:
+    files = [path for name in PURE for path in sources(f"fer_edge/{name}")]
+    files += [
+        REPOSITORY / "fer_edge" / f"{name}.py" for name in PURE if (REPOSITORY / "fer_edge" / f"{name}.py").exists()
+    ]
+    files += [REPOSITORY / "fer_edge" / name for name in PURE_MODULES]
+    for path in files:
+        roots = {module.partition(".")[0] for module in imports(path)}
+        assert not roots & SHELL, path
+
+
+def test_command_line_s_help_loads_neither_opencv_nor_the_runtime() -> None:
+    script = (
+        "import sys, fer_edge.cli\n"
+        "loaded = {'cv2', 'ai_edge_litert', 'paho', 'numpy', 'matplotlib'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {loaded}' if loaded else 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
