@@ -4,7 +4,7 @@ from fer_edge.operate.clock import is_synchronised
 
 
 @pytest.mark.parametrize(("state", "trusted"), [(0, True), (1, True), (4, True), (5, False), (-1, False)])
-def test_clock_is_trusted_only_where_the_kernel_says_that_it_is_disciplined(state: int, trusted: bool) -> None:
+def test_clock_is_trusted_only_where_the_kernel_says_that_it_is_disciplined(state: int, *, trusted: bool) -> None:
     asked: list[bytes] = []
 
     def adjtimex(timex: object) -> int:
