@@ -44,7 +44,7 @@ def load_classifier(model: Path, threads: int = 1) -> Classifier:
 
     The card's hash is compared before the runtime sees the file: a damaged file that still parses could do anything.
     """
-    content = read_model(model)
+    content = read_model(model, "classify.model")
     card = load_card(model)
     verify_file(card, content, model)
     runner = Runner(content, str(model), threads)

@@ -68,16 +68,16 @@ class Runner:
         return output
 
 
-def read_model(path: Path) -> bytes:
-    """The bytes of a model file; ModelError where it cannot be read or is empty."""
+def read_model(path: Path, key: str) -> bytes:
+    """The bytes of the model file that the setting ``key`` names; ModelError where it cannot be read or is empty."""
     try:
         content = path.read_bytes()
     except FileNotFoundError:
-        raise ModelError(f"{path}: no such model file: check classify.model") from None
+        raise ModelError(f"{path}: no such model file: check {key}") from None
     except OSError as error:
-        raise ModelError(f"{path}: the model file cannot be read: {error.strerror or error}") from error
+        raise ModelError(f"{path}: the model file cannot be read ({error.strerror or error}): check {key}") from error
     if not content:
-        raise ModelError(f"{path}: the model file is empty: copy it again")
+        raise ModelError(f"{path}: the model file is empty: copy it again, or name another in {key}")
     return content
 
 

@@ -1,0 +1,40 @@
+"""Which faces are good enough to be read: a network answers for a black patch as surely as for a face."""
+
+import cv2
+
+from fer_edge.config import GateSettings
+from fer_edge.values import Box, Unscored
+from fer_edge.vision.box import inside
+from fer_edge.vision.preprocess import Grey, resized
+
+SHARPNESS_SIDE_PX = 48  # sharpness is measured at one size, whatever the network takes
+
+
+def placement_flaw(box: Box, width: int, height: int, settings: GateSettings) -> Unscored | None:
+    """Why ``box``, in pixels of a frame of ``width`` and ``height``, cannot be read, before any pixel is looked at."""
+    if inside(box, width, height) < settings.min_inside:
+        return Unscored.OUTSIDE
+    if box.w < settings.min_width_px:
+        return Unscored.TOO_SMALL
+    return None
+
+
+def pixel_flaw(face: Grey, settings: GateSettings) -> Unscored | None:
+    """Why ``face``, the square (h, w) uint8 that the network would see, cannot be read."""
+    if brightness(face) < settings.min_brightness:
+        return Unscored.DARK
+    if settings.min_sharpness > 0 and sharpness(face) < settings.min_sharpness:
+        return Unscored.BLURRED
+    return None
+
+
+def brightness(face: Grey) -> float:
+    """Mean grey value, 0 to 255."""
+    return float(cv2.mean(face)[0])
+
+
+def sharpness(face: Grey) -> float:
+    """Variance of the Laplacian at 48x48 (Pech-Pacheco et al. 2000): falls with blur, and with contrast squared."""
+    face = resized(face, SHARPNESS_SIDE_PX, SHARPNESS_SIDE_PX)
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(face, cv2.CV_16S))
+    return float(deviation[0, 0]) ** 2

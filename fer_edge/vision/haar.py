@@ -1,0 +1,58 @@
+"""The frontal face cascade that comes with OpenCV 4 (Viola and Jones 2001): no file to fetch, frontal faces only."""
+
+from pathlib import Path
+
+import cv2
+
+from fer_edge.config import DetectSettings
+from fer_edge.errors import ModelError
+from fer_edge.values import Box, Detection, Image
+from fer_edge.vision.preprocess import Crop
+from fer_edge.vision.reduce import reduced, reduced_size
+
+CASCADE = "haarcascade_frontalface_default.xml"
+SCALE_FACTOR = 1.3  # step between the sizes that are searched; 1.1 costs 1.5 times as much and finds more that is none
+MIN_NEIGHBOURS = 5  # overlapping hits that make a face
+LEAST_SIDE_PX = 24  # the window that the cascade was trained on
+SMALLEST = 1 / 12  # smallest face searched for, as a fraction of the reduced width
+CERTAIN = 1.0  # a cascade says yes or no, it has no score
+
+CROP = Crop(scale=1.0, dy=0.0)
+
+
+class HaarDetector:
+    """OpenCV's cascade on a reduced grey frame. Not thread-safe; the main thread owns it."""
+
+    name = "haar"
+    crop = CROP
+
+    def __init__(self, settings: DetectSettings) -> None:
+        self._width = settings.width
+        self._cascade = _load_cascade()
+
+    def detect(self, image: Image) -> tuple[Detection, ...]:
+        """All frontal faces in (h, w, 3) uint8 BGR, in its pixels; their score is always 1."""
+        height, width = image.shape[:2]
+        size = reduced_size(width, height, self._width)
+        grey = cv2.cvtColor(reduced(image, size), cv2.COLOR_BGR2GRAY)
+        least = max(LEAST_SIDE_PX, round(size[0] * SMALLEST))
+        found = self._cascade.detectMultiScale(
+            grey, scaleFactor=SCALE_FACTOR, minNeighbors=MIN_NEIGHBOURS, minSize=(least, least)
+        )
+        sx, sy = width / size[0], height / size[1]
+        return tuple(Detection(Box(*map(float, box)).scaled(sx, sy), CERTAIN) for box in found)
+
+
+def _load_cascade() -> cv2.CascadeClassifier:
+    """The cascade of the installed OpenCV; ModelError where it has none."""
+    cure = "install `opencv-python-headless<5`, or set detect.backend to yunet and detect.model to its file"
+    if not hasattr(cv2, "CascadeClassifier"):
+        raise ModelError(f"OpenCV {cv2.__version__} has no Haar cascades: {cure}")
+    folder: str = getattr(getattr(cv2, "data", None), "haarcascades", "")  # distributions package them elsewhere
+    path = Path(folder) / CASCADE
+    if not path.is_file():
+        raise ModelError(f"OpenCV {cv2.__version__} is installed without {CASCADE}: {cure}")
+    cascade = cv2.CascadeClassifier(str(path))
+    if cascade.empty():
+        raise ModelError(f"{path}: is no cascade that OpenCV {cv2.__version__} reads: {cure}")
+    return cascade

@@ -1,0 +1,134 @@
+"""The same face in one frame and the next: boxes get an identity. Everything in seconds, nothing in frames.
+
+A face is expected where it was, moved on at the velocity it had. Detections and expectations are paired greedily,
+largest overlap first: faces are few and far between beside what an optimal assignment is made for, and on the stories
+in the tests both give the same. What is left over is tried again by distance, for a face that has just come has no
+velocity yet, and somebody walking past a camera goes nine face widths a second.
+"""
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from fer_edge.config import TrackSettings
+from fer_edge.values import Box
+from fer_edge.vision.box import centre_distance, iou, moved
+
+VELOCITY_S = 0.3  # time constant of the average over a face's velocity: what a detector's jitter is smoothed by
+COAST_S = 1.0  # how long a face out of sight is expected to go on as it went; then it is expected to stand
+SPRINT = 9.0  # fastest face, in its own widths a second: 1.4 m/s of walking over 0.16 m
+LEAP = 1.5  # furthest that a face is looked for by distance, in its own widths
+LEAP_S = 0.3  # longest out of sight for that
+LEAP_RATIO = 1.5  # most that its width may have changed meanwhile
+YOUNG_S = 0.5  # how long a face that was seen only once may be out of sight: a false alarm shall not grow old
+TRUST = 2.0  # seconds more of that for each second it was seen, until `track.lost_s`
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One face over time."""
+
+    id: int
+    box: Box  # fractions of the frame: as detected, or as expected where it was not looked for
+    first_seen: float  # seconds, monotonic
+    last_seen: float  # seconds, monotonic, of the latest detection
+    vx: float = 0.0  # fractions of the frame a second
+    vy: float = 0.0
+
+    def expected(self, now: float) -> Box:
+        """Where the face should be at ``now``."""
+        gap_s = min(now - self.last_seen, COAST_S)
+        return moved(self.box, self.vx * gap_s, self.vy * gap_s)
+
+
+class Tracker:
+    """All faces that are or just were in sight. Not thread-safe; the main thread owns it. Ids are never used again."""
+
+    def __init__(self, settings: TrackSettings) -> None:
+        self._settings = settings
+        self._tracks: tuple[Track, ...] = ()  # each with the box of its latest detection
+        self._latest = -math.inf  # when faces were last looked for
+        self._next_id = 1
+
+    def update(self, boxes: Sequence[Box], now: float) -> tuple[Track, ...]:
+        """The faces detected at ``now``, one for each of ``boxes`` (fractions of the frame) and in their order."""
+        alive = [track for track in self._tracks if now - track.last_seen <= self._patience_s(track)]
+        pairs = self._pairs(alive, boxes, now) if alive and boxes else {}
+        seen = tuple(
+            [
+                _continued(alive[pairs[b]], box, now) if b in pairs else self._begun(box, now)
+                for b, box in enumerate(boxes)
+            ]
+        )
+        taken = set(pairs.values())
+        self._tracks = (*seen, *[track for t, track in enumerate(alive) if t not in taken])
+        self._latest = now
+        return seen
+
+    def carry(self, now: float) -> tuple[Track, ...]:
+        """The faces of the latest `update`, each where it is expected at ``now``, for a frame without detection."""
+        return tuple(
+            replace(track, box=track.expected(now)) for track in self._tracks if track.last_seen == self._latest
+        )
+
+    def _patience_s(self, track: Track) -> float:
+        """How long this face may be out of sight and still be the same."""
+        return min(self._settings.lost_s, YOUNG_S + TRUST * (track.last_seen - track.first_seen))
+
+    def _pairs(self, tracks: Sequence[Track], boxes: Sequence[Box], now: float) -> dict[int, int]:
+        """For the index of each detection that continues a track, the index of that track."""
+        expected = [track.expected(now) for track in tracks]
+        overlaps = [(iou(box, place), b, t) for b, box in enumerate(boxes) for t, place in enumerate(expected)]
+        pairs = _best_first([pair for pair in overlaps if pair[0] > 0 and pair[0] >= self._settings.iou])
+        if len(pairs) == min(len(boxes), len(tracks)):
+            return pairs
+        taken = set(pairs.values())
+        leaps = [
+            (-distance, b, t)
+            for b, box in enumerate(boxes)
+            for t, track in enumerate(tracks)
+            if b not in pairs and t not in taken and (distance := _leap(track, expected[t], box, now)) is not None
+        ]
+        return pairs | _best_first(leaps)
+
+    def _begun(self, box: Box, now: float) -> Track:
+        track = Track(self._next_id, box, first_seen=now, last_seen=now)
+        self._next_id += 1
+        return track
+
+
+def _best_first(candidates: list[tuple[float, int, int]]) -> dict[int, int]:
+    """Pairs of (value, box, track) as {box: track}, each box and track at most once, the highest value first."""
+    pairs: dict[int, int] = {}
+    taken: set[int] = set()
+    for _, b, t in sorted(candidates, reverse=True):
+        if b not in pairs and t not in taken:
+            pairs[b] = t
+            taken.add(t)
+    return pairs
+
+
+def _leap(track: Track, expected: Box, box: Box, now: float) -> float | None:
+    """Distance in face widths from where the face is expected to ``box``, None where it cannot have gone there."""
+    gap_s = now - track.last_seen
+    ratio = box.w / expected.w if expected.w > 0 else math.inf
+    if gap_s > LEAP_S or not 1 / LEAP_RATIO <= ratio <= LEAP_RATIO:
+        return None
+    distance = centre_distance(expected, box)
+    return distance if distance <= min(LEAP, SPRINT * gap_s) else None
+
+
+def _continued(track: Track, box: Box, now: float) -> Track:
+    """``track`` after it was detected in ``box`` again; its velocity is averaged with a weight that fades in time.
+
+    The weights sum to 1 from the first step on, so a new face has a velocity at once and a jittery one a calm one soon.
+    """
+    gap_s = now - track.last_seen
+    if gap_s <= 0:
+        return replace(track, box=box)
+    share = math.expm1(-gap_s / VELOCITY_S) / math.expm1(-(now - track.first_seen) / VELOCITY_S)
+    vx = (box.x + box.w / 2 - track.box.x - track.box.w / 2) / gap_s
+    vy = (box.y + box.h / 2 - track.box.y - track.box.h / 2) / gap_s
+    vx = track.vx + share * (vx - track.vx)
+    vy = track.vy + share * (vy - track.vy)
+    return Track(track.id, box, track.first_seen, now, vx, vy)

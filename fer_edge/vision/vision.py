@@ -1,0 +1,75 @@
+"""A frame to its faces: detect, track, gate, crop, classify. The one place where pixels become scores."""
+
+from importlib.resources import files
+from pathlib import Path
+
+from fer_edge.config import GateSettings, Settings
+from fer_edge.values import Face, Frame, Image
+from fer_edge.vision.classify import Classifier, load_classifier
+from fer_edge.vision.detect import Detector, make_detector
+from fer_edge.vision.gates import pixel_flaw, placement_flaw
+from fer_edge.vision.preprocess import face_pixels, face_region
+from fer_edge.vision.track import Track, Tracker
+
+SHIPPED_MODEL = "fer-nano.tflite"
+
+
+class Vision:
+    """The models and the tracks. Not thread-safe; the main thread owns it."""
+
+    detector: Detector
+    classifier: Classifier
+
+    def __init__(
+        self, detector: Detector, tracker: Tracker, classifier: Classifier, gates: GateSettings, every: int = 1
+    ) -> None:
+        self.detector = detector
+        self.classifier = classifier
+        self._tracker = tracker
+        self._gates = gates
+        self._every = every
+        self._until_detection = 0  # frames
+
+    def see(self, frame: Frame) -> tuple[Face, ...]:
+        """Every face in ``frame``, scored or with the reason why not; one that is out of sight just now is left out."""
+        return tuple(self._read(track, frame.image) for track in self._tracks(frame))
+
+    def _tracks(self, frame: Frame) -> tuple[Track, ...]:
+        """Where the faces are: looked for in every n-th frame, carried on by their velocity in those between."""
+        if self._until_detection > 0:
+            self._until_detection -= 1
+            return self._tracker.carry(frame.captured_at)
+        self._until_detection = self._every - 1
+        height, width = frame.image.shape[:2]
+        found = self.detector.detect(frame.image)
+        return self._tracker.update([face.box.scaled(1 / width, 1 / height) for face in found], frame.captured_at)
+
+    def _read(self, track: Track, image: Image) -> Face:
+        height, width = image.shape[:2]
+        box = track.box.scaled(width, height)
+        scores = None
+        flaw = placement_flaw(box, width, height, self._gates)
+        if flaw is None:
+            size = self.classifier.card.input
+            pixels = face_pixels(image, face_region(box, self.detector.crop), size.height, size.width)
+            flaw = pixel_flaw(pixels, self._gates)
+            scores = self.classifier.scores(pixels) if flaw is None else None
+        return Face(track.id, track.box, track.first_seen, track.last_seen, scores, flaw)
+
+
+def build_vision(settings: Settings) -> Vision:
+    """The vision that the settings describe; ModelError, one line, where a model is missing, broken or another's."""
+    return Vision(
+        detector=make_detector(settings.detect),
+        tracker=Tracker(settings.track),
+        classifier=load_classifier(model_path(settings.classify.model), settings.classify.threads),
+        gates=settings.gates,
+        every=settings.detect.every,
+    )
+
+
+def model_path(named: str) -> Path:
+    """The network file that `classify.model` names; the one that ships where it names none."""
+    if named:
+        return Path(named).expanduser()
+    return Path(str(files("fer_edge.models") / SHIPPED_MODEL))

@@ -1,0 +1,75 @@
+"""YuNet (Wu et al. 2023, "YuNet: A Tiny Millisecond-level Face Detector"), run by OpenCV from the user's file."""
+
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from fer_edge.config import DetectSettings
+from fer_edge.errors import ModelError
+from fer_edge.values import Box, Detection, Image
+from fer_edge.vision.native_stderr import native_stderr_logged
+from fer_edge.vision.preprocess import Crop
+from fer_edge.vision.reduce import reduced, reduced_size
+from fer_edge.vision.runner import read_model
+
+NMS_IOU = 0.3  # of two boxes that overlap by more, the weaker goes
+MOST_FACES = 50  # boxes kept before that; more are too small to be read anyway
+LANDMARKS = 5
+FIRST_SIZE = (160, 96)  # any will do, for the picture that tries the network at start
+
+CROP = Crop(scale=1.0, dy=0.0)
+
+
+class YuNetDetector:
+    """cv2.FaceDetectorYN on a reduced frame, OpenCV 4 and 5. Not thread-safe; the main thread owns it.
+
+    The frame keeps its aspect; OpenCV pads what it is given to multiples of 32 itself, so a width of 160 or 320 wastes
+    the least. Raises ModelError where the file is not a YuNet that the installed OpenCV runs.
+    """
+
+    crop = CROP
+
+    def __init__(self, settings: DetectSettings) -> None:
+        path = Path(settings.model).expanduser()
+        self.name = path.stem
+        self._width = settings.width
+        self._size = FIRST_SIZE
+        self._network = _load_network(path, settings.score)
+
+    def detect(self, image: Image) -> tuple[Detection, ...]:
+        """All faces in (h, w, 3) uint8 BGR, in its pixels, with score and five landmarks."""
+        height, width = image.shape[:2]
+        size = reduced_size(width, height, self._width)
+        if size != self._size:
+            self._network.setInputSize(size)
+            self._size = size
+        found = self._network.detect(reduced(image, size))[1]
+        if found is None:
+            return ()
+        sx, sy = width / size[0], height / size[1]
+        return tuple(_detection(row, sx, sy) for row in found.tolist())
+
+
+def _detection(row: list[float], sx: float, sy: float) -> Detection:
+    """One row of FaceDetectorYN: left, top, width, height, x and y of five landmarks, score; in the reduced frame."""
+    landmarks = tuple((row[4 + 2 * k] * sx, row[5 + 2 * k] * sy) for k in range(LANDMARKS))
+    return Detection(Box(row[0] * sx, row[1] * sy, row[2] * sx, row[3] * sy), row[14], landmarks)
+
+
+def _load_network(path: Path, score: float) -> Any:
+    """The network in ``path``, having seen one black picture: another network's file fails here and not at work."""
+    content = np.frombuffer(read_model(path, "detect.model"), np.uint8)
+    try:
+        with native_stderr_logged("OpenCV"):
+            network = cv2.FaceDetectorYN.create(
+                "onnx", content, np.empty(0, np.uint8), FIRST_SIZE, score, NMS_IOU, MOST_FACES
+            )
+            network.detect(np.zeros((FIRST_SIZE[1], FIRST_SIZE[0], 3), np.uint8))
+    except cv2.error as error:
+        raise ModelError(
+            f"{path}: is no YuNet model that OpenCV {cv2.__version__} runs: copy the file again, or name another in"
+            " detect.model (files of a fixed input size work in OpenCV 4 and 5, others need 5)"
+        ) from error
+    return network
