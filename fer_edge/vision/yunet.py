@@ -16,7 +16,6 @@ from fer_edge.vision.runner import read_model
 
 NMS_IOU = 0.3  # of two boxes that overlap by more, the weaker goes
 MOST_FACES = 50  # boxes kept before that; more are too small to be read anyway
-LANDMARKS = 5
 FIRST_SIZE = (160, 96)  # any will do, for the picture that tries the network at start
 
 CROP = Crop(scale=1.0, dy=0.0)
@@ -49,13 +48,14 @@ class YuNetDetector:
         if found is None:
             return ()
         sx, sy = width / size[0], height / size[1]
-        return tuple(_detection(row, sx, sy) for row in found.tolist())
+        return tuple([_detection(row, sx, sy) for row in found.tolist()])
 
 
 def _detection(row: list[float], sx: float, sy: float) -> Detection:
     """One row of FaceDetectorYN: left, top, width, height, x and y of five landmarks, score; in the reduced frame."""
-    landmarks = tuple((row[4 + 2 * k] * sx, row[5 + 2 * k] * sy) for k in range(LANDMARKS))
-    return Detection(Box(row[0] * sx, row[1] * sy, row[2] * sx, row[3] * sy), row[14], landmarks)
+    x, y, w, h, *points, score = row
+    landmarks = tuple([(px * sx, py * sy) for px, py in zip(points[::2], points[1::2], strict=True)])
+    return Detection(Box(x * sx, y * sy, w * sx, h * sy), score, landmarks)
 
 
 def _load_network(path: Path, score: float) -> Any:
