@@ -1,0 +1,55 @@
+"""`fer-edge check`: everything the daemon needs is tried once, and each line says ok or what to do."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from rich.console import Console
+from rich.text import Text
+
+from fer_edge.capture.probe import probe as probe_camera
+from fer_edge.config import Settings
+from fer_edge.deliver.probe import probe as probe_broker
+from fer_edge.errors import EXIT_FAILED, SettingsError, UserError
+from fer_edge.settings_file import load_settings
+from fer_edge.vision.vision import Vision, build_vision
+
+
+def check_all(path: Path | None, console: Console) -> int:
+    """Prints a line for each part; gives the exit code: 0, 1 where something failed, 78 for the settings."""
+    try:
+        settings = load_settings(path) if path else Settings()
+    except SettingsError as error:
+        _print(console, "settings", str(error), ok=False)
+        return error.exit_code
+    _print(console, "settings", str(path) if path else "all defaults, there is no config.yaml", ok=True)
+    parts: tuple[tuple[str, Callable[[], str]], ...] = (
+        ("model", lambda: describe_vision(build_vision(settings))),
+        ("camera", lambda: probe_camera(settings.camera)),
+        ("broker", lambda: probe_broker(settings.mqtt)),
+    )
+    codes = [_try(console, name, part) for name, part in parts]
+    return max(codes)
+
+
+def describe_vision(vision: Vision) -> str:
+    """The network, what it scored, and what runs it, in one line."""
+    card, runner = vision.classifier.card, vision.classifier.runner
+    accuracy = "".join(f", {100 * scores['top1']:.1f} % on {split}" for split, scores in card.scores.items())
+    kernels = {True: " with XNNPACK", False: " without XNNPACK: slow", None: ""}[runner.xnnpack]
+    return f"{card.name} ({card.short_hash}){accuracy}; {runner.runtime}{kernels}; detector {vision.detector.name}"
+
+
+def _try(console: Console, name: str, part: Callable[[], str]) -> int:
+    try:
+        line = part()
+    except UserError as error:
+        _print(console, name, str(error), ok=False)
+        return max(error.exit_code, EXIT_FAILED)
+    _print(console, name, line, ok=True)
+    return 0
+
+
+def _print(console: Console, name: str, text: str, *, ok: bool) -> None:
+    word, style = ("ok", "green") if ok else ("failed", "bold red")
+    for line in text.splitlines():
+        console.print(Text.assemble((f"{word:<8}", style), f"{name:<10}", line), soft_wrap=True)

@@ -1,0 +1,43 @@
+"""Turns what the pipeline and the daemon have to say into messages, and hands them over."""
+
+from collections.abc import Callable, Mapping, Sequence
+
+from fer_edge.config import PublishSettings
+from fer_edge.deliver.messages import Messages
+from fer_edge.deliver.state_pace import StatePace
+from fer_edge.values import Event, Message, Verdict
+
+
+class Reporter:
+    """The pipeline's publisher; ``publish`` takes a message and returns at once. The main thread owns it."""
+
+    def __init__(self, messages: Messages, publish: Callable[[Message], None], settings: PublishSettings) -> None:
+        self._messages = messages
+        self._publish = publish
+        self._pace = StatePace(settings.state_s)
+        self._camera = "opening"
+
+    def event(self, event: Event) -> None:
+        """An event, kept until the broker has acknowledged it."""
+        self._publish(self._messages.event(event))
+
+    def seen(self, verdicts: Sequence[Verdict], now: float) -> None:
+        """What is seen now; becomes a `state` message where it has changed."""
+        if self._pace.is_due(verdicts, self._camera, now):
+            self._publish(self._messages.state(verdicts, self._camera))
+
+    def camera(self, state: str) -> None:
+        """The camera's state in one word, for the next `state` message."""
+        self._camera = state
+
+    def health(self, figures: Mapping[str, object]) -> None:
+        """How the daemon is doing."""
+        self._publish(self._messages.health(figures))
+
+    def info(self, facts: Mapping[str, object]) -> None:
+        """What is running."""
+        self._publish(self._messages.info(facts))
+
+    def reconfigure(self, settings: PublishSettings) -> None:
+        """Another pace from now on."""
+        self._pace.interval_s = settings.state_s

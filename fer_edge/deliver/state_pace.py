@@ -1,0 +1,45 @@
+"""When what is seen is worth a `state` message: when it has changed, and not too soon after the last. Pure."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fer_edge.values import Verdict
+
+# Confidence wanders with every frame; a tenth is the smallest step that a person or an automation acts on.
+CONFIDENCE_STEP = 0.1
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the latest message showed, as far as a difference matters."""
+
+    camera: str
+    faces: tuple[tuple[int, str | None, float], ...]  # id, emotion, confidence
+
+    def differs(self, other: "Shown") -> bool:
+        """Whether a subscriber would want to know."""
+        if self.camera != other.camera or len(self.faces) != len(other.faces):
+            return True
+        return any(
+            (face, emotion) != (other_face, other_emotion) or abs(confidence - other_confidence) >= CONFIDENCE_STEP
+            for (face, emotion, confidence), (other_face, other_emotion, other_confidence) in zip(
+                self.faces, other.faces, strict=True
+            )
+        )
+
+
+class StatePace:
+    """Decides frame by frame; what is held back is not lost, the next frame asks again. The main thread owns it."""
+
+    def __init__(self, interval_s: float) -> None:
+        self.interval_s = interval_s
+        self._shown: Shown | None = None
+        self._at = float("-inf")
+
+    def is_due(self, verdicts: Sequence[Verdict], camera: str, now: float) -> bool:
+        """Whether to publish now; True counts as published."""
+        shows = Shown(camera, tuple((one.face, one.emotion, one.confidence) for one in verdicts))
+        if now - self._at < self.interval_s or (self._shown is not None and not shows.differs(self._shown)):
+            return False
+        self._shown, self._at = shows, now
+        return True

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from fer_edge.demo.scene import HEIGHT_PX, LENGTH_S, RATE_HZ, WIDTH_PX, Actor, Pose, Scene, actors
+
+
+@pytest.fixture(scope="module")
+def cast() -> tuple[Actor, Actor]:
+    return actors()
+
+
+def test_actors_enter_overlap_and_are_gone_at_the_end(cast: tuple[Actor, Actor]) -> None:
+    hopper, collins = cast
+    assert [actor.pose(3.0) is not None for actor in (hopper, collins)] == [False, True]
+    assert [actor.pose(10.0) is not None for actor in (hopper, collins)] == [True, True]
+    assert [actor.pose(LENGTH_S - 0.01) is not None for actor in (hopper, collins)] == [False, False]
+    gaps = []
+    for at_s in np.arange(18.0, 21.0, 0.1):
+        one, other = hopper.pose(at_s), collins.pose(at_s)
+        assert one
+        assert other
+        gaps.append(one.x - other.x)
+    assert gaps[0] > 0 > gaps[-1], "they pass each other"
+
+
+def test_pose_between_two_others_is_on_the_way_and_meets_both() -> None:
+    actor = Actor(actors()[0].portrait, (Pose(0, 0, 0, 0.2, 0), Pose(2, 1, 0.5, 0.4, 1)))
+    middle = actor.pose(1.0)
+    assert middle == Pose(1.0, 0.5, 0.25, pytest.approx(0.3), 0.5)
+    assert actor.pose(0.0) == Pose(0, 0, 0, 0.2, 0)
+    assert actor.pose(2.0) is None
+
+
+def test_scene_gives_a_frame_when_it_is_due_and_ends_by_itself() -> None:
+    now = 50.0
+
+    def clock() -> float:
+        return now
+
+    def wait(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    scene = Scene(length_s=1.0, clock=clock, wait=wait)
+    times = []
+    while (picture := scene.read()) is not None:
+        assert picture.shape == (HEIGHT_PX, WIDTH_PX, 3)
+        assert picture.dtype == np.uint8
+        times.append(now)
+    assert len(times) == RATE_HZ
+    assert times == pytest.approx([50.0 + number / RATE_HZ for number in range(int(RATE_HZ))])
+
+
+def test_empty_room_is_drawn_when_nobody_is_on_stage_and_people_when_they_are() -> None:
+    scene = Scene()
+    empty, with_one = scene.draw(LENGTH_S - 0.01).astype(int), scene.draw(4.0).astype(int)
+    assert np.abs(empty[100:380, 60:320] - with_one[100:380, 60:320]).mean() > 20
+    assert np.abs(empty[:, 400:] - with_one[:, 400:]).mean() < 4, "only the sensor's noise differs"
+
+
+def test_mouth_bends_only_around_the_mouth(cast: tuple[Actor, Actor]) -> None:
+    portrait = cast[1].portrait
+    smile, frown = portrait.with_mouth(0.06).astype(int), portrait.with_mouth(-0.1).astype(int)
+    changed = np.abs(smile - frown).max(axis=2) > 10
+    rows = np.flatnonzero(changed.any(axis=1))
+    mouth_y = portrait.mouth[0][1]
+    assert changed.any()
+    assert np.abs(rows - mouth_y).max() < portrait.face_px / 2
