@@ -1,0 +1,218 @@
+"""The link to the broker: its own thread connects, sends what the outbox holds, and tries again for ever.
+
+The main thread never waits for the network: it puts messages into the outbox, which rings a bell. Whatever ends the
+link's thread other than being told to is raised in the main thread by `check`.
+"""
+
+import logging
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from fer_edge.backoff import Backoff
+from fer_edge.config import MqttSettings
+from fer_edge.deliver import trouble
+from fer_edge.deliver.connect import Patience, broker_of, open_session
+from fer_edge.deliver.credentials import load_credentials
+from fer_edge.deliver.doorbell import Doorbell
+from fer_edge.deliver.messages import OFFLINE, ONLINE, availability
+from fer_edge.deliver.once import Once, Word
+from fer_edge.deliver.outbox import Outbox, Tally
+from fer_edge.deliver.parcel import Parcel
+from fer_edge.deliver.session import Answer, Session
+from fer_edge.deliver.topics import Topics
+from fer_edge.deliver.trouble import Trouble
+from fer_edge.deliver.versions import Version, Versions
+
+logger = logging.getLogger(__name__)
+
+LONGEST_NAP_S = 1.0  # keepalive and late acknowledgements are looked at this often when nothing happens
+OFFLINE_KEY = 0  # the outbox counts its keys from 1
+
+
+@dataclass(frozen=True, slots=True)
+class LinkState:
+    """How the link is, for `health` and for people."""
+
+    connected: bool
+    protocol: Version | None  # None without a link
+    text: str  # one line
+    connects: int  # since the start
+    outbox: Tally
+
+
+@dataclass(frozen=True, slots=True)
+class _Status:
+    text: str
+    protocol: Version | None = None
+    retry_at: float | None = None  # seconds, monotonic
+
+
+class Link:
+    """`start`, `state`, `check` and `stop` are the main thread's; `_run` and what it calls are the link thread's.
+
+    ``random`` gives 0 to 1 for the jitter of waits.
+
+    Raises:
+        SettingsError: a password or certificate file that the settings name cannot be used.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        topics: Topics,
+        outbox: Outbox,
+        random: Callable[[], float],
+        patience: Patience | None = None,
+    ) -> None:
+        load_credentials(settings)
+        self._settings = settings
+        self._topics = topics
+        self._outbox = outbox
+        self._patience = patience or Patience()
+        self._broker = broker_of(settings, topics.device)
+        self._versions = Versions(settings.protocol)
+        self._backoff = Backoff(self._patience.first_retry_s, settings.reconnect_max_s, random)
+        self._once = Once(self._patience.steady_s)
+        self._refused_topics: set[str] = set()
+        self._bell = Doorbell()
+        outbox.listen(self._bell.ring)
+        self._stopping = threading.Event()
+        self._stop_by = float("inf")  # seconds, monotonic; written before _stopping is set
+        self._status = _Status(f"connecting to {self._broker}")  # replaced as a whole, so that no lock is needed
+        self._connects = 0
+        self._said_goodbye = False
+        self._failure: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="link", daemon=True)
+
+    def start(self) -> None:
+        """Begins to connect, in the background."""
+        self._thread.start()
+
+    def state(self, now: float) -> LinkState:
+        """How things are at ``now`` (seconds, monotonic)."""
+        status = self._status
+        text = status.text
+        if status.retry_at is not None:
+            text += f"; next attempt in {max(0.0, status.retry_at - now):.0f} s"
+        return LinkState(status.protocol is not None, status.protocol, text, self._connects, self._outbox.tally())
+
+    def check(self) -> None:
+        """Raises here what ended the link's thread, if anything did."""
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self, timeout_s: float) -> bool:
+        """Sends what is left, says `offline`, waits until the broker has it, hangs up; all within ``timeout_s``.
+
+        Returns:
+            Whether the broker acknowledged everything. Where not, the last will speaks, and the log says what is lost.
+        """
+        self._stop_by = time.monotonic() + timeout_s
+        self._stopping.set()
+        self._bell.ring()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        left = self._outbox.tally().depth
+        if left:
+            logger.warning("%d events were not delivered and are lost: they were kept in memory only", left)
+        if not self._thread.is_alive():
+            self._outbox.listen(_nobody_waits)
+            self._bell.close()
+        return self._said_goodbye and not left
+
+    def _run(self) -> None:
+        try:
+            while not self._stopping.is_set():
+                try:
+                    self._serve(self._connect())
+                except Trouble as why:
+                    self._down(str(why))
+        except BaseException as error:  # noqa: BLE001 - a thread may not die quietly: `check` raises it in the main thread
+            self._failure = error
+            self._status = _Status(f"the link has failed: {error!r}")
+
+    def _connect(self) -> Session:
+        will = availability(self._topics, OFFLINE)
+        order = self._versions.order(time.monotonic())
+        session = open_session(self._settings, self._broker, order, self._patience, will)
+        self._versions.answered(session.version, time.monotonic())
+        return session
+
+    def _serve(self, session: Session) -> None:
+        """Sends and listens until the link ends or we are told to stop."""
+        self._up(session)
+        try:
+            session.send(Parcel(None, availability(self._topics, ONLINE)))
+            while not self._stopping.is_set():
+                self._step(session, LONGEST_NAP_S)
+            self._said_goodbye = self._farewell(session)
+        finally:
+            session.abandon()
+            self._outbox.disconnected()
+
+    def _step(self, session: Session, nap_s: float) -> list[Answer]:
+        now = time.monotonic()
+        for parcel in self._outbox.due(session.room, now):
+            session.send(parcel)
+        answers = session.serve(nap_s, self._bell.fileno())
+        self._bell.clear()
+        for answer in answers:
+            self._settle(answer)
+        if self._once.tick(now) is Word.UP:
+            logger.info("%s", self._status.text)
+        if self._once.steady(now):
+            self._backoff.reset()
+        return answers
+
+    def _settle(self, answer: Answer) -> None:
+        """Takes note of what the broker said to one message."""
+        if answer.code == trouble.QUOTA_EXCEEDED:
+            raise Trouble(trouble.ended(answer.code, answer.name, self._broker))  # it may be taken later
+        if answer.code < trouble.FAILURE:
+            self._refused_topics.discard(answer.topic)
+            if answer.key:
+                self._outbox.acknowledged(answer.key)
+            return
+        if answer.topic not in self._refused_topics:
+            self._refused_topics.add(answer.topic)
+            logger.warning("%s", trouble.publish_refused(answer.topic, answer.code, answer.name, self._broker))
+        if answer.key:
+            self._outbox.refused(answer.key)
+
+    def _farewell(self, session: Session) -> bool:
+        """Empties the outbox and says `offline`; whether the broker acknowledged that."""
+        while not self._outbox.idle() and (left_s := self._stop_by - self._patience.farewell_s - time.monotonic()) > 0:
+            self._step(session, min(left_s, LONGEST_NAP_S))
+        session.send(Parcel(OFFLINE_KEY, availability(self._topics, OFFLINE)))
+        while (left_s := self._stop_by - time.monotonic()) > 0:
+            for answer in session.serve(left_s):
+                if answer.key != OFFLINE_KEY:
+                    self._settle(answer)
+                elif answer.code < trouble.FAILURE:
+                    session.end()
+                    return True
+        return False
+
+    def _up(self, session: Session) -> None:
+        self._outbox.connected()
+        self._connects += 1
+        self._status = _Status(f"connected to {self._broker} (MQTT {session.version})", session.version)
+        if self._once.up(time.monotonic()) is Word.UP:
+            logger.info("%s", self._status.text)
+
+    def _down(self, reason: str) -> None:
+        """Says why, unless it was said, and waits before the next attempt."""
+        now = time.monotonic()
+        if self._stopping.is_set():
+            return
+        wait_s = self._backoff.next_s()
+        self._status = _Status(reason, retry_at=now + wait_s)
+        if self._once.down(reason, now) is Word.DOWN:
+            logger.warning("%s; trying again for as long as it takes", reason)
+        self._stopping.wait(wait_s)
+
+
+def _nobody_waits() -> None:
+    """What the outbox rings after the end."""

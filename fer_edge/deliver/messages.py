@@ -1,0 +1,179 @@
+"""Events, verdicts and figures as MQTT messages. Pure: the clocks are parameters.
+
+This is the one place where wall clock time is stamped. Everything before it is monotonic, because the clock of a
+device without a battery may be weeks off at boot and jump when it is corrected; `clock` says whether the stamp can be
+believed, and `uptime_s` orders the events of one boot whatever the clock did.
+"""
+
+import secrets
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import msgspec
+
+from fer_edge.deliver.payloads import (
+    SCHEMA,
+    DominantPayload,
+    EventPayload,
+    FacePayload,
+    Missing,
+    StatePayload,
+)
+from fer_edge.deliver.rounding import box_fractions, fraction, rfc3339, score_table, seconds
+from fer_edge.deliver.topics import Topics
+from fer_edge.values import Event, EventKind, Message, Verdict
+
+ONLINE = b"online"
+OFFLINE = b"offline"
+
+MODEL_CHARACTERS = 8  # of the sha256
+
+_ENCODER = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Clocks:
+    """What time it is; read once for each message."""
+
+    wall: Callable[[], float]  # seconds since 1970: time.time
+    monotonic: Callable[[], float]  # seconds: time.monotonic, the clock of Event.at and Verdict.since
+    synced: Callable[[], bool]  # whether a time service keeps the wall clock
+
+
+class Messages:
+    """The messages of one boot; it numbers the events.
+
+    Not thread-safe, the main thread owns it; `gap` alone touches no state and may be called from any thread.
+    """
+
+    def __init__(self, topics: Topics, model: str, boot: str, clocks: Clocks, expiry_s: int = 0) -> None:
+        self._topics = topics
+        self._model = model[:MODEL_CHARACTERS]  # sha256 in hexadecimal
+        self._boot = boot
+        self._clocks = clocks
+        self._started = clocks.monotonic()
+        self._expiry_s = expiry_s or None  # the setting's 0 is never
+        self._seq = 0
+
+    def event(self, event: Event) -> Message:
+        """The next event of this boot."""
+        self._seq += 1
+        payload = EventPayload(
+            id=self._id(self._seq),
+            event_type=event.kind.value,
+            time=rfc3339(self._wall_of(event.at)),
+            clock=self._clock(),
+            uptime_s=seconds(event.at - self._started),
+            device=self._topics.device,
+            face=event.face,
+            emotion=event.emotion,
+            confidence=fraction(event.confidence),
+            previous=event.previous,
+            scores=score_table(event.scores),
+            box=box_fractions(event.box),
+            duration_s=None if event.duration_s is None else seconds(event.duration_s),
+            reason=event.reason,
+            model=self._model,
+        )
+        return self._event_message(payload, self._seq)
+
+    def gap(self, first: int, last: int, reason: str) -> Message:
+        """What is said in the place of the events ``first`` to ``last``, which will not be sent; has the last one's id.
+
+        So ids keep counting up without a hole of their own, and the gap needs no number that nobody reserved for it.
+        """
+        now = self._clocks.monotonic()
+        payload = EventPayload(
+            id=self._id(last),
+            event_type=EventKind.GAP.value,
+            time=rfc3339(self._wall_of(now)),
+            clock=self._clock(),
+            uptime_s=seconds(now - self._started),
+            device=self._topics.device,
+            reason=reason,
+            missing=Missing(first, last),
+            model=self._model,
+        )
+        return self._event_message(payload, last)
+
+    def state(self, verdicts: Sequence[Verdict], camera: str) -> Message:
+        """What is seen now; ``camera`` is the camera's state in one word."""
+        top = dominant(verdicts)
+        payload = StatePayload(
+            time=rfc3339(self._clocks.wall()),
+            clock=self._clock(),
+            device=self._topics.device,
+            camera=camera,
+            faces=tuple(self._face(verdict) for verdict in verdicts),
+            dominant=None if top is None else self._dominant(top),
+        )
+        return Message(self._topics.state, _ENCODER.encode(payload), qos=1, retain=True)
+
+    def health(self, figures: Mapping[str, object]) -> Message:
+        """How the daemon is doing. QoS 0: the next one comes soon, and an old one is of no use."""
+        return Message(self._topics.health, self._figures(figures), qos=0, retain=True)
+
+    def info(self, facts: Mapping[str, object]) -> Message:
+        """What is running here."""
+        return Message(self._topics.info, self._figures(facts), qos=1, retain=True)
+
+    def _figures(self, figures: Mapping[str, object]) -> bytes:
+        now = rfc3339(self._clocks.wall())
+        head = {"schema": SCHEMA, "time": now, "clock": self._clock(), "device": self._topics.device}
+        return _ENCODER.encode({**head, **figures})
+
+    def _event_message(self, payload: EventPayload, seq: int) -> Message:
+        return Message(self._topics.event, _ENCODER.encode(payload), qos=1, expiry_s=self._expiry_s, seq=seq)
+
+    def _face(self, verdict: Verdict) -> FacePayload:
+        return FacePayload(
+            face=verdict.face,
+            emotion=verdict.emotion,
+            confidence=fraction(verdict.confidence),
+            since=rfc3339(self._wall_of(verdict.since)),
+            box=box_fractions(verdict.box),
+        )
+
+    def _dominant(self, verdict: Verdict) -> DominantPayload:
+        assert verdict.emotion is not None
+        return DominantPayload(
+            emotion=verdict.emotion,
+            confidence=fraction(verdict.confidence),
+            face=verdict.face,
+            since=rfc3339(self._wall_of(verdict.since)),
+        )
+
+    def _id(self, seq: int) -> str:
+        return f"{self._boot}-{seq}"
+
+    def _clock(self) -> str:
+        return "synced" if self._clocks.synced() else "unsynced"
+
+    def _wall_of(self, at: float) -> float:
+        return self._clocks.wall() - (self._clocks.monotonic() - at)
+
+
+def new_boot() -> str:
+    """A name for one run of the daemon that no other run had: eight hexadecimal digits."""
+    return secrets.token_hex(4)
+
+
+def availability(topics: Topics, payload: bytes) -> Message:
+    """`online` or `offline`."""
+    return Message(topics.availability, payload, qos=1, retain=True)
+
+
+def as_replayed(message: Message) -> Message:
+    """The same event, marked as made before the link that carries it; every other key stays as it was."""
+    payload = msgspec.json.decode(message.payload, type=EventPayload)
+    return replace(message, payload=_ENCODER.encode(msgspec.structs.replace(payload, replayed=True)))
+
+
+def dominant(verdicts: Sequence[Verdict]) -> Verdict | None:
+    """The verdict that speaks for the picture: of the faces with an expression, the largest; None without one.
+
+    Size and not confidence, because the face nearest to the camera stays the nearest for seconds while confidences pass
+    each other with every frame. The older track wins between equals.
+    """
+    held = [verdict for verdict in verdicts if verdict.emotion is not None]
+    return max(held, key=lambda verdict: (verdict.box.w * verdict.box.h, -verdict.face), default=None)

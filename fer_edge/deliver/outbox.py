@@ -1,0 +1,107 @@
+"""What has not been acknowledged yet: the one place that holds it, between the main thread and the link's."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from itertools import count
+from threading import Lock
+
+from fer_edge.deliver.event_line import EventLine, Word
+from fer_edge.deliver.parcel import Parcel
+from fer_edge.deliver.retained import Retained
+from fer_edge.values import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """What became of the events since the start."""
+
+    depth: int  # waiting or on their way now; a gap counts as one
+    acknowledged: int
+    dropped: int  # for want of room
+    refused: int  # by the broker
+
+
+class Outbox:
+    """Thread-safe by one lock: the main thread puts, the link's thread sends and reports what the broker said.
+
+    ``capacity`` counts events; ``first`` names the retained topics that are sent first after a connect, in order;
+    ``word`` makes the message of a gap and ``mark_late`` marks an event that was made before the link that carries it.
+    """
+
+    def __init__(
+        self,
+        capacity: int,
+        word: Word,
+        mark_late: Callable[[Message], Message],
+        first: Sequence[str] = (),
+    ) -> None:
+        keys = count(1)
+        self._lock = Lock()
+        self._line = EventLine(capacity, word, mark_late, keys)
+        self._retained = Retained(first, keys)
+        self._connected = False
+        self._ring: Callable[[], None] = _nobody_listens
+
+    def put(self, message: Message, now: float) -> None:
+        """Keeps an event until the broker has it; where there is no room the oldest go and a gap says so."""
+        with self._lock:
+            self._line.put(message, now)
+        self._ring()
+
+    def retain(self, message: Message) -> None:
+        """Keeps the newest message of its topic; one of QoS 0 only while there is a link, it would be old later."""
+        with self._lock:
+            if message.qos or self._connected:
+                self._retained.put(message)
+        self._ring()
+
+    def listen(self, ring: Callable[[], None]) -> None:
+        """``ring`` is called from now on, in the thread that puts, when there is something new to send."""
+        self._ring = ring
+
+    def connected(self) -> None:
+        """A link is there: everything that is not acknowledged is due, and all that is retained once more."""
+        with self._lock:
+            self._connected = True
+            self._line.recall()
+            self._retained.recall()
+
+    def disconnected(self) -> None:
+        """The link is gone: what was on its way is waiting again."""
+        with self._lock:
+            self._connected = False
+            self._line.land()
+            self._retained.forget_passing()
+
+    def due(self, room: int, now: float) -> list[Parcel]:
+        """What is to be sent now, at most ``room``: retained messages, then events in their order."""
+        with self._lock:
+            parcels = self._retained.due(room)
+            return parcels + self._line.due(room - len(parcels), now)
+
+    def acknowledged(self, key: int) -> None:
+        """The broker has it."""
+        with self._lock:
+            self._line.acknowledged(key)
+            self._retained.answered(key)
+
+    def refused(self, key: int) -> None:
+        """The broker will not have it, however often it is asked."""
+        with self._lock:
+            self._line.refused(key)
+            self._retained.answered(key)
+
+    def idle(self) -> bool:
+        """Whether nothing is on its way and nothing is due."""
+        with self._lock:
+            return self._line.idle() and self._retained.idle()
+
+    def tally(self) -> Tally:
+        """The figures for `health`."""
+        with self._lock:
+            line = self._line
+            return Tally(len(line), line.sent, line.dropped, line.refusals)
+
+
+def _nobody_listens() -> None:
+    """What is rung before there is a link."""

@@ -1,0 +1,213 @@
+"""One connection to the broker, from CONNECT to its end; paho is known here alone.
+
+A new paho client is made for each: its own memory of unacknowledged messages would send things twice, and its own
+thread dies without a word when a callback raises. Here its socket is served by whoever owns the session, callbacks
+only take notes, and whatever goes wrong is raised where the session is used.
+"""
+
+import contextlib
+import select
+import time
+from dataclasses import dataclass
+
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from fer_edge.deliver import trouble
+from fer_edge.deliver.credentials import Credentials
+from fer_edge.deliver.parcel import Parcel
+from fer_edge.deliver.trouble import Broker, Trouble
+from fer_edge.deliver.versions import Version
+from fer_edge.values import Message
+
+# Messages on their way at once. mosquitto's own default; a broker that wants fewer says so in MQTT 5.
+MOST_IN_FLIGHT = 20
+# Keepalives without an acknowledgement, while something waits for one, after which a link is given up.
+LATE_KEEPALIVES = 2
+
+PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What the broker said to one message of QoS 1."""
+
+    key: int | None  # the parcel's
+    topic: str
+    code: int  # MQTT 5 reason code; always 0 in 3.1.1, which has no way to refuse
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Sent:
+    parcel: Parcel
+    at: float
+
+
+class Session:
+    """Not thread-safe; one thread opens it, serves it and ends it."""
+
+    def __init__(
+        self,
+        broker: Broker,
+        credentials: Credentials,
+        version: Version,
+        keepalive_s: int,
+        will: Message | None,
+    ) -> None:
+        self.version = version
+        self._broker = broker
+        self._keepalive_s = keepalive_s
+        self._most_in_flight = MOST_IN_FLIGHT
+        self._sent: dict[int, _Sent] = {}  # by message id, oldest first
+        self._answers: list[Answer] = []
+        self._greeting: ReasonCode | None = None
+        self._farewell: tuple[bool, ReasonCode] | None = None  # whether the broker said it, and why
+        self._socket_error = ""
+        self._client = self._make_client(credentials, will)
+
+    @property
+    def room(self) -> int:
+        """How many more messages may be sent now."""
+        return max(0, self._most_in_flight - len(self._sent))
+
+    def open(self, connect_s: float, answer_s: float) -> None:
+        """Connects within ``connect_s`` for each address of the broker, and is greeted within ``answer_s``.
+
+        Raises:
+            Trouble: there is no link, and why.
+        """
+        self._client.connect_timeout = connect_s
+        try:
+            self._client.connect(self._broker.host, self._broker.port, self._keepalive_s)
+        except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
+            raise Trouble(trouble.unreachable(error, self._broker)) from error
+        deadline = time.monotonic() + answer_s
+        while self._greeting is None:
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                self.abandon()
+                raise Trouble(trouble.unanswered(self._broker, self.version), silent=True)
+            self.serve(left_s)
+
+    def send(self, parcel: Parcel) -> None:
+        """Sends one message; a parcel with QoS 1 is answered later."""
+        message = parcel.message
+        properties = None
+        if message.expiry_s is not None and self.version == "5":
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.MessageExpiryInterval = message.expiry_s
+        info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
+        if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise self._ending()
+        if message.qos:
+            self._sent[info.mid] = _Sent(parcel, time.monotonic())
+
+    def serve(self, timeout_s: float, bell: int | None = None) -> list[Answer]:
+        """Waits for the network, or for the file descriptor ``bell``, then does what is to be done.
+
+        Returns:
+            What the broker answered.
+
+        Raises:
+            Trouble: the link has ended, or is as good as ended.
+        """
+        socket = self._client.socket()
+        if socket is None:
+            raise self._ending()
+        unread = getattr(socket, "pending", int)()  # bytes that TLS has decrypted already; select cannot see them
+        waiting = [socket] if bell is None else [socket, bell]
+        readable, writable, _ = select.select(
+            waiting, [socket] if self._client.want_write() else [], [], 0.0 if unread else timeout_s
+        )
+        if unread or socket in readable:
+            self._client.loop_read()
+        if socket in writable:
+            self._client.loop_write()
+        self._client.loop_misc()
+        answers, self._answers = self._answers, []
+        if not answers:  # what was answered counts, even if the link has ended since; the next call says so
+            self._raise_if_over()
+        return answers
+
+    def end(self) -> None:
+        """Says goodbye: the broker keeps the last will to itself."""
+        self._client.disconnect()
+        self.abandon()
+
+    def abandon(self) -> None:
+        """Hangs up without a word: the broker speaks the last will."""
+        socket = self._client.socket()
+        if socket is not None:
+            with contextlib.suppress(OSError):
+                socket.close()
+
+    def _raise_if_over(self) -> None:
+        if self._client.socket() is None:
+            raise self._ending()
+        oldest = next(iter(self._sent.values()), None)
+        if oldest and time.monotonic() - oldest.at > LATE_KEEPALIVES * self._keepalive_s:
+            raise Trouble(trouble.gone_silent(self._broker))
+
+    def _ending(self) -> Trouble:
+        """Why the link is not there any more."""
+        broker = self._broker
+        if self._greeting is not None and self._greeting.is_failure:
+            code, name = self._greeting.value, str(self._greeting)
+            return Trouble(trouble.refused(code, name, broker), version=code == trouble.UNSUPPORTED_PROTOCOL)
+        by_broker, reason = self._farewell or (False, None)
+        if by_broker and reason is not None:
+            return Trouble(trouble.ended(reason.value, str(reason), broker))
+        if self._greeting is None and "ALERT" not in self._socket_error:
+            return Trouble(trouble.unanswered(broker, self.version), silent=True)
+        if reason is not None and reason.value == trouble.KEEPALIVE_TIMEOUT:
+            return Trouble(trouble.gone_silent(broker))
+        return Trouble(trouble.broken_off(self._socket_error, broker))
+
+    def _make_client(self, credentials: Credentials, will: Message | None) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._broker.client_id,
+            clean_session=None if self.version == "5" else True,
+            protocol=PROTOCOLS[self.version],
+            reconnect_on_failure=False,  # also keeps paho from trying MQTT 3.1 by itself
+        )
+        if credentials.username:
+            client.username_pw_set(credentials.username, credentials.password)
+        if credentials.tls is not None:
+            client.tls_set_context(credentials.tls)
+        if will is not None:
+            client.will_set(will.topic, will.payload, will.qos, will.retain)
+        client.on_connect = self._on_connect
+        client.on_publish = self._on_publish
+        client.on_disconnect = self._on_disconnect
+        client.on_log = self._on_log
+        return client
+
+    def _on_connect(
+        self, _client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
+    ) -> None:
+        self._greeting = reason
+        most = getattr(properties, "ReceiveMaximum", MOST_IN_FLIGHT)
+        self._most_in_flight = min(MOST_IN_FLIGHT, most)
+
+    def _on_publish(
+        self, _client: Client, _data: object, mid: int, reason: ReasonCode, _more: Properties | None
+    ) -> None:
+        sent = self._sent.pop(mid, None)
+        if sent is not None:
+            self._answers.append(Answer(sent.parcel.key, sent.parcel.message.topic, reason.value, str(reason)))
+
+    def _on_disconnect(
+        self, _client: Client, _data: object, flags: DisconnectFlags, reason: ReasonCode, _more: Properties | None
+    ) -> None:
+        if self._farewell is None:
+            self._farewell = (flags.is_disconnect_packet_from_server, reason)
+
+    def _on_log(self, _client: Client, _data: object, level: int, text: str) -> None:
+        # The only way to learn what the socket said: paho catches the exception and keeps it.
+        if level == LogLevel.MQTT_LOG_ERR:
+            self._socket_error = text.partition(": ")[2] or text

@@ -1,0 +1,131 @@
+"""Why there is no link, as one line that says what to do. Pure."""
+
+import socket
+import ssl
+from dataclasses import dataclass
+
+# MQTT 5 reason codes, OASIS MQTT 5.0 section 2.4. paho translates the return codes of 3.1.1 to the same numbers.
+UNSUPPORTED_PROTOCOL = 0x84
+BAD_CLIENT_ID = 0x85
+BAD_PASSWORD = 0x86
+NOT_AUTHORIZED = 0x87
+KEEPALIVE_TIMEOUT = 0x8D
+SESSION_TAKEN_OVER = 0x8E
+QUOTA_EXCEEDED = 0x97
+FAILURE = 0x80  # codes from here on are failures
+
+# OpenSSL's X509_V_ERR_* as they come in SSLCertVerificationError.verify_code.
+NOT_YET_VALID = 9
+EXPIRED = 10
+WRONG_HOST = (62, 64)  # name, address
+
+
+class Trouble(Exception):  # noqa: N818 - it is what keeps the link from being, not a mistake of the program
+    """There is no link, or none any more; the message is one line that says what to do.
+
+    ``silent``: the broker took the connection and never answered the greeting, as brokers do that do not know its MQTT
+    version; ``version``: it said that it does not know it.
+    """
+
+    def __init__(self, text: str, *, silent: bool = False, version: bool = False) -> None:
+        super().__init__(text)
+        self.silent = silent
+        self.version = version
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The broker as it is called in sentences."""
+
+    host: str
+    port: int
+    username: str
+    client_id: str
+    tls: bool
+
+    def __str__(self) -> str:
+        return f"{self.host}:{self.port}"
+
+
+def unreachable(error: OSError | ValueError, broker: Broker) -> str:
+    """Why no connection came about."""
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _untrusted(error, broker)
+    if isinstance(error, socket.gaierror):
+        return f"the broker's name {broker.host!r} is not known: check mqtt.host and this device's DNS"
+    if isinstance(error, ConnectionRefusedError):
+        return f"{broker} refuses the connection: is the broker running, and are mqtt.host and mqtt.port right?"
+    if isinstance(error, TimeoutError):
+        return f"{broker} does not answer: check mqtt.host, the network and firewalls"
+    if broker.tls and isinstance(error, (ssl.SSLError, ConnectionResetError)):
+        what = "check mqtt.port, 8883 is usual with TLS"
+        return f"{broker} does not speak TLS as asked ({_word(error)}): {what}"
+    return f"no connection to {broker}: {_word(error)}; check mqtt.host and this device's network"
+
+
+def refused(code: int, name: str, broker: Broker) -> str:
+    """Why the broker answered the greeting with no; ``name`` is the reason code's."""
+    if code in (BAD_PASSWORD, NOT_AUTHORIZED):
+        who = f"user {broker.username!r}" if broker.username else "connections without a user name"
+        return f"{broker} refuses {who} ({name}): check mqtt.username and the password in mqtt.password_file"
+    if code == BAD_CLIENT_ID:
+        return f"{broker} refuses the client id {broker.client_id!r}: set mqtt.client_id to one that it accepts"
+    if code == UNSUPPORTED_PROTOCOL:
+        return f"{broker} does not know this version of MQTT: set mqtt.protocol to auto"
+    return f"{broker} refuses the connection ({name}): ask its log why"
+
+
+def unanswered(broker: Broker, version: str) -> str:
+    """The broker took the connection and said nothing, or hung up, before it was greeted back."""
+    hint = (
+        "is this an MQTT broker?" if broker.tls else "is this an MQTT broker, and does the port want mqtt.tls.enabled?"
+    )
+    return f"{broker} does not answer in MQTT {version}: {hint}"
+
+
+def ended(code: int, name: str, broker: Broker) -> str:
+    """Why the broker ended a link with a word (MQTT 5)."""
+    if code == SESSION_TAKEN_OVER:
+        return (
+            f"another client took over the client id {broker.client_id!r} at {broker}: "
+            "give each daemon its own device name or mqtt.client_id"
+        )
+    return f"{broker} ended the link ({name})"
+
+
+def broken_off(error: str, broker: Broker) -> str:
+    """Why a link ended without a word; ``error`` is what the socket said, empty for a plain end."""
+    if "CERTIFICATE_REQUIRED" in error:
+        return f"{broker} wants a certificate of this client: set mqtt.tls.certificate and mqtt.tls.key"
+    if "ALERT" in error:  # the other side ended TLS, after our handshake was done (TLS 1.3)
+        return f"{broker} does not accept this client's certificate ({error}): check mqtt.tls.certificate"
+    return f"the link to {broker} broke off ({error})" if error else f"the link to {broker} broke off"
+
+
+def gone_silent(broker: Broker) -> str:
+    """The link stands, and nothing comes back over it."""
+    return f"{broker} has gone silent: it hangs, or the network between is cut"
+
+
+def publish_refused(topic: str, code: int, name: str, broker: Broker) -> str:
+    """Why a message was refused on an otherwise good link."""
+    what = "allow it in the broker's access list" if code == NOT_AUTHORIZED else "ask the broker's log why"
+    user = f" for user {broker.username!r}" if broker.username else ""
+    return f"{broker} refuses what is published on {topic}{user} ({name}): {what}; it is counted and not sent again"
+
+
+def _untrusted(error: ssl.SSLCertVerificationError, broker: Broker) -> str:
+    said = error.verify_message.rstrip(".")
+    if error.verify_code in (NOT_YET_VALID, EXPIRED):
+        what = "renew it, or set this device's clock"
+    elif error.verify_code in WRONG_HOST:
+        what = "mqtt.host must be a name that is in the certificate"
+    else:
+        what = "mqtt.tls.ca must name the authority that signed it"
+    return f"the certificate of {broker} is not trusted ({said}): {what}"
+
+
+def _word(error: Exception) -> str:
+    if isinstance(error, ssl.SSLError) and error.reason:
+        return error.reason.lower().replace("_", " ")
+    return getattr(error, "strerror", None) or str(error) or type(error).__name__
