@@ -26,3 +26,7 @@ class ModelError(UserError):
 
 class SourceError(UserError):
     """A camera, video or image folder cannot be read."""
+
+
+class UnusableSource(SourceError):  # noqa: N818 - it is named for what it says of the source
+    """A source that waiting will not cure: a file that is not there, a package that is not installed."""

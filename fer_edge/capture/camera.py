@@ -1,0 +1,144 @@
+"""The capture thread: reads a source for ever, opens it anew when it is lost, and leaves frames in the mailbox."""
+
+import logging
+import random
+import time
+from collections.abc import Callable
+from threading import Event, Thread
+
+from fer_edge.backoff import Backoff
+from fer_edge.capture.address import redact
+from fer_edge.capture.mailbox import Mailbox
+from fer_edge.capture.pace import Pace
+from fer_edge.capture.sources import Recording, Source, open_source
+from fer_edge.capture.supervise import CameraState, Phase, Supervisor, Verdict
+from fer_edge.config import CameraSettings
+from fer_edge.errors import SourceError, UnusableSource
+from fer_edge.values import Frame, Image
+
+FIRST_WAIT_S = 0.5  # bound of the wait before the first attempt to reopen
+STOP_LIMIT_S = 2.0  # a read that hangs in a driver cannot be interrupted; the thread is then left behind
+
+logger = logging.getLogger(__name__)
+
+
+class Camera:
+    """A source with a thread of its own. `start`, `stop`, `state` and `check` belong to the main thread.
+
+    Everything outside is a parameter: how a source is opened, the monotonic clock, the dice of the backoff, and how
+    one waits (by default so that `stop` ends the wait).
+    """
+
+    def __init__(  # noqa: PLR0913 - the outside world, by name
+        self,
+        settings: CameraSettings,
+        mailbox: Mailbox,
+        *,
+        opener: Callable[[CameraSettings], Source] = open_source,
+        clock: Callable[[], float] = time.monotonic,
+        draw: Callable[[], float] = random.random,
+        wait: Callable[[float], object] | None = None,
+    ) -> None:
+        self._settings = settings
+        self._mailbox = mailbox
+        self._opener = opener
+        self._clock = clock
+        self._stopping = Event()
+        self._wait = wait or self._stopping.wait
+        backoff = Backoff(FIRST_WAIT_S, settings.reopen_max_s, draw)
+        self._supervisor = Supervisor(settings.stall_s, backoff, clock())
+        self._said = self._supervisor.state
+        self._number = 0
+        self._error: BaseException | None = None
+        self._thread = Thread(target=self._guarded, name="capture", daemon=True)
+
+    def start(self) -> None:
+        """Begin to capture, in a thread of its own."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End the capture; returns within STOP_LIMIT_S even where a read hangs. A second call does nothing."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join(STOP_LIMIT_S)
+            if self._thread.is_alive():
+                logger.debug("camera: a read is still under way; its thread ends with the process")
+
+    def state(self, now: float) -> CameraState:
+        """How the source is doing at ``now``, monotonic seconds."""
+        return self._supervisor.seen_at(now)
+
+    def check(self) -> None:
+        """Raise what ended the capture thread, if anything did: UnusableSource, or a bug."""
+        if self._error is not None:
+            raise self._error
+
+    def run(self) -> None:
+        """Capture until `stop` is called or a file ends; what the thread does. Raises UnusableSource."""
+        while not self._stopping.is_set() and self._supervisor.state.phase is not Phase.ENDED:
+            try:
+                source = self._opener(self._settings)
+            except UnusableSource:
+                raise
+            except SourceError as error:
+                wait_s = self._supervisor.failed(str(error), self._clock())
+            else:
+                wait_s = self._read_out(source)
+            self._say()
+            self._wait(wait_s)
+
+    def _guarded(self) -> None:
+        """Run, and keep whatever ends the thread for `check`: a thread may not die quietly."""
+        try:
+            self.run()
+        except BaseException as error:  # noqa: BLE001 - handed over to the main thread, nothing is swallowed
+            self._error = error
+
+    def _read_out(self, source: Source) -> float:
+        """Read a source until it has to be closed; the wait in seconds before it is opened anew."""
+        self._supervisor.opened(self._clock(), live=source.live)
+        pace = Pace()
+        try:
+            while not self._stopping.is_set():
+                image = source.read()
+                if image is None and not source.live:
+                    self._supervisor.ended(self._clock())
+                    return 0.0
+                if image is None:
+                    return self._supervisor.lost(self._clock())
+                if isinstance(source, Recording):
+                    self._wait(pace.wait_s(source.position_s, self._clock()))
+                if self._hand_over(image) is Verdict.REOPEN:
+                    return 0.0
+        except SourceError as error:
+            return self._supervisor.failed(str(error), self._clock())
+        finally:
+            source.close()
+        return 0.0
+
+    def _hand_over(self, image: Image) -> Verdict:
+        """Leave a picture in the mailbox unless it is no news."""
+        now = self._clock()
+        verdict = self._supervisor.picture(image, now)
+        if verdict is Verdict.DELIVER:
+            self._mailbox.put(Frame(image, now, self._number))
+            self._number += 1
+        self._say()
+        return verdict
+
+    def _say(self) -> None:
+        """Log a change of phase or reason, once."""
+        state, said = self._supervisor.state, self._said
+        if state is said:
+            return
+        self._said = state
+        if (state.phase, state.reason) == (said.phase, said.reason):
+            return
+        name = redact(str(self._settings.source))
+        match state.phase:
+            case Phase.RUNNING:
+                logger.info("camera %s: running", name)
+            case Phase.ENDED:
+                logger.info("camera %s: at its end", name)
+            case _:
+                logger.warning("camera %s: %s: %s; trying again until it is back", name, state.phase, state.reason)

@@ -1,0 +1,73 @@
+"""Why a V4L2 device cannot be used, in words that say what to do.
+
+OpenCV says only that it could not. The kernel knows, so it is asked: Linux media API, "open()", VIDIOC_QUERYCAP and
+VIDIOC_REQBUFS.
+"""
+
+import errno
+import fcntl
+import os
+import pwd
+import re
+import struct
+from pathlib import Path
+
+QUERYCAP = 0x80685600  # _IOR('V', 0, struct v4l2_capability of 104 bytes)
+QUERYCAP_BYTES = 104
+QUERYCAP_FLAGS_AT = 84  # u32 capabilities of the whole device, u32 device_caps of this node
+HAS_DEVICE_CAPS = 0x80000000
+CAPTURES = 0x00000001 | 0x00001000  # single-planar, multi-planar
+REQBUFS = 0xC0145608  # _IOWR('V', 8, struct v4l2_requestbuffers of 20 bytes)
+ONE_MAPPED_CAPTURE_BUFFER = struct.pack("5I", 1, 1, 1, 0, 0)  # count, type, memory, capabilities, reserved
+
+
+def why_not(path: str) -> str:
+    """One line on why ``path`` gives no pictures and what to do about it."""
+    try:
+        handle = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
+    except PermissionError:
+        user = pwd.getpwuid(os.geteuid()).pw_name
+        return f"{path}: permission denied: add the user to group video (sudo usermod -aG video {user}) and start anew"
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            return _busy(path)
+        return f"{path}: no such camera: {_cameras_there(path)}"
+    try:
+        return _why_not_open(path, handle)
+    finally:
+        os.close(handle)
+
+
+def captures(answer: bytes) -> bool:
+    """Whether the node that gave this `struct v4l2_capability` can capture: metadata nodes of webcams cannot."""
+    whole, own = struct.unpack_from("2I", answer, QUERYCAP_FLAGS_AT)
+    return bool((own if whole & HAS_DEVICE_CAPS else whole) & CAPTURES)
+
+
+def _why_not_open(path: str, handle: int) -> str:
+    """Why an open device gives no pictures."""
+    try:
+        answer = fcntl.ioctl(handle, QUERYCAP, bytes(QUERYCAP_BYTES))
+    except OSError as error:
+        if error.errno == errno.ENODEV:
+            return f"{path}: no such camera: it was unplugged"
+        return f"{path}: not a video device: {_cameras_there(path)}"
+    if not captures(answer):
+        return f"{path}: this node takes no pictures (webcams have a second one for metadata): {_cameras_there(path)}"
+    try:
+        fcntl.ioctl(handle, REQBUFS, ONE_MAPPED_CAPTURE_BUFFER)
+    except OSError as error:
+        if error.errno == errno.EBUSY:
+            return _busy(path)
+    return f"{path}: gives no pictures in a format that OpenCV reads; a Pi camera module needs camera.source: picamera"
+
+
+def _busy(path: str) -> str:
+    return f"{path}: in use by another program: stop that one (fuser -v {path} names it)"
+
+
+def _cameras_there(path: str) -> str:
+    """What there is instead of ``path``, as the end of a sentence."""
+    nodes = (str(node) for node in Path("/dev").glob("video*") if str(node) != path)
+    names = sorted(nodes, key=lambda name: int(re.sub(r"\D", "", name) or 0))
+    return f"there are {', '.join(names)}" if names else "is it plugged in?"

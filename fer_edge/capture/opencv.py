@@ -1,0 +1,40 @@
+"""The one door to OpenCV's captures: quiet, with time limits, decoding in one thread."""
+
+import os
+from collections.abc import Sequence
+
+import cv2
+
+# OpenCV and FFmpeg write to stderr whenever a camera is away; what matters of it is said once by our own log. Whoever
+# looks for a fault in them sets these variables. Both are read at run time, so it does not matter who imported cv2.
+if "OPENCV_LOG_LEVEL" not in os.environ:
+    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
+
+# FFmpeg's options pass through a variable of the process, read at each opening. A user's own are left alone.
+OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
+USERS_OPTIONS = os.environ.get(OPTIONS)
+PLAIN_OPTIONS = "rtsp_flags;prefer_tcp"  # OpenCV's own default
+
+
+def open_ffmpeg(name: str, limits: Sequence[int] = (), options: str = PLAIN_OPTIONS) -> cv2.VideoCapture:
+    """A capture of a file or URL; it may be closed already, where it could not be opened.
+
+    ``limits`` are pairs of property and value. One decoding thread: with one a core a clip of 640x360 cost half as
+    much CPU again, 4 MiB more, and each thread delays a live stream by a frame.
+    """
+    os.environ[OPTIONS] = options if USERS_OPTIONS is None else USERS_OPTIONS
+    return cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *limits])
+
+
+def open_v4l2(path: str, select_timeout_s: int) -> cv2.VideoCapture:
+    """A capture of a V4L2 device; it may be closed already. The first call's time limit on a read holds for all."""
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(select_timeout_s))  # 10 s where nobody says so
+    return cv2.VideoCapture(path, cv2.CAP_V4L2)
+
+
+def format_name(capture: cv2.VideoCapture) -> str:
+    """The four-letter name of the format that is read: `MJPG`, `YUYV`, `h264`; `unknown` where it has none."""
+    code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
+    letters = code.to_bytes(4, "little").decode("latin-1").strip("\0 ")
+    return letters if letters.isprintable() and letters else "unknown"

@@ -1,0 +1,76 @@
+"""The Raspberry Pi's own camera, through picamera2 and libcamera."""
+
+import logging
+import os
+from typing import Any
+
+from fer_edge.capture.upright import upright
+from fer_edge.config import CameraSettings
+from fer_edge.errors import SourceError, UnusableSource
+from fer_edge.values import Image
+
+# libcamera names formats by the order of bits in a word, so its RGB888 lies in memory as blue, green, red.
+BGR_IN_MEMORY = "RGB888"
+READ_PART = 0.75  # of stall_s, so that a silent camera has been given up before it counts as stalled
+MISSING = (
+    "camera.source picamera needs the Python package picamera2: sudo apt install python3-picamera2, "
+    "and make the virtual environment with --system-site-packages"
+)
+
+logger = logging.getLogger(__name__)
+
+
+class PiCamera:
+    """The camera on the ribbon cable. Owned by the thread that reads it."""
+
+    live = True
+    format = "BGR"
+
+    def __init__(self, settings: CameraSettings) -> None:
+        """Open and start the camera; raises UnusableSource without picamera2, SourceError without a camera."""
+        library = _import_picamera2()
+        self._rotate = settings.rotate
+        self._limit_s = READ_PART * settings.stall_s
+        self.rate_hz: float | None = settings.rate_hz
+        self._camera: Any = None
+        try:
+            self._camera = library.Picamera2()
+            main = {"size": (settings.width, settings.height), "format": BGR_IN_MEMORY}
+            controls = {"FrameRate": settings.rate_hz}
+            self._camera.configure(self._camera.create_video_configuration(main=main, controls=controls))
+            self._camera.start()
+        except (RuntimeError, IndexError, OSError, ValueError) as error:
+            self.close()
+            raise SourceError(
+                f"picamera: no camera, or in use by another program: check its cable and rpicam-hello ({error})"
+            ) from error
+
+    def read(self) -> Image | None:
+        """The next picture; None where the camera gave nothing within the time limit."""
+        try:
+            job = self._camera.capture_array("main", wait=False)
+            return upright(self._camera.wait(job, timeout=self._limit_s), self._rotate)
+        except TimeoutError:
+            return None
+        except (RuntimeError, OSError) as error:
+            raise SourceError(f"picamera: the camera stopped: check its cable ({error})") from error
+
+    def close(self) -> None:
+        camera, self._camera = self._camera, None
+        if camera is None:
+            return
+        try:
+            camera.close()
+        except (RuntimeError, OSError) as error:  # it is to be given up in any case
+            logger.debug("picamera: closing failed: %s", error)
+
+
+def _import_picamera2() -> Any:
+    """The module, imported only here: it is absent on everything that is not a Pi, and takes a second."""
+    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:FATAL")  # it reports on stderr at every opening
+    try:
+        import picamera2  # noqa: PLC0415
+    except (ImportError, OSError) as error:
+        missing = isinstance(error, ModuleNotFoundError) and error.name == "picamera2"
+        raise UnusableSource(MISSING if missing else f"picamera2 cannot be imported: {error}") from error
+    return picamera2

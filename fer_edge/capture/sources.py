@@ -1,0 +1,62 @@
+"""What a source of pictures is, and the choice of the right one for a setting."""
+
+from typing import Protocol, runtime_checkable
+
+from fer_edge.capture.address import Kind, kind_of
+from fer_edge.capture.folder import ImageFolder
+from fer_edge.capture.picamera import PiCamera
+from fer_edge.capture.stream import Stream
+from fer_edge.capture.v4l2 import V4l2Camera
+from fer_edge.capture.video import VideoFile
+from fer_edge.config import CameraSettings
+from fer_edge.values import Image
+
+
+class Source(Protocol):
+    """Something that gives pictures one after the other. Owned by one thread, the one that reads it."""
+
+    @property
+    def live(self) -> bool:
+        """Whether it is happening now: it sets its own pace, and it may come back after it was lost."""
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Frames per second as the source itself states it; None where it does not."""
+
+    @property
+    def format(self) -> str:
+        """What is read, for people: `MJPG`, `h264`, `12 images`."""
+
+    def read(self) -> Image | None:
+        """The next picture, a new (h, w, 3) uint8 BGR array; None at the end or when a live source is lost."""
+
+    def close(self) -> None:
+        """Give the device, connection or file back; a second call does nothing."""
+
+
+@runtime_checkable
+class Recording(Source, Protocol):
+    """A source that is not live and knows when each of its pictures was taken."""
+
+    @property
+    def position_s(self) -> float:
+        """Media time in seconds of the picture that was read last; it only rises."""
+
+
+def open_source(settings: CameraSettings) -> Source:
+    """The opened source that ``settings.source`` names.
+
+    Raises SourceError where it may be there later (a camera, an address), and UnusableSource where waiting will not
+    help (a file, a folder, a missing package). Either says what to do, without user names and passwords.
+    """
+    match kind_of(settings.source):
+        case Kind.V4L2:
+            return V4l2Camera(settings)
+        case Kind.STREAM:
+            return Stream(settings)
+        case Kind.PICAMERA:
+            return PiCamera(settings)
+        case Kind.IMAGES:
+            return ImageFolder(settings)
+        case Kind.VIDEO:
+            return VideoFile(settings)

@@ -1,0 +1,86 @@
+"""A video file, picture after picture, with the time at which each was taken."""
+
+from pathlib import Path
+
+import cv2
+
+from fer_edge.capture.opencv import format_name, open_ffmpeg
+from fer_edge.capture.upright import upright
+from fer_edge.config import CameraSettings
+from fer_edge.errors import UnusableSource
+from fer_edge.values import Image
+
+FALLBACK_RATE_HZ = 25.0  # for files without timestamps and without a rate of their own
+TEXT_FORMATS = ("ANSI",)  # FFmpeg shows a text file as a film of a terminal
+
+
+class VideoFile:
+    """A video file. Owned by the thread that reads it.
+
+    Rotation that the file itself asks for (telephones) is applied by OpenCV; `rotate` comes on top of it.
+    """
+
+    live = False
+
+    def __init__(self, settings: CameraSettings) -> None:
+        """Open the file and read its first picture; raises UnusableSource with the reason."""
+        self._path = Path(str(settings.source)).expanduser()
+        self._rotate = settings.rotate
+        self._loop = settings.loop
+        self._capture = _open(self._path)
+        self.rate_hz: float | None = self._capture.get(cv2.CAP_PROP_FPS) or None
+        self.format = format_name(self._capture)
+        self.position_s = 0.0
+        self._frame_s = 1.0 / (self.rate_hz or FALLBACK_RATE_HZ)
+        self._round_s = 0.0  # media time at which this round of a looping file began
+        self._first = self._take()
+        if self._first is None:
+            raise UnusableSource(f"{self._path}: holds no picture that can be read: is it whole, is it a video?")
+
+    def read(self) -> Image | None:
+        """The next picture; None at the end, never where the file loops."""
+        image, self._first = self._first, None
+        if image is None:
+            image = self._take()
+        if image is None and self._loop:
+            image = self._again()
+        return image
+
+    def close(self) -> None:
+        self._capture.release()
+
+    def _take(self) -> Image | None:
+        """The next picture of this round, its time noted."""
+        taken, picture = self._capture.read()
+        if not taken:
+            return None
+        stamp_s = self._round_s + self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
+        at_start = stamp_s == self._round_s
+        # Containers without timestamps, and broken ones, count on by one frame: time must not stand still.
+        self.position_s = stamp_s if stamp_s > self.position_s or at_start else self.position_s + self._frame_s
+        return upright(picture, self._rotate)
+
+    def _again(self) -> Image | None:
+        """The first picture of the next round. Opened anew, because not every container can be wound back."""
+        self._capture.release()
+        self._capture = _open(self._path)
+        self._round_s = self.position_s + self._frame_s
+        return self._take()
+
+
+def _open(path: Path) -> cv2.VideoCapture:
+    """The capture of a file that is there and is a video; raises UnusableSource."""
+    try:
+        with path.open("rb") as file:
+            empty = not file.read(1)
+    except FileNotFoundError:
+        raise UnusableSource(f"{path}: no such file or folder") from None
+    except OSError as error:
+        raise UnusableSource(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+    if empty:
+        raise UnusableSource(f"{path}: the file is empty")
+    # An absolute path, because FFmpeg takes what stands before a colon in a name for a protocol.
+    capture = open_ffmpeg(str(path.absolute()))
+    if not capture.isOpened() or format_name(capture) in TEXT_FORMATS:
+        raise UnusableSource(f"{path}: not a video that can be read")
+    return capture
