@@ -1,0 +1,165 @@
+"""Keras networks as people have them: which container a file is, and which Keras wrote it. Needs no TensorFlow.
+
+    identify -> KerasFile -> keras_network.load -> Network
+
+A file is known by what is in it and not by its ending: an HDF5 file called `.keras` and a zip called `.h5` both exist.
+"""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from fer_edge.errors import UserError
+
+HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
+ZIP_MAGIC = b"PK\x03\x04"
+TFLITE_MAGIC = b"TFL3"  # at offset 4
+LFS_MAGIC = b"version https://git-lfs"
+
+
+class Container(StrEnum):
+    KERAS = ".keras file"
+    HDF5 = "HDF5 file"
+    JSON = "JSON architecture"
+    SAVED_MODEL = "SavedModel"
+
+
+@dataclass(frozen=True, slots=True)
+class KerasFile:
+    """A network that was identified and not yet loaded."""
+
+    path: Path
+    weights: Path | None
+    container: Container
+    keras: str  # version that wrote it, such as 2.0.5; empty where the file does not tell
+    architecture: dict[str, Any] | None  # None for a SavedModel, which holds a graph
+
+    @property
+    def keras_2(self) -> bool:
+        return self.keras.startswith("2")
+
+    def __str__(self) -> str:
+        return f"{self.container} of Keras {self.keras}" if self.keras else str(self.container)
+
+
+def identify(path: Path, weights: Path | None = None, *, untrained: bool = False) -> KerasFile:
+    """What ``path`` is. ``weights`` is the HDF5 file that belongs to a JSON architecture.
+
+    Raises UserError, one line, for what is absent, truncated, no Keras network, or lacks its weights;
+    ``untrained`` accepts an architecture alone.
+    """
+    if path.is_dir():
+        file = _saved_model(path)
+    else:
+        start = _start(path)
+        if start.startswith(HDF5_MAGIC):
+            file = _hdf5(path)
+        elif start.startswith(ZIP_MAGIC):
+            file = _zip(path)
+        elif start.lstrip()[:1] in (b"{", b'"'):
+            return _json(path, weights, untrained=untrained)
+        else:
+            raise UserError(f"{path}: {_what_else(start)}")
+    if weights:
+        raise UserError(f"{path}: is a {file.container} and holds its weights itself; leave {weights} out")
+    return file
+
+
+def one_line(error: BaseException) -> str:
+    """The first line of an error's message that says something, without its closing full stop."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0].rstrip(".") if lines else type(error).__name__
+
+
+def _start(path: Path) -> bytes:
+    try:
+        with path.open("rb") as stream:
+            return stream.read(64)
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+
+
+def _what_else(start: bytes) -> str:
+    """What a file is that is no Keras network, and what to do."""
+    if start[4:8] == TFLITE_MAGIC:
+        return "is a TFLite file already; `fer-convert card` writes the card it needs"
+    if start.startswith(LFS_MAGIC):
+        return "is a Git LFS pointer and not the network itself; fetch it with `git lfs pull`"
+    if not start:
+        return "is empty; copy it again"
+    return "is no Keras network (.keras, HDF5, JSON architecture or SavedModel folder)"
+
+
+def _saved_model(path: Path) -> KerasFile:
+    if not (path / "saved_model.pb").is_file():
+        raise UserError(f"{path}: is a folder without saved_model.pb, so it is no SavedModel")
+    # Only Keras 2 writes the metadata; a SavedModel holds a graph, which needs no Keras to be run.
+    return KerasFile(path, None, Container.SAVED_MODEL, "2" if (path / "keras_metadata.pb").is_file() else "", None)
+
+
+def _hdf5(path: Path) -> KerasFile:
+    attributes = _hdf5_attributes(path)
+    config = attributes.get("model_config")
+    if config is None:
+        raise UserError(
+            f"{path}: holds weights without an architecture; give the architecture's JSON file first and this second"
+        )
+    return KerasFile(path, None, Container.HDF5, str(attributes.get("keras_version", "2")), _decoded(config, path))
+
+
+def _hdf5_attributes(path: Path) -> dict[str, Any]:
+    """The attributes of an HDF5 file's root, bytes as text."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            return {key: value.decode() if isinstance(value, bytes) else value for key, value in file.attrs.items()}
+    except (OSError, RuntimeError, KeyError) as error:  # h5py raises all three for a damaged file
+        raise UserError(f"{path}: is a damaged or truncated HDF5 file; copy it again ({one_line(error)})") from error
+
+
+def _zip(path: Path) -> KerasFile:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            broken = archive.testzip()
+            if broken:
+                raise UserError(f"{path}: is damaged ({broken}); copy it again")
+            metadata = json.loads(archive.read("metadata.json"))
+            config = archive.read("config.json").decode()
+    except KeyError as error:
+        raise UserError(
+            f"{path}: is a zip archive but no .keras file: it lacks config.json or metadata.json"
+        ) from error
+    except (OSError, zipfile.BadZipFile, ValueError) as error:
+        raise UserError(f"{path}: is a damaged or truncated .keras file; copy it again ({one_line(error)})") from error
+    return KerasFile(path, None, Container.KERAS, str(metadata.get("keras_version", "3")), _decoded(config, path))
+
+
+def _json(path: Path, weights: Path | None, *, untrained: bool) -> KerasFile:
+    architecture = _decoded(path.read_text(encoding="utf-8", errors="replace"), path)
+    if weights is None and not untrained:
+        raise UserError(
+            f"{path}: holds an architecture without weights; give its weights' HDF5 file second, or --untrained"
+        )
+    if weights is not None:
+        if not _start(weights).startswith(HDF5_MAGIC):
+            raise UserError(f"{weights}: is no HDF5 file of weights")
+        _hdf5_attributes(weights)
+    by_keras_3 = str(architecture.get("module", "")).startswith("keras")
+    version = str(architecture.get("keras_version", "3" if by_keras_3 else "2"))
+    return KerasFile(path, weights, Container.JSON, version, architecture)
+
+
+def _decoded(text: Any, path: Path) -> dict[str, Any]:
+    """An architecture in JSON, also where it was encoded twice (`json.dump(model.to_json(), ...)`)."""
+    try:
+        value = json.loads(text)
+        value = json.loads(value) if isinstance(value, str) else value
+    except ValueError as error:
+        raise UserError(f"{path}: its architecture is damaged or truncated JSON ({one_line(error)})") from error
+    if not isinstance(value, dict) or "class_name" not in value or "config" not in value:
+        raise UserError(f"{path}: is JSON, but not a Keras architecture (model.to_json())")
+    return value

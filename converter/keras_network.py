@@ -1,0 +1,190 @@
+"""A Keras network that runs: loaded by the Keras that wrote it, from Keras' own layers alone.
+
+TensorFlow is imported here and nowhere else but in the conversion. The module is for the worker's process and for
+notebooks; the commands never import it.
+"""
+
+import json
+import re
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.keras_files import Container, KerasFile, one_line
+from converter.keras_safety import check_architecture
+from fer_edge.errors import UserError
+
+BATCH = 64  # faces a call where the network takes any number; more is no faster on a CPU
+PICTURE_AXES = 4  # n, h, w, c
+VECTOR_AXES = 2  # n, classes
+CHANNELS = (1, 3)
+LEGACY_WEIGHTS = {"layer_names", "model_weights"}  # in the HDF5 files that were usual before `.weights.h5`
+# A SavedModel is a program. These of its instructions reach outside the graph; Keras writes none of them.
+FORBIDDEN_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles", "LoadLibrary"}
+
+
+@dataclass(frozen=True, slots=True)
+class Network:
+    """A loaded network: one picture in, one vector out."""
+
+    call: Callable[[Any], Any]  # traceable by TensorFlow: (n, h, w, c) float32 to (n, classes) float32, inference
+    height: int
+    width: int
+    channels: Literal[1, 3]
+    classes: int
+    batch: int  # faces a call
+    description: str  # container, who wrote it and what read it
+
+    def predict(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
+        """(n, classes) float32 for ``images``, (n, h, w, c) float32, scaled as the network wants it."""
+        batches = [np.asarray(self.call(images[k : k + self.batch])) for k in range(0, len(images), self.batch)]
+        return np.concatenate(batches) if batches else np.zeros((0, self.classes), np.float32)
+
+
+def load(file: KerasFile) -> Network:
+    """The network in ``file``, built from Keras' own layers alone.
+
+    Raises UserError for a Lambda layer or custom object, weights that do not fit, and whatever has not exactly one
+    picture as its input and one vector as its output.
+    """
+    if file.container is Container.SAVED_MODEL:
+        return _load_saved_model(file)
+    keras = _keras(file)
+    assert file.architecture is not None
+    check_architecture(file.architecture, vars(keras.layers), str(file.path))
+    model = _built(file, keras)
+    _check_one_each(file, len(model.inputs), len(model.outputs))
+    import tensorflow as tf
+
+    call = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
+    reader = f"{'tf-keras' if file.keras_2 else 'Keras'} {keras.__version__}"
+    return _network(file, call, model.inputs[0].shape, model.outputs[0].shape, f"{file}, read by {reader}")
+
+
+def _keras(file: KerasFile) -> Any:
+    """The Keras that reads what ``file`` was written by."""
+    major = re.match(r"\d*", file.keras)
+    if major and major.group() not in ("2", "3"):
+        raise UserError(f"{file.path}: was written by Keras {file.keras}; open it with Keras 2 and save it again")
+    try:
+        if file.keras_2:
+            import tf_keras
+
+            return tf_keras
+        import keras
+    except ModuleNotFoundError as error:
+        raise UserError(f"{file.path}: needs {error.name}: pip install 'fer-edge[converter]'") from error
+    return keras
+
+
+def _built(file: KerasFile, keras: Any) -> Any:
+    """The Keras model of ``file``, with its weights; it was checked before."""
+    try:
+        if file.container is not Container.JSON:
+            with _named(file.path, "model.keras" if file.container is Container.KERAS else "model.h5") as path:
+                return keras.models.load_model(path, compile=False, safe_mode=True)
+        model = keras.models.model_from_json(json.dumps(file.architecture))
+    except Exception as error:  # Keras raises whatever its layers raise; the file is at fault, so one line is told
+        raise UserError(f"{file.path}: Keras cannot build this network: {one_line(error)}") from error
+    if file.weights is not None:
+        ending = "weights.h5" if _is_legacy(file.weights) else "model.weights.h5"
+        try:
+            with _named(file.weights, ending) as path:
+                model.load_weights(path)
+        except Exception as error:  # the same
+            raise UserError(f"{file.weights}: these weights do not fit {file.path}: {one_line(error)}") from error
+    return model
+
+
+def _load_saved_model(file: KerasFile) -> Network:
+    """The serving signature of a SavedModel: a graph, for which no layer is built and no Keras needed."""
+    import tensorflow as tf
+
+    forbidden = _operations(file.path) & FORBIDDEN_OPS
+    if forbidden:
+        raise UserError(
+            f"{file.path}: its graph reaches outside itself ({', '.join(sorted(forbidden))}): code in model files is "
+            "never run; rebuild the network from Keras' own layers and save it again"
+        )
+    try:
+        loaded = tf.saved_model.load(str(file.path))
+    except Exception as error:  # TensorFlow has no common class for what can be wrong in the folder
+        raise UserError(f"{file.path}: TensorFlow cannot load this SavedModel: {one_line(error)}") from error
+    signatures = dict(loaded.signatures)
+    signature = signatures.get("serving_default") or next(iter(signatures.values()), None)
+    if signature is None:
+        raise UserError(f"{file.path}: has no serving signature; save it again with model.export()")
+    inputs = signature.structured_input_signature[1]
+    outputs = signature.structured_outputs
+    _check_one_each(file, len(inputs), len(outputs))
+    (input_name, spec), (output_name, output) = next(iter(inputs.items())), next(iter(outputs.items()))
+
+    def call(images: Any, keep: Any = loaded) -> Any:  # the variables live as long as `loaded` does
+        return keep and signature(**{input_name: tf.convert_to_tensor(images)})[output_name]
+
+    return _network(file, call, spec.shape, output.shape, f"{file}, read by TensorFlow {tf.__version__}")
+
+
+def _operations(path: Path) -> set[str]:
+    """The names of all operations in a SavedModel, its functions included, read without loading it."""
+    from google.protobuf.message import DecodeError
+    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
+
+    program = SavedModel()
+    try:
+        program.ParseFromString((path / "saved_model.pb").read_bytes())
+    except (OSError, DecodeError) as error:
+        raise UserError(f"{path}: saved_model.pb is damaged or truncated; copy it again") from error
+    graphs = [meta.graph_def for meta in program.meta_graphs]
+    nodes = [node for graph in graphs for node in graph.node]
+    nodes += [node for graph in graphs for function in graph.library.function for node in function.node_def]
+    return {node.op for node in nodes}
+
+
+def _check_one_each(file: KerasFile, inputs: int, outputs: int) -> None:
+    if (inputs, outputs) != (1, 1):
+        raise UserError(
+            f"{file.path}: has {inputs} inputs and {outputs} outputs; an expression network has one picture as its "
+            "input and one vector as its output"
+        )
+
+
+def _network(file: KerasFile, call: Callable[[Any], Any], inputs: Any, outputs: Any, description: str) -> Network:
+    """A Network after its shapes were checked; ``inputs`` and ``outputs`` have the batch as their first axis."""
+    picture, vector = tuple(inputs), tuple(outputs)
+    if len(picture) != PICTURE_AXES or None in picture[1:] or picture[3] not in CHANNELS:
+        raise UserError(
+            f"{file.path}: takes {_shown(picture)}; a network for faces takes (height, width, 1 or 3), of fixed size"
+        )
+    if len(vector) != VECTOR_AXES or vector[1] is None:
+        raise UserError(f"{file.path}: gives {_shown(vector)}; an expression network gives one vector of classes")
+    height, width = int(picture[1]), int(picture[2])
+    channels: Literal[1, 3] = 1 if picture[3] == 1 else 3
+    return Network(call, height, width, channels, int(vector[1]), int(picture[0] or BATCH), description)
+
+
+def _shown(shape: tuple[int | None, ...]) -> str:
+    return "(" + ", ".join("any" if side is None else str(side) for side in shape[1:]) + ")"
+
+
+@contextmanager
+def _named(path: Path, name: str) -> Iterator[str]:
+    """``path`` under another ``name``: Keras judges a file by its ending, whatever is in it."""
+    with tempfile.TemporaryDirectory() as folder:
+        link = Path(folder) / name
+        link.symlink_to(path.resolve())
+        yield str(link)
+
+
+def _is_legacy(weights: Path) -> bool:
+    """Whether an HDF5 file of weights is of the kind that Keras calls legacy and loads by another way."""
+    import h5py
+
+    with h5py.File(weights, "r") as file:
+        return bool(LEGACY_WEIGHTS & {*file.attrs, *file})

@@ -1,0 +1,74 @@
+"""Options that several commands share, and what they mean."""
+
+import math
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from converter.faces import Faces
+from converter.find_layout import ORDERS, RANGES, Scaling, parse_labels
+from fer_edge.errors import UserError
+
+data_option = click.option(
+    "--data",
+    required=True,
+    envvar="FER_EDGE_FER2013",
+    type=click.Path(exists=True, path_type=Path),
+    help="FER-2013: fer2013.csv, icml_face_data.csv, a folder of images, or a folder of sheets.",
+)
+
+
+def layout_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """How a network is fed and read, for those who know it; what is not given is found with labelled faces."""
+    for option in reversed(
+        [
+            click.option(
+                "--labels",
+                metavar="ORDER",
+                help=f"The network's class order: {', '.join(ORDERS)}, or seven names with commas between. "
+                "Without it: found.",
+            ),
+            click.option(
+                "--range",
+                "pixel_range",
+                type=click.Choice(sorted(RANGES)),
+                help="What pixels 0 to 255 become before the network sees them. Without it: found.",
+            ),
+            click.option("--mean", type=float, help="With --std, instead of --range: input = (pixel - mean) / std."),
+            click.option("--std", type=float, help="See --mean; in units of pixels 0 to 255."),
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def given_scaling(pixel_range: str | None, mean: float | None, std: float | None) -> Scaling | None:
+    """The scaling that the options name, None where it is to be found."""
+    if (mean is None) != (std is None):
+        raise click.UsageError("--mean and --std belong together: give both or neither.")
+    if mean is None or std is None:
+        return RANGES[pixel_range] if pixel_range else None
+    if pixel_range:
+        raise click.UsageError("Give --range or --mean and --std, not both.")
+    if not (math.isfinite(mean) and math.isfinite(std) and std > 0):
+        raise click.UsageError(f"--mean must be a number and --std above 0, got {mean:g} and {std:g}.")
+    return Scaling(mean, std)
+
+
+def given_labels(labels: str | None) -> tuple[str, ...] | None:
+    """The class order that the option names, None where it is to be found."""
+    return None if labels is None else parse_labels(labels)
+
+
+def read_splits(data: Path) -> tuple[Faces, Faces]:
+    """The Training and the PublicTest faces in ``data``. Raises UserError where either is empty."""
+    from converter.fer2013.sheets import read_sheets as read_faces
+
+    faces = read_faces(data)
+    training, public = faces.split("Training"), faces.split("PublicTest")
+    for split, name in ((training, "Training"), (public, "PublicTest")):
+        if not len(split):
+            raise UserError(f"{data}: has no {name} faces, which are needed to convert and to measure")
+    return training, public

@@ -1,0 +1,177 @@
+"""The one process that converts: `python -m converter.quantize_worker FOLDER`, started by the commands.
+
+TensorFlow prints to both streams from Python and C++ and takes seconds and a gigabyte; here it does so alone. Lines on
+standard output are this module's: stages for a person. The libraries' noise is sent to standard error.
+"""
+
+import errno
+import os
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter import quantize_job
+from converter.find_layout import ORDERS, SCALINGS, Layout, Scaling, find_layout, output_kind
+from converter.keras_files import identify, one_line
+from converter.keras_network import Network, load
+from converter.metrics import Labels
+from converter.quantize_job import Job, Result
+from fer_edge.errors import EXIT_FAILED, UserError
+from fer_edge.labels import EMOTIONS
+from fer_edge.vision.preprocess import Grey, resized
+
+SAMPLE_A_CLASS = 100  # faces of each class that are asked about the layout: 656 of PublicTest, whose disgust has 56
+SOFTMAX = "Softmax"
+PASSING = {"Identity"}  # operations that give on what they are given
+DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
+
+Faces = NDArray[np.uint8]  # (n, 48, 48) grey
+
+
+def main(folder: Path) -> int:
+    """Do the job in ``folder``; 0, or 1 after an error that a user can cure, which was said on the pipe."""
+    say = _hidden_output()
+    try:
+        _work(folder, lambda stage: say(quantize_job.STAGE + stage))
+    except UserError as error:
+        say(quantize_job.ERROR + str(error))
+        return EXIT_FAILED
+    except ModuleNotFoundError as error:
+        say(f"{quantize_job.ERROR}{error.name} is not installed: pip install 'fer-edge[converter]'")
+        return EXIT_FAILED
+    except OSError as error:
+        if error.errno not in DISK_ERRORS:
+            raise
+        say(f"{quantize_job.ERROR}{folder.parent}: cannot be written: {error.strerror}")
+        return EXIT_FAILED
+    return 0
+
+
+def scaled(faces: Faces, network: Network, scaling: Scaling) -> NDArray[np.float32]:
+    """(n, h, w, c) float32 as ``network`` is to be fed ``faces``: the preprocessing of the edge, then the scaling."""
+    table = ((np.arange(256) - scaling.mean) / scaling.std).astype(np.float32)
+    sized: list[Grey] = [resized(face, network.height, network.width) for face in faces]
+    return table[np.stack(sized)][..., None].repeat(network.channels, axis=3)
+
+
+def choose_layout(network: Network, job: Job, faces: Faces, truth: Labels) -> tuple[Layout, str]:
+    """The layout that was given or is found, and a sentence on how it was found, empty where it was given."""
+    scalings = (job.scaling,) if job.scaling else SCALINGS
+    orders = (job.labels,) if job.labels else tuple(ORDERS.values())
+    if len(scalings) == len(orders) == 1:
+        return Layout(scalings[0], orders[0]), ""
+    sample = np.concatenate([np.flatnonzero(truth == k)[:SAMPLE_A_CLASS] for k in range(len(EMOTIONS))])
+    answers = {scaling: network.predict(scaled(faces[sample], network, scaling)) for scaling in scalings}
+    finding = find_layout(answers, truth[sample], orders)
+    return finding.layout, str(finding)
+
+
+def _work(folder: Path, say: Callable[[str], None]) -> None:
+    job = quantize_job.read_job(folder)
+    file = identify(job.model, job.weights, untrained=job.untrained)
+    say(f"reading {file}")
+    network = load(file)
+    if network.classes != len(EMOTIONS):
+        raise UserError(
+            f"{job.model}: gives {network.classes} classes, so it is not an expression network; "
+            f"that gives {len(EMOTIONS)}: {', '.join(EMOTIONS)}"
+        )
+    with np.load(folder / quantize_job.FACES) as arrays:
+        asked, truth, representative = arrays["asked"], arrays["truth"], arrays["representative"]
+    layout, found = choose_layout(network, job, asked, truth)
+    say(f"asking the network about {len(asked)} faces")
+    outputs = network.predict(scaled(asked, network, layout.scaling))
+    np.save(folder / quantize_job.OUTPUTS, outputs)
+    cut, tensorflow = False, ""
+    if job.kind:
+        say(f"converting to {job.kind}")
+        cut, tensorflow = _convert(network, job, scaled(representative, network, layout.scaling), folder)
+    result = Result(
+        description=network.description,
+        height=network.height,
+        width=network.width,
+        channels=network.channels,
+        scaling=layout.scaling,
+        labels=layout.labels,
+        found=found,
+        original=output_kind(outputs),
+        output="logits" if cut else output_kind(outputs),
+        softmax_cut=cut,
+        tensorflow=tensorflow,
+    )
+    quantize_job.write_struct(result, folder / quantize_job.RESULT)
+
+
+def _convert(network: Network, job: Job, representative: NDArray[np.float32], folder: Path) -> tuple[bool, str]:
+    """Write the TFLite file; gives whether a softmax was cut, and TensorFlow's version."""
+    import tensorflow as tf
+
+    graph, cut = _without_softmax(_frozen(network))
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], tf.Module())
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if job.kind == "float16":
+        converter.target_spec.supported_types = [tf.float16]
+    if job.kind == "int8":
+
+        def samples() -> Iterator[list[NDArray[np.float32]]]:
+            for face in representative:
+                yield [face[None]]
+
+        converter.representative_dataset = samples
+        converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+        if not job.float_io:
+            converter.inference_input_type = converter.inference_output_type = tf.int8
+    try:
+        content = converter.convert()
+    except Exception as error:  # the converter raises RuntimeError, ValueError and its own ConverterError
+        raise UserError(f"{job.model}: TensorFlow cannot convert this network: {one_line(error)}") from error
+    (folder / quantize_job.TFLITE).write_bytes(content)
+    return cut, str(tf.__version__)
+
+
+def _frozen(network: Network) -> Any:
+    """The network as one graph for one face, its variables made constants: only then do BatchNorms fold."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    spec = tf.TensorSpec((1, network.height, network.width, network.channels), tf.float32)
+    return convert_variables_to_constants_v2(tf.function(network.call).get_concrete_function(spec))
+
+
+def _without_softmax(frozen: Any) -> tuple[Any, bool]:
+    """The graph up to its logits, and whether it had a final softmax to cut.
+
+    An int8 softmax gives 256 steps from 0 to 1: an answer of 0.2 % and one of 0.05 % become the same. Its logits keep
+    their own scale. Measured on three mini and big XCEPTION networks after fitting a temperature, log loss on
+    PublicTest 0.983, 0.953, 0.967 from int8 logits against 0.986, 0.956, 0.977 from int8 probabilities.
+    """
+    import tensorflow as tf
+
+    operation = frozen.outputs[0].op
+    while operation.type in PASSING:
+        operation = operation.inputs[0].op
+    if operation.type != SOFTMAX:
+        return frozen, False
+    definition = frozen.graph.as_graph_def()
+    imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(definition, name=""), [])
+    tensors = [imported.graph.get_tensor_by_name(tensor.name) for tensor in (frozen.inputs[0], operation.inputs[0])]
+    return imported.prune(*tensors), True
+
+
+def _hidden_output() -> Callable[[str], None]:
+    """What prints a line to the real standard output, which from now on is hidden from every library."""
+    real = os.fdopen(os.dup(1), "w", encoding="utf-8")
+    os.dup2(2, 1)
+
+    def say(line: str) -> None:
+        print(line, file=real, flush=True)
+
+    return say
+
+
+if __name__ == "__main__":
+    sys.exit(main(Path(sys.argv[1])))
