@@ -34,10 +34,11 @@ def _event(event: Mapping[str, Any]) -> str:
 
 def _state(state: Mapping[str, Any]) -> str:
     faces = state["faces"]
+    camera = "" if state["camera"] == "running" else f" (camera {state['camera']})"
     if not faces:
-        return "nobody is seen"
+        return f"nobody is seen{camera}"
     each = ", ".join(f"{face['face']} {_feeling(face)}" for face in faces)
-    return f"{len(faces)} {'face' if len(faces) == 1 else 'faces'}: {each}"
+    return f"{len(faces)} {'face' if len(faces) == 1 else 'faces'}: {each}{camera}"
 
 
 def _health(health: Mapping[str, Any]) -> str:

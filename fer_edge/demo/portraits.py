@@ -87,5 +87,5 @@ def _cut_out(path: Path, at: Landmarks) -> Portrait:
 
 def _oval(width: int, height: int) -> NDArray[np.float32]:
     """1 inside an ellipse that fills the rectangle, 0 outside, soft at its edge."""
-    xs, ys = np.linspace(-1, 1, width), np.linspace(-1, 1, height)[:, None]
-    return np.clip((1.0 - np.hypot(xs, ys)) / FEATHER, 0.0, 1.0, dtype=np.float32, casting="same_kind")
+    xs, ys = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)[:, None]
+    return np.asarray(np.clip((1.0 - np.hypot(xs, ys)) / FEATHER, 0.0, 1.0), np.float32)

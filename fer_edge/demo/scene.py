@@ -87,8 +87,9 @@ def actors() -> tuple[Actor, Actor]:
 class Scene:
     """The staged scene as a source of frames. Owned by the capture thread, like every source."""
 
-    live = True
+    live = False  # it has an end; a live source that gives nothing more would be opened anew for ever
     rate_hz: float | None = RATE_HZ
+    format = "staged scene"
 
     def __init__(
         self,

@@ -30,7 +30,7 @@ def show_demo(console: Console, length_s: float = LENGTH_S) -> int:
         )
         viewer = Viewer(settings.mqtt.host, broker.port, topics, console)
         viewer.open()
-        code = App(settings, open_source=lambda _: scene).run()
+        code = App(settings, opener=lambda _: scene).run()
         viewer.close(OFFLINE_S)
     return code or _verdict(console, viewer.sequence)
 

@@ -63,4 +63,4 @@ class Viewer:
 
     def _print(self, kind: str, line: str, style: str) -> None:
         now = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
-        self._console.print(Text.assemble((f"{now}  ", "dim"), (f"{kind:<12}  ", style), (line, style)))
+        self._console.print(Text.assemble((f"{now}  ", "dim"), (f"{kind:<12}  ", style), (line, style)), soft_wrap=True)

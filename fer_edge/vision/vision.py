@@ -34,6 +34,10 @@ class Vision:
         """Every face in ``frame``, scored or with the reason why not; one that is out of sight just now is left out."""
         return tuple(self._read(track, frame.image) for track in self._tracks(frame))
 
+    def reconfigure(self, gates: GateSettings) -> None:
+        """Other gates from the next frame on."""
+        self._gates = gates
+
     def _tracks(self, frame: Frame) -> tuple[Track, ...]:
         """Where the faces are: looked for in every n-th frame, carried on by their velocity in those between."""
         if self._until_detection > 0:

@@ -30,9 +30,10 @@ def test_event_reads_as_a_sentence(change: dict[str, object], line: str) -> None
 
 def test_state_names_each_face_or_says_that_nobody_is_there() -> None:
     faces = [{"face": 1, "emotion": "happy", "confidence": 0.9}, {"face": 2, "emotion": None, "confidence": 0.4}]
-    assert describe("state", {"faces": []}) == "nobody is seen"
-    assert describe("state", {"faces": faces[:1]}) == "1 face: 1 happy 90 %"
-    assert describe("state", {"faces": faces}) == "2 faces: 1 happy 90 %, 2 unsure"
+    assert describe("state", {"camera": "running", "faces": []}) == "nobody is seen"
+    assert describe("state", {"camera": "lost", "faces": []}) == "nobody is seen (camera lost)"
+    assert describe("state", {"camera": "running", "faces": faces[:1]}) == "1 face: 1 happy 90 %"
+    assert describe("state", {"camera": "running", "faces": faces}) == "2 faces: 1 happy 90 %, 2 unsure"
 
 
 def test_plain_text_and_unknown_kinds_are_shown_as_they_came() -> None:

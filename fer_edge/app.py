@@ -1,0 +1,180 @@
+"""The one composition root: settings in, a running daemon out. Threads, clocks and signals meet here and nowhere else.
+
+capture thread -> [mailbox, newest wins] -> main thread: vision, decide, messages -> outbox -> network thread
+"""
+
+import logging
+import random
+import signal
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Event
+from types import FrameType
+
+from fer_edge.capture.camera import Camera
+from fer_edge.capture.mailbox import Mailbox
+from fer_edge.capture.sources import Source, open_source
+from fer_edge.capture.supervise import Phase
+from fer_edge.config import CameraSettings, Settings
+from fer_edge.decide.decider import Decider
+from fer_edge.deliver.link import Link
+from fer_edge.deliver.messages import Clocks, Messages, as_replayed, new_boot
+from fer_edge.deliver.outbox import Outbox
+from fer_edge.deliver.reporter import Reporter
+from fer_edge.deliver.topics import Topics
+from fer_edge.errors import SettingsError
+from fer_edge.facts import health_figures, info_facts
+from fer_edge.operate.clock import is_synchronised
+from fer_edge.operate.health import HealthMeter
+from fer_edge.operate.logs import set_level, set_up_logging
+from fer_edge.operate.notify import Notifier
+from fer_edge.pipeline import Pipeline
+from fer_edge.reload import changed_keys, merged, needs_restart
+from fer_edge.settings_file import load_settings
+from fer_edge.vision.vision import build_vision
+
+logger = logging.getLogger(__name__)
+
+# How long the main thread waits for a frame before it looks at the time, the camera and the signals.
+TICK_S = 0.25
+LINK_STOP_S = 3.0  # what a stop may wait for the broker's last acknowledgement
+
+
+class App:
+    """The daemon, built from settings; what it is built of belongs to the main thread.
+
+    Raises:
+        UserError: what it needs cannot be had: a model, a password file, a certificate.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        settings_path: Path | None = None,
+        opener: Callable[[CameraSettings], Source] = open_source,
+    ) -> None:
+        set_up_logging(settings.log_level)
+        self._settings = settings
+        self._settings_path = settings_path
+        self._stop, self._reload = Event(), Event()
+        self._notifier = Notifier()
+        self._vision = build_vision(settings)
+        topics = Topics(settings.mqtt.prefix, settings.device or socket.gethostname())
+        clocks = Clocks(time.time, time.monotonic, is_synchronised)
+        model = self._vision.classifier.card.sha256
+        messages = Messages(topics, model, new_boot(), clocks, settings.mqtt.event_expiry_s)
+        first = (topics.availability, topics.info, topics.state)
+        outbox = Outbox(settings.mqtt.queue, messages.gap, as_replayed, first)
+        self._link = Link(settings.mqtt, topics, outbox, random=random.random)
+        self._reporter = Reporter(messages, self._link.publish, settings.publish)
+        self._decider = Decider(settings.decide, settings.track.lost_s)
+        self._pipeline = Pipeline(self._vision.see, self._decider, self._reporter)
+        self._mailbox = Mailbox()
+        self._camera = Camera(settings.camera, self._mailbox, opener=opener)
+        self._phase = Phase.OPENING
+        self._meter = HealthMeter(time.monotonic())
+        self._health_due = time.monotonic() + settings.publish.health_s
+
+    def run(self) -> int:
+        """Runs until SIGTERM, Ctrl-C or the end of a video; gives the exit code.
+
+        Raises:
+            UserError: the camera's source can never be read, whatever the wait.
+        """
+        with self._signals():
+            self._reporter.info(info_facts(self._vision))
+            self._link.start()
+            self._camera.start()
+            self._notifier.tell(READY=1)
+            try:
+                while not self._stop.is_set() and self._tick():
+                    pass
+            finally:
+                self._shut_down()
+        return 0
+
+    def _tick(self) -> bool:
+        """One frame, or the passing of time without one; False when the source is at its end."""
+        frame = self._mailbox.take(TICK_S)
+        self._camera.check()
+        self._link.check()
+        now = time.monotonic()
+        self._watch_camera(now)
+        if frame is not None:
+            decision = self._pipeline.step(frame)
+            self._meter.frame(time.monotonic() - frame.captured_at, decision.in_frame)
+        elif self._phase is Phase.ENDED:
+            return False
+        else:
+            self._pipeline.idle(now)
+        if self._reload.is_set():
+            self._reload.clear()
+            self._take_over_settings()
+        if now >= self._health_due:
+            self._tell_health(now)
+        self._notifier.tell(WATCHDOG=1)
+        return True
+
+    def _watch_camera(self, now: float) -> None:
+        """Takes note of a camera that went away or came back: without one nobody is there to be seen."""
+        phase = self._camera.state(now).phase
+        if phase is self._phase:
+            return
+        self._phase = phase
+        self._reporter.camera(phase)
+        self._notifier.tell(STATUS=f"camera {phase}")
+        if phase in (Phase.LOST, Phase.SILENT, Phase.FROZEN):
+            self._pipeline.close(now, "camera")
+
+    def _tell_health(self, now: float) -> None:
+        self._health_due = now + self._settings.publish.health_s
+        health = self._meter.report(now, self._mailbox.dropped)
+        self._reporter.health(health_figures(health, self._camera.state(now), self._link.state(now), now))
+
+    def _take_over_settings(self) -> None:
+        """Reads the settings again; wrong ones are named and change nothing."""
+        if self._settings_path is None:
+            logger.warning("there is no settings file to reload, the defaults stay in force")
+            return
+        try:
+            new = load_settings(self._settings_path)
+        except SettingsError as error:
+            logger.error("the old settings stay in force:\n%s", error)  # noqa: TRY400  no traceback for a user's mistake
+            return
+        changed = changed_keys(self._settings, new)
+        waiting = needs_restart(changed)
+        self._settings = merged(self._settings, new)
+        set_level(new.log_level)
+        self._vision.reconfigure(new.gates)
+        self._decider.reconfigure(new.decide, self._settings.track.lost_s)
+        self._reporter.reconfigure(new.publish)
+        self._health_due = min(self._health_due, time.monotonic() + new.publish.health_s)
+        taken = [key for key in changed if key not in waiting]
+        logger.info("settings reloaded: %s", ", ".join(taken) or "nothing to take over has changed")
+        if waiting:
+            logger.warning("these changes need a restart: %s", ", ".join(waiting))
+
+    def _shut_down(self) -> None:
+        """Camera, last events, `offline` acknowledged, link: in this order."""
+        self._notifier.tell(STOPPING=1)
+        self._camera.stop()
+        self._pipeline.close(time.monotonic(), "stopped")
+        self._link.stop(LINK_STOP_S)
+        self._notifier.close()
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """While it lasts, SIGTERM and Ctrl-C stop and SIGHUP reloads; the handlers only set flags."""
+
+        def note(number: int, _frame: FrameType | None) -> None:
+            (self._reload if number == signal.SIGHUP else self._stop).set()
+
+        before = {one: signal.signal(one, note) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
