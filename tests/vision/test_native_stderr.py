@@ -1,0 +1,64 @@
+"""What libraries print past Python is logged, and never lost."""
+
+import logging
+import os
+import subprocess
+import sys
+
+import pytest
+
+from fer_edge.vision.native_stderr import native_stderr_logged
+
+LOGGER = "fer_edge.vision.native_stderr"
+
+
+def spoken(caplog, text: bytes, *, raising: bool = False) -> list[tuple[int, str]]:
+    """What is logged when a library prints ``text`` to the file descriptor."""
+    caplog.set_level(logging.DEBUG, LOGGER)
+    try:
+        with native_stderr_logged("Library"):
+            os.write(2, text)
+            if raising:
+                raise ValueError
+    except ValueError:
+        assert raising
+    return [(level, message) for _, level, message in caplog.record_tuples]
+
+
+def test_information_is_for_who_debugs(caplog):
+    assert spoken(caplog, b"INFO: Created delegate.\n") == [(logging.DEBUG, "Library: INFO: Created delegate.")]
+
+
+def test_anything_else_is_a_warning(caplog):
+    assert spoken(caplog, b"Error in cpuinfo: failed\nINFO: fine\n") == [
+        (logging.WARNING, "Library: Error in cpuinfo: failed"),
+        (logging.DEBUG, "Library: INFO: fine"),
+    ]
+
+
+def test_what_led_to_an_exception_is_left_to_the_exception(caplog):
+    assert spoken(caplog, b"ERROR: bad file\n", raising=True) == [(logging.DEBUG, "Library: ERROR: bad file")]
+
+
+def test_afterwards_stderr_is_stderr_again(capfd):
+    with native_stderr_logged("Library"):
+        os.write(2, b"caught")
+    os.write(2, b"free")
+    assert capfd.readouterr().err == "free"
+
+
+def test_a_process_without_stderr_is_no_trouble():
+    code = """
+import os
+os.close(2)
+from fer_edge.vision.native_stderr import native_stderr_logged
+with native_stderr_logged("Library"):
+    print("done")
+"""
+    done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, timeout=60, check=True)
+    assert done.stdout == "done\n"
+
+
+def test_an_exception_passes_through(caplog):
+    with pytest.raises(KeyError), native_stderr_logged("Library"):
+        raise KeyError
