@@ -1,6 +1,6 @@
 """The link to the broker: its own thread connects, sends what the outbox holds, and tries again for ever.
 
-The main thread never waits for the network: it puts messages into the outbox, which rings a bell. Whatever ends the
+The main thread never waits for the network: it puts messages into the outbox, and rings a bell. Whatever ends the
 link's thread other than being told to is raised in the main thread by `check`.
 """
 
@@ -24,6 +24,7 @@ from fer_edge.deliver.session import Answer, Session
 from fer_edge.deliver.topics import Topics
 from fer_edge.deliver.trouble import Trouble
 from fer_edge.deliver.versions import Version, Versions
+from fer_edge.values import Message
 
 logger = logging.getLogger(__name__)
 
@@ -50,7 +51,7 @@ class _Status:
 
 
 class Link:
-    """`start`, `state`, `check` and `stop` are the main thread's; `_run` and what it calls are the link thread's.
+    """`start`, `publish`, `state`, `check` and `stop` are the main thread's; `_run` and what it calls are the link thread's.
 
     ``random`` gives 0 to 1 for the jitter of waits.
 
@@ -77,7 +78,6 @@ class Link:
         self._once = Once(self._patience.steady_s)
         self._refused_topics: set[str] = set()
         self._bell = Doorbell()
-        outbox.listen(self._bell.ring)
         self._stopping = threading.Event()
         self._stop_by = float("inf")  # seconds, monotonic; written before _stopping is set
         self._status = _Status(f"connecting to {self._broker}")  # replaced as a whole, so that no lock is needed
@@ -89,6 +89,17 @@ class Link:
     def start(self) -> None:
         """Begins to connect, in the background."""
         self._thread.start()
+
+    def publish(self, message: Message) -> None:
+        """Hands a message over and returns at once: an event waits in line, anything else is the newest of its topic.
+
+        After `stop` nobody sends it any more.
+        """
+        if message.seq is not None:
+            self._outbox.put(message, time.monotonic())
+        else:
+            self._outbox.retain(message)
+        self._bell.ring()
 
     def state(self, now: float) -> LinkState:
         """How things are at ``now`` (seconds, monotonic)."""
@@ -118,7 +129,6 @@ class Link:
         if left:
             logger.warning("%d events were not delivered and are lost: they were kept in memory only", left)
         if not self._thread.is_alive():
-            self._outbox.listen(_nobody_waits)
             self._bell.close()
         return self._said_goodbye and not left
 
@@ -212,7 +222,3 @@ class Link:
         if self._once.down(reason, now) is Word.DOWN:
             logger.warning("%s; trying again for as long as it takes", reason)
         self._stopping.wait(wait_s)
-
-
-def _nobody_waits() -> None:
-    """What the outbox rings after the end."""

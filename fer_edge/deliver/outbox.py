@@ -40,24 +40,17 @@ class Outbox:
         self._line = EventLine(capacity, word, mark_late, keys)
         self._retained = Retained(first, keys)
         self._connected = False
-        self._ring: Callable[[], None] = _nobody_listens
 
     def put(self, message: Message, now: float) -> None:
         """Keeps an event until the broker has it; where there is no room the oldest go and a gap says so."""
         with self._lock:
             self._line.put(message, now)
-        self._ring()
 
     def retain(self, message: Message) -> None:
         """Keeps the newest message of its topic; one of QoS 0 only while there is a link, it would be old later."""
         with self._lock:
             if message.qos or self._connected:
                 self._retained.put(message)
-        self._ring()
-
-    def listen(self, ring: Callable[[], None]) -> None:
-        """``ring`` is called from now on, in the thread that puts, when there is something new to send."""
-        self._ring = ring
 
     def connected(self) -> None:
         """A link is there: everything that is not acknowledged is due, and all that is retained once more."""
@@ -101,7 +94,3 @@ class Outbox:
         with self._lock:
             line = self._line
             return Tally(len(line), line.sent, line.dropped, line.refusals)
-
-
-def _nobody_listens() -> None:
-    """What is rung before there is a link."""

@@ -99,7 +99,10 @@ def broken_off(error: str, broker: Broker) -> str:
         return f"{broker} wants a certificate of this client: set mqtt.tls.certificate and mqtt.tls.key"
     if "ALERT" in error:  # the other side ended TLS, after our handshake was done (TLS 1.3)
         return f"{broker} does not accept this client's certificate ({error}): check mqtt.tls.certificate"
-    return f"the link to {broker} broke off ({error})" if error else f"the link to {broker} broke off"
+    if error:
+        return f"the link to {broker} broke off ({error})"
+    # All that MQTT 3.1.1 says when an id is taken over, and mosquitto 2.0.11 in MQTT 5 as well.
+    return f"{broker} hung up: it was stopped, or another client uses the client id {broker.client_id!r}"
 
 
 def gone_silent(broker: Broker) -> str:

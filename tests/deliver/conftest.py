@@ -1,0 +1,315 @@
+"""Real brokers, a subscriber that is always there, and a device that has something to say."""
+
+import os
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+
+from fer_edge.config import MqttSettings
+from fer_edge.deliver.connect import Patience
+from fer_edge.deliver.link import Link
+from fer_edge.deliver.messages import Clocks, Messages, as_replayed
+from fer_edge.deliver.outbox import Outbox
+from fer_edge.deliver.topics import Topics
+from fer_edge.labels import EMOTIONS
+from fer_edge.values import Box, Event, EventKind
+
+LOOPBACK = "127.0.0.1"
+TOPICS = Topics("fer_edge", "porch")
+BOOT = "b00t"
+MODEL = "0123456789abcdef"
+GIVE_UP_S = 10.0
+SHORT = Patience(connect_s=1.0, answer_s=0.5, first_retry_s=0.05, steady_s=0.5, farewell_s=0.5)
+
+
+@pytest.fixture(scope="session")
+def mosquitto_program() -> str:
+    """The path of mosquitto; skips where it is not installed, fails in CI."""
+    program = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")  # Debian's sbin is not in a user's PATH
+    if program is None:
+        word = "mosquitto is not installed: apt install mosquitto"
+        if os.environ.get("CI") == "true":
+            pytest.fail(word)
+        pytest.skip(word)
+    return program
+
+
+@dataclass
+class Mosquitto:
+    """A mosquitto of our own on a free port of loopback; every start is a start without memory."""
+
+    program: str
+    folder: Path
+    options: list[str]
+    port: int = field(init=False)
+    process: subprocess.Popen[bytes] | None = None
+
+    def __post_init__(self) -> None:
+        self.port = free_port()
+
+    def start(self) -> None:
+        user = ["user root"] if os.geteuid() == 0 else []  # it would become a user who cannot read the test's folder
+        lines = [f"listener {self.port} {LOOPBACK}", "persistence false", *user, *self.options]
+        config = self.folder / "mosquitto.conf"
+        config.write_text("\n".join(lines) + "\n")
+        with (self.folder / "mosquitto.log").open("ab") as log:
+            self.process = subprocess.Popen([self.program, "-c", str(config)], stdout=log, stderr=log)
+        eventually(self._accepts, "mosquitto listens")
+
+    def signal(self, number: signal.Signals) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def _accepts(self) -> bool:
+        assert self.process is not None
+        assert self.process.poll() is None, (self.folder / "mosquitto.log").read_text()
+        with socket.socket() as client:
+            return client.connect_ex((LOOPBACK, self.port)) == 0
+
+
+@pytest.fixture
+def make_mosquitto(mosquitto_program: str, tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
+    """Gives `make(*lines of its configuration)`; what it made is not started yet, and is killed at the end."""
+    made: list[Mosquitto] = []
+
+    def make(*options: str) -> Mosquitto:
+        folder = tmp_path / f"broker{len(made)}"
+        folder.mkdir()
+        made.append(Mosquitto(mosquitto_program, folder, list(options or ("allow_anonymous true",))))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.kill()
+
+
+@pytest.fixture
+def mosquitto(make_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
+    """A running mosquitto that lets everybody in."""
+    broker = make_mosquitto()
+    broker.start()
+    return broker
+
+
+@dataclass(frozen=True)
+class Received:
+    """One message as a subscriber got it."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    expiry_s: int | None
+
+    @property
+    def json(self) -> Any:
+        return msgspec.json.decode(self.payload)
+
+
+class Listener:
+    """Subscribes to everything of the device, and keeps it in order. It is connected when it is made."""
+
+    def __init__(self, port: int, username: str = "", password: str = "") -> None:
+        self.received: list[Received] = []
+        self._ready = threading.Event()
+        self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        if username:
+            self._client.username_pw_set(username, password)
+        self._client.on_connect = lambda *_: self._client.subscribe(f"{TOPICS.base}/#", qos=1) and None
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.on_message = self._on_message
+        self._client.connect(LOOPBACK, port)
+        self._client.loop_start()
+        assert self._ready.wait(GIVE_UP_S), "the listener could not subscribe"
+
+    def of(self, topic: str) -> list[Received]:
+        return [message for message in list(self.received) if message.topic == topic]
+
+    def gets(self, count: int, topic: str = TOPICS.event) -> None:
+        """Waits until at least that many messages of the topic are here."""
+        eventually(lambda: len(self.of(topic)) >= count, f"{count} messages on {topic}")
+
+    def seqs(self) -> list[int]:
+        """The seq of every event, as they came."""
+        return [int(event.json["id"].rpartition("-")[2]) for event in self.of(TOPICS.event)]
+
+    def availability(self) -> list[str]:
+        return [message.payload.decode() for message in self.of(TOPICS.availability)]
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        expiry_s = getattr(message.properties, "MessageExpiryInterval", None)
+        self.received.append(Received(message.topic, message.payload, message.retain, expiry_s))
+
+
+@pytest.fixture
+def listen() -> Iterator[Callable[..., Listener]]:
+    """Gives `listen(port, username, password)`."""
+    with ExitStack() as stack:
+
+        def make(*arguments: Any) -> Listener:
+            listener = Listener(*arguments)
+            stack.callback(listener.close)
+            return listener
+
+        yield make
+
+
+@dataclass
+class Device:
+    """Link, outbox and messages as the daemon puts them together."""
+
+    messages: Messages
+    outbox: Outbox
+    link: Link
+
+    def say(self, count: int) -> None:
+        """Publishes so many events."""
+        for _ in range(count):
+            self.link.publish(self.messages.event(an_event(at=time.monotonic())))
+
+    def settles(self) -> None:
+        """Waits until the broker has everything."""
+        eventually(lambda: self.link.state(time.monotonic()).connected and self.outbox.idle(), "all is acknowledged")
+
+    def connects(self, times: int = 1) -> None:
+        """Waits for that many connections since the start."""
+        eventually(lambda: self.state().connects >= times and self.state().connected, f"connection {times}")
+
+    def state(self) -> Any:
+        self.link.check()
+        return self.link.state(time.monotonic())
+
+
+@pytest.fixture
+def make_device() -> Iterator[Callable[..., Device]]:
+    """Gives `make(settings, queue=1000, patience=SHORT)`; it is started, and stopped at the end."""
+    with ExitStack() as stack:
+
+        def make(settings: MqttSettings, patience: Patience = SHORT) -> Device:
+            clocks = Clocks(time.time, time.monotonic, lambda: True)
+            messages = Messages(TOPICS, MODEL, BOOT, clocks, settings.event_expiry_s)
+            outbox = Outbox(settings.queue, messages.gap, as_replayed, (TOPICS.info, TOPICS.state))
+            # The jitter is the test's own: waits are short, and the same in each run.
+            link = Link(settings, TOPICS, outbox, random.Random(1).random, patience=patience)
+            stack.callback(link.stop, 1.0)
+            link.start()
+            return Device(messages, outbox, link)
+
+        yield make
+
+
+@pytest.fixture
+def settings_for() -> Callable[..., MqttSettings]:
+    """Gives `settings(broker, **others)` with waits that suit a test."""
+
+    def make(broker: Mosquitto, **others: Any) -> MqttSettings:
+        return MqttSettings(**{"host": LOOPBACK, "port": broker.port, "reconnect_max_s": 0.2, **others})
+
+    return make
+
+
+@dataclass(frozen=True)
+class Certificates:
+    """PEM files made for this run."""
+
+    ca: Path
+    server: Path
+    server_key: Path
+    expired: Path  # of the server, with the same key
+    client: Path
+    client_key: Path
+    other_ca: Path
+
+
+@pytest.fixture(scope="session")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
+    """An authority, a broker on loopback, a client; and an authority that signed nothing."""
+    folder = tmp_path_factory.mktemp("certificates")
+    if shutil.which("openssl") is None:
+        pytest.skip("openssl is not installed")
+
+    def openssl(*arguments: str) -> None:
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    def authority(name: str) -> None:
+        openssl("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2",
+                "-keyout", f"{name}.key", "-out", f"{name}.crt", "-subj", f"/CN={name}",
+                "-addext", "keyUsage=critical,keyCertSign,cRLSign")  # fmt: skip
+
+    def signed(name: str, key: str, days: str, extensions: str) -> None:
+        (folder / f"{name}.ext").write_text(f"{extensions}\nauthorityKeyIdentifier=keyid\nbasicConstraints=CA:FALSE\n")
+        if not (folder / key).exists():
+            openssl("ecparam", "-name", "prime256v1", "-genkey", "-noout", "-out", key)
+        openssl("req", "-new", "-key", key, "-subj", f"/CN={name}", "-out", f"{name}.csr")
+        openssl("x509", "-req", "-in", f"{name}.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial",
+                "-days", days, "-extfile", f"{name}.ext", "-out", f"{name}.crt")  # fmt: skip
+
+    authority("ca")
+    authority("other")
+    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
+    signed("server", "server.key", "2", names)
+    signed("expired", "server.key", "-1", names)
+    signed("client", "client.key", "2", "extendedKeyUsage=clientAuth")
+    files = ("ca.crt", "server.crt", "server.key", "expired.crt", "client.crt", "client.key", "other.crt")
+    return Certificates(*(folder / name for name in files))
+
+
+def an_event(kind: EventKind = EventKind.CHANGED, at: float = 0.0, **others: Any) -> Event:
+    """A happy face, unless said otherwise."""
+    scores = np.array([0.01, 0.0, 0.01, 0.93, 0.01, 0.02, 0.02], np.float32)
+    assert len(EMOTIONS) == len(scores)
+    known = {"face": 17, "box": Box(0.1, 0.2, 0.3, 0.4), "emotion": "happy", "confidence": 0.93, "scores": scores}
+    return Event(kind=kind, at=at, **{**known, **others})
+
+
+@pytest.fixture(name="an_event")
+def _an_event() -> Callable[..., Event]:
+    return an_event
+
+
+def eventually(holds: Callable[[], object], what: str) -> None:
+    """Waits until something that happens outside of this process, or in another thread, has happened."""
+    deadline = time.monotonic() + GIVE_UP_S
+    while not holds():
+        assert time.monotonic() < deadline, f"it never came to this: {what}"
+        time.sleep(0.01)
+
+
+@pytest.fixture(name="eventually")
+def _eventually() -> Callable[[Callable[[], object], str], None]:
+    return eventually
+
+
+def free_port() -> int:
+    with socket.socket() as asked:
+        asked.bind((LOOPBACK, 0))
+        return int(asked.getsockname()[1])
+
+
+@pytest.fixture(name="free_port")
+def _free_port() -> Callable[[], int]:
+    return free_port
