@@ -1,0 +1,57 @@
+"""`fer-convert`: explore FER-2013, train a network, quantize it, prove what the quantized file scores."""
+
+import importlib
+import sys
+from collections.abc import Sequence
+
+import click
+
+from fer_edge import __version__
+from fer_edge.errors import UserError
+
+# Where each command lives and its line in the help. They are imported when they are called: `fer-convert --help`
+# answers at once, and `fer-convert explore` needs no Keras.
+COMMANDS = {
+    "explore": ("converter.explore", "Look at a data set: counts, pictures, duplicates, agreement."),
+    "train": ("converter.train", "Train a network."),
+    "quantize": ("converter.quantize", "Turn a Keras network into a TFLite file with its card."),
+    "evaluate": ("converter.evaluate", "Measure TFLite files as the daemon would run them."),
+    "card": ("converter.card_command", "Write the card that somebody else's TFLite file lacks."),
+}
+
+
+class LateGroup(click.Group):
+    """Commands that are imported only when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002 (click's signature)
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002 (click's signature)
+        if cmd_name not in COMMANDS:
+            return None
+        command = importlib.import_module(COMMANDS[cmd_name][0]).command
+        assert isinstance(command, click.Command)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002 (click's)
+        with formatter.section("Commands, in the order of the work"):
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
+
+
+@click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="fer-convert")
+def fer_convert() -> None:
+    """From FER-2013 to a proven int8 TFLite file for fer-edge."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line; a mistake that a user can cure is one line and exit code 1, without a traceback."""
+    try:
+        fer_convert.main(arguments, prog_name="fer-convert")
+    except UserError as error:
+        click.echo(f"fer-convert: {error}", err=True)
+        sys.exit(error.exit_code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,71 @@
+"""Where an interrupted training stands: every number it needs to go on exactly as it would have."""
+
+import json
+import zipfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.outputs import replacing
+from fer_edge.errors import UserError
+
+FORMAT = 1
+STATE = "state"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Checkpoint:
+    """The end of an epoch. Arrays in the order in which Keras lists the variables they come from."""
+
+    variables: list[NDArray[Any]]  # of the network that is trained, its dropout seeds among them
+    optimizer: list[NDArray[Any]]  # moments and the count of steps, from which the learning rate follows
+    average: list[NDArray[Any]]  # weights of the averaged network
+    state: dict[str, Any]  # JSON: epochs done, history, best, recipe
+
+
+def write(path: Path, checkpoint: Checkpoint) -> None:
+    """Write beside ``path`` and rename, so that a kill in the middle leaves the older checkpoint whole."""
+    arrays: dict[str, Any] = {
+        f"{name}/{index:04d}": array
+        for name in ("variables", "optimizer", "average")
+        for index, array in enumerate(getattr(checkpoint, name))
+    }
+    state = json.dumps({"format": FORMAT, **checkpoint.state}).encode()
+    arrays[STATE] = np.frombuffer(state, np.uint8)
+    with replacing(path) as beside, beside.open("wb") as file:
+        np.savez(file, **arrays)
+
+
+def read(path: Path) -> Checkpoint:
+    """The checkpoint in ``path``; UserError where it is not one of ours."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            state = json.loads(file[STATE].tobytes())
+            groups = {
+                name: [file[key] for key in sorted(file.files) if key.startswith(f"{name}/")]
+                for name in ("variables", "optimizer", "average")
+            }
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        raise UserError(f"{path}: not a checkpoint that can be resumed; delete it to begin again") from error
+    if state.pop("format", None) != FORMAT:
+        raise UserError(f"{path}: written by another version of fer-convert; delete it to begin again")
+    return Checkpoint(**groups, state=state)
+
+
+def taken(variables: list[Any]) -> list[NDArray[Any]]:
+    """The values of Keras variables as arrays."""
+    from keras import ops
+
+    return [np.asarray(ops.convert_to_numpy(variable)) for variable in variables]
+
+
+def put(variables: list[Any], values: list[NDArray[Any]], what: str) -> None:
+    """Give Keras variables their values back; UserError where they are not the same variables."""
+    shapes = [tuple(variable.shape) for variable in variables]
+    if shapes != [value.shape for value in values]:
+        raise UserError(f"the checkpoint's {what} do not fit this network; begin again in another folder")
+    for variable, value in zip(variables, values, strict=True):
+        variable.assign(value)

@@ -1,0 +1,47 @@
+"""Labelled faces: what every reader gives and everything after it takes."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fer_edge.errors import UserError
+from fer_edge.labels import EMOTIONS
+
+SIZE_PX = 48  # width and height of a FER-2013 face
+USAGES = ("Training", "PublicTest", "PrivateTest")
+
+# FER+ counts ten votes a face over ten columns, in its own order. Seven are ours; contempt is an eighth expression,
+# unknown and NF (no face) say that there is none to name.
+FERPLUS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+
+
+class DataError(UserError):
+    """Faces cannot be read: a file or folder is missing, broken or not what it should be."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Faces:
+    """Faces with their labels, row for row."""
+
+    images: NDArray[np.uint8]  # (n, 48, 48) grey
+    labels: NDArray[np.int64]  # (n,), indices into labels.EMOTIONS
+    usages: NDArray[np.str_]  # (n,), each one of USAGES
+    rows: NDArray[np.int64]  # (n,), row of fer2013.csv counted from 0, or the reader's own running number
+    votes: NDArray[np.int64] | None = None  # (n, 10) FER+ votes in the order of FERPLUS; all 0 where there are none
+
+    def __len__(self) -> int:
+        return len(self.labels)
+
+    def chosen(self, mask: NDArray[np.bool_] | NDArray[np.int64]) -> "Faces":
+        """The faces that ``mask`` chooses: (n,) bool, or indices in the order wanted."""
+        votes = None if self.votes is None else self.votes[mask]
+        return Faces(self.images[mask], self.labels[mask], self.usages[mask], self.rows[mask], votes)
+
+    def split(self, usage: str) -> "Faces":
+        """The faces of one usage; may be empty."""
+        return self.chosen(self.usages == usage)
+
+    def counts(self) -> NDArray[np.int64]:
+        """(7,) faces of each class, in the order of labels.EMOTIONS."""
+        return np.bincount(self.labels, minlength=len(EMOTIONS))

@@ -1,0 +1,177 @@
+"""The training loop: Keras' own `fit` on any backend, and what is kept at the end of each epoch.
+
+A run is a folder: the best network so far as <name>.keras, <name>.json and <name>.weights.h5, `history.csv`,
+`recipe.json`, and `resume.npz`, from which an interrupted run goes on as if it had not been.
+"""
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converter import checkpoint, networks
+from converter.averaging import Average
+from converter.batches import Epochs, inputs, targets
+from converter.faces import Faces
+from converter.history import Row, best, write_history
+from converter.outputs import replacing
+from converter.recipe import Recipe, make_optimizer
+from fer_edge.errors import UserError
+
+RESUME = "resume.npz"
+HISTORY = "history.csv"
+STATISTICS_BATCHES = 20  # for BatchNorm of the averaged network; 2,560 faces, 2 % of an epoch's work
+PREDICT_BATCH = 256
+
+
+class Run:
+    """One training run and its folder. Not thread-safe; the caller's thread owns it."""
+
+    def __init__(self, recipe: Recipe, training: Faces, validation: Faces, folder: Path) -> None:
+        """Build the networks and take up what ``folder`` holds of an earlier, interrupted run of the same recipe.
+
+        UserError where the folder holds a run of another recipe.
+        """
+        import keras
+
+        keras.utils.set_random_seed(recipe.seed)
+        self.recipe = recipe
+        self.folder = folder
+        self.rows: list[Row] = []
+        self.epochs = Epochs(
+            training,
+            targets(training, recipe.votes, recipe.smoothing),
+            min(recipe.batch, len(training)),
+            recipe.seed,
+            recipe.augment,
+            recipe.balance,
+        )
+        self._validation = (inputs(validation.images), validation.labels)
+        first = keras.backend.backend() == "torch"
+        self._network = networks.build(recipe.network, "channels_first" if first else "channels_last")
+        self._average = Average(networks.build(recipe.network), recipe.averaged * recipe.epochs)
+        self._model = networks.logits_model(self._network)
+        self._model.compile(
+            optimizer=make_optimizer(recipe, self.epochs.steps),
+            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+            weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        )
+        self._model.optimizer.build(self._model.trainable_variables)
+        if (folder / RESUME).exists():
+            self._take_up(checkpoint.read(folder / RESUME))
+
+    @property
+    def network(self) -> Any:
+        """The averaged network, as it stands after the latest epoch."""
+        return self._average.network
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do: all epochs shown, or too many without getting better."""
+        top = best(self.rows)
+        stale = top is not None and 0 < self.recipe.patience <= len(self.rows) - top.epoch
+        return len(self.rows) >= self.recipe.epochs or stale
+
+    def train(self, on_epoch: Callable[["Run"], None], on_step: Callable[[int, int], None], workers: int = 1) -> None:
+        """Go on to the end. After each epoch the folder is up to date and ``on_epoch`` is called with this run;
+        after each step ``on_step`` with the epoch and the step, both counted from 1.
+        """
+        if self.finished:
+            return
+        done = len(self.rows)
+        self._model.fit(
+            self.epochs.stream(done, self.recipe.epochs, workers),
+            steps_per_epoch=self.epochs.steps,
+            initial_epoch=done,
+            epochs=self.recipe.epochs,
+            callbacks=[_watcher(self._epoch_ended, on_epoch, on_step, self)],
+            verbose=0,
+        )
+
+    def _epoch_ended(self, loss: float, accuracy: float, seconds: float) -> bool:
+        """Average, validate, keep; gives whether to stop."""
+        done = len(self.rows) + 1
+        order = self.epochs.order(done - 1)
+        steps = range(min(STATISTICS_BATCHES, self.epochs.steps))
+        batches = (self.epochs.made(done - 1, step, order)[0] for step in steps)
+        started = time.monotonic()
+        self._average.update(self._network.get_weights(), done, batches)
+        val_loss, val_accuracy = self._validate()
+        seconds += time.monotonic() - started
+        rate = float(self._model.optimizer.learning_rate)
+        self.rows.append(Row(done, rate, loss, accuracy, val_loss, val_accuracy, seconds))
+        top = best(self.rows)
+        if top is self.rows[-1]:
+            save_network(self.network, self.folder, self.recipe.network)
+        write_history(self.folder / HISTORY, self.rows)
+        self._keep()
+        return self.finished
+
+    def _validate(self) -> tuple[float, float]:
+        """Cross-entropy and accuracy of the averaged network against the labels alone."""
+        faces, labels = self._validation
+        probabilities = self.network.predict(faces, batch_size=PREDICT_BATCH, verbose=0)
+        likelihood = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)
+        return float(-np.log(likelihood).mean()), float((probabilities.argmax(1) == labels).mean())
+
+    def _keep(self) -> None:
+        state = {"recipe": self.recipe.as_json(), "rows": [asdict(row) for row in self.rows]}
+        taken = checkpoint.taken
+        variables, optimizer = taken(self._network.variables), taken(self._model.optimizer.variables)
+        average = [np.asarray(weights) for weights in self.network.get_weights()]
+        checkpoint.write(self.folder / RESUME, checkpoint.Checkpoint(variables, optimizer, average, state))
+
+    def _take_up(self, kept: checkpoint.Checkpoint) -> None:
+        before, now = kept.state["recipe"], self.recipe.as_json()
+        changed = sorted(key for key in now if before.get(key) != now[key])
+        if changed:
+            raise UserError(
+                f"{self.folder}: holds a run with another {', '.join(changed)}; "
+                "repeat its settings to resume it, or choose another folder"
+            )
+        checkpoint.put(self._network.variables, kept.variables, "weights")
+        checkpoint.put(self._model.optimizer.variables, kept.optimizer, "optimizer state")
+        self.network.set_weights(kept.average)
+        self.rows = [Row(**row) for row in kept.state["rows"]]
+
+
+def save_network(network: Any, folder: Path, name: str) -> None:
+    """The network as <name>.keras, its architecture as <name>.json, its weights as <name>.weights.h5 (HDF5)."""
+    with replacing(folder / f"{name}.keras") as beside:
+        network.save(beside)
+    with replacing(folder / f"{name}.weights.h5") as beside:
+        network.save_weights(beside)
+    with replacing(folder / f"{name}.json") as beside:
+        beside.write_text(network.to_json(), encoding="utf-8")
+
+
+def _watcher(
+    epoch_ended: Callable[[float, float, float], bool],
+    on_epoch: Callable[["Run"], None],
+    on_step: Callable[[int, int], None],
+    run: "Run",
+) -> Any:
+    """A Keras callback; made here because Keras, and with it its Callback, is imported late."""
+    import keras
+
+    class Watcher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+        async_safe = True  # it reads no logs within an epoch, so a GPU need not wait for it at every step
+
+        # ruff: noqa: ARG002 (Keras' signatures)
+        def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            self._epoch = epoch + 1
+            self._started = time.monotonic()
+
+        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+            on_step(self._epoch, batch + 1)
+
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            assert logs is not None
+            spent = time.monotonic() - self._started
+            self.model.stop_training = epoch_ended(float(logs["loss"]), float(logs["accuracy"]), spent)
+            on_epoch(run)
+
+    return Watcher()
