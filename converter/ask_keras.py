@@ -13,9 +13,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter import quantize_job
+from converter.calibrate import softmax
 from converter.faces import Faces
+from converter.find_layout import as_logits
 from converter.quantize_job import Job, Result
 from fer_edge.errors import UserError
+from fer_edge.labels import EMOTIONS
 
 # One graph for one face gains nothing from a GPU, and a training may hold it; Keras 3 must not pick another backend.
 WORKER_ENVIRONMENT = {"TF_CPP_MIN_LOG_LEVEL": "2", "CUDA_VISIBLE_DEVICES": "-1", "KERAS_BACKEND": "tensorflow"}
@@ -62,6 +65,12 @@ def ask_keras(
         np.load(folder / quantize_job.OUTPUTS),
         tflite.read_bytes() if tflite.exists() else None,
     )
+
+
+def original_probabilities(answer: Answer) -> NDArray[np.float64]:
+    """(n, 7) in the order of `EMOTIONS`: what the Keras network says, without a temperature."""
+    columns = [answer.result.labels.index(emotion) for emotion in EMOTIONS]
+    return softmax(as_logits(answer.outputs, answer.result.original)[:, columns])
 
 
 def _death(returncode: int) -> str:

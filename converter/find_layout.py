@@ -5,7 +5,7 @@ whose answers fit the labels best wins, if it wins clearly. A wrong scaling cost
 any error message, so a guess that is not clear is not made.
 """
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Literal, NamedTuple
@@ -19,6 +19,7 @@ from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS, canonical
 from fer_edge.vision.classify import LEAST_PROBABILITY
 
+SAMPLE_A_CLASS = 100  # faces of each class that are asked: 656 of PublicTest, whose disgust has 56
 CLEAR_Z = 3.0  # standard errors by which the winner must lead, face by face; chance does that once in 740 times
 LEAST_ACCURACY = 0.30  # twice what chance gives with seven classes: below it the answers say nothing about the input
 UNUSUAL_LEAD = 0.05  # so much better must an order be that is not in the list, before it is suggested
@@ -88,6 +89,26 @@ class _Trial(NamedTuple):
     accuracy: float
     fit: NDArray[np.float64]  # (n,) log likelihood of each face's label after the best temperature
     raw: NDArray[np.float64]  # (n,) the same as the network says it, without a temperature
+
+
+def choose_layout(
+    ask: Callable[[Scaling, NDArray[np.int64]], Floats],
+    truth: Labels,
+    scaling: Scaling | None,
+    labels: tuple[str, ...] | None,
+) -> tuple[Layout, str]:
+    """The layout, and a sentence on how it was found, empty where both ``scaling`` and ``labels`` were given.
+
+    ``ask`` gives the network's outputs (m, 7) for the faces of some indices (m,) under a scaling; ``truth`` (n,) are
+    the labels of all faces. Raises UserError as `find_layout` does.
+    """
+    scalings = (scaling,) if scaling else SCALINGS
+    orders = (labels,) if labels else tuple(ORDERS.values())
+    if len(scalings) == len(orders) == 1:
+        return Layout(scalings[0], orders[0]), ""
+    sample = np.concatenate([np.flatnonzero(truth == k)[:SAMPLE_A_CLASS] for k in range(len(EMOTIONS))])
+    finding = find_layout({scaling: ask(scaling, sample) for scaling in scalings}, truth[sample], orders)
+    return finding.layout, str(finding)
 
 
 def find_layout(answers: Mapping[Scaling, Floats], truth: Labels, orders: Collection[tuple[str, ...]]) -> Finding:

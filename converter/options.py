@@ -62,13 +62,25 @@ def given_labels(labels: str | None) -> tuple[str, ...] | None:
     return None if labels is None else parse_labels(labels)
 
 
+def read_split(data: Path, split: str) -> Faces:
+    """The faces of one split in ``data``. Raises UserError where there are none."""
+    return _split(_faces(data), split, data)
+
+
 def read_splits(data: Path) -> tuple[Faces, Faces]:
     """The Training and the PublicTest faces in ``data``. Raises UserError where either is empty."""
-    from converter.fer2013.sheets import read_sheets as read_faces
+    faces = _faces(data)
+    return _split(faces, "Training", data), _split(faces, "PublicTest", data)
 
-    faces = read_faces(data)
-    training, public = faces.split("Training"), faces.split("PublicTest")
-    for split, name in ((training, "Training"), (public, "PublicTest")):
-        if not len(split):
-            raise UserError(f"{data}: has no {name} faces, which are needed to convert and to measure")
-    return training, public
+
+def _faces(data: Path) -> Faces:
+    from converter.fer2013 import read_faces
+
+    return read_faces(data)
+
+
+def _split(faces: Faces, split: str, data: Path) -> Faces:
+    chosen = faces.split(split)
+    if not len(chosen):
+        raise UserError(f"{data}: has no {split} faces")
+    return chosen

@@ -14,10 +14,9 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from rich.console import Console
 
-from converter.ask_keras import Answer, ask_keras
-from converter.calibrate import softmax
+from converter.ask_keras import Answer, ask_keras, original_probabilities
 from converter.faces import Faces
-from converter.find_layout import RANGES, Layout, as_logits
+from converter.find_layout import RANGES, Layout
 from converter.options import data_option, given_labels, given_scaling, layout_options, read_splits
 from converter.outputs import replacing
 from converter.quantize_job import Job, Kind
@@ -175,12 +174,6 @@ def draw_representative(training: Faces) -> NDArray[np.uint8]:
         chosen.append(generator.permutation(there)[:REPRESENTATIVE_A_CLASS])
     faces: NDArray[np.uint8] = training.images[np.concatenate(chosen)]
     return faces
-
-
-def original_probabilities(answer: Answer) -> NDArray[np.float64]:
-    """(n, 7) in the order of `EMOTIONS`: what the Keras network says, without a temperature."""
-    columns = [answer.result.labels.index(emotion) for emotion in EMOTIONS]
-    return softmax(as_logits(answer.outputs, answer.result.original)[:, columns])
 
 
 def _card(job: Job, answer: Answer, content: bytes, representative: int) -> Card:

@@ -15,16 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter import quantize_job
-from converter.find_layout import ORDERS, SCALINGS, Layout, Scaling, find_layout, output_kind
+from converter.find_layout import Scaling, choose_layout, output_kind
 from converter.keras_files import identify, one_line
 from converter.keras_network import Network, load
-from converter.metrics import Labels
 from converter.quantize_job import Job, Result
 from fer_edge.errors import EXIT_FAILED, UserError
 from fer_edge.labels import EMOTIONS
 from fer_edge.vision.preprocess import Grey, resized
 
-SAMPLE_A_CLASS = 100  # faces of each class that are asked about the layout: 656 of PublicTest, whose disgust has 56
 SOFTMAX = "Softmax"
 PASSING = {"Identity"}  # operations that give on what they are given
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
@@ -58,18 +56,6 @@ def scaled(faces: Faces, network: Network, scaling: Scaling) -> NDArray[np.float
     return table[np.stack(sized)][..., None].repeat(network.channels, axis=3)
 
 
-def choose_layout(network: Network, job: Job, faces: Faces, truth: Labels) -> tuple[Layout, str]:
-    """The layout that was given or is found, and a sentence on how it was found, empty where it was given."""
-    scalings = (job.scaling,) if job.scaling else SCALINGS
-    orders = (job.labels,) if job.labels else tuple(ORDERS.values())
-    if len(scalings) == len(orders) == 1:
-        return Layout(scalings[0], orders[0]), ""
-    sample = np.concatenate([np.flatnonzero(truth == k)[:SAMPLE_A_CLASS] for k in range(len(EMOTIONS))])
-    answers = {scaling: network.predict(scaled(faces[sample], network, scaling)) for scaling in scalings}
-    finding = find_layout(answers, truth[sample], orders)
-    return finding.layout, str(finding)
-
-
 def _work(folder: Path, say: Callable[[str], None]) -> None:
     job = quantize_job.read_job(folder)
     file = identify(job.model, job.weights, untrained=job.untrained)
@@ -82,7 +68,11 @@ def _work(folder: Path, say: Callable[[str], None]) -> None:
         )
     with np.load(folder / quantize_job.FACES) as arrays:
         asked, truth, representative = arrays["asked"], arrays["truth"], arrays["representative"]
-    layout, found = choose_layout(network, job, asked, truth)
+
+    def ask(scaling: Scaling, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        return network.predict(scaled(asked[indices], network, scaling))
+
+    layout, found = choose_layout(ask, truth, job.scaling, job.labels)
     say(f"asking the network about {len(asked)} faces")
     outputs = network.predict(scaled(asked, network, layout.scaling))
     np.save(folder / quantize_job.OUTPUTS, outputs)

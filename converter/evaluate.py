@@ -1,0 +1,124 @@
+"""`fer-convert evaluate`: what networks score on labelled faces, side by side, as the edge runs them.
+
+TFLite files need no TensorFlow here; a Keras network is asked in a process of its own.
+"""
+
+import platform
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table as Screen
+
+from converter.draw_scores import confusion_picture, reliability_picture
+from converter.evaluation import Evaluation, evaluate_keras, evaluate_tflite, latencies_ms
+from converter.evaluation_report import Comparison, as_json, as_markdown, confusion_csv, tables, title
+from converter.faces import USAGES, Faces
+from converter.options import data_option, given_labels, given_scaling, layout_options, read_split
+from converter.outputs import replacing
+from fer_edge.errors import UserError
+from fer_edge.vision.classify import load_classifier
+
+TFLITE = ".tflite"
+
+
+@click.command(short_help="Measure any number of networks side by side.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="FILE...")
+@data_option
+@click.option("--split", type=click.Choice(USAGES), default="PublicTest", show_default=True, help="The faces to ask.")
+@click.option(
+    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder to write into."
+)
+@layout_options
+def command(  # noqa: PLR0913  one parameter an option is how click works
+    *,
+    files: tuple[Path, ...],
+    data: Path,
+    split: str,
+    output: Path,
+    labels: str | None,
+    pixel_range: str | None,
+    mean: float | None,
+    std: float | None,
+) -> None:
+    """Measure each FILE on labelled faces: TFLite files by their cards, with the runner of the edge; .keras files, HDF5
+    files and SavedModel folders by Keras, for comparison.
+
+    The first FILE is what the others are compared with. --labels, --range, --mean and --std are for Keras networks.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    scaling, order = given_scaling(pixel_range, mean, std), given_labels(labels)
+    classifiers = {path: load_classifier(path) for path in files if _is_tflite(path)}
+    with console.status("reading faces") as status:
+        faces = read_split(data, split)
+        evaluations = []
+        for path in files:
+            status.update(f"asking {path.name} about {len(faces):,} faces")
+            if path in classifiers:
+                evaluations.append(evaluate_tflite(path, classifiers[path], faces))
+            else:
+                evaluations.append(evaluate_keras(path, faces, scaling, order, status.update))
+        comparison = compare(evaluations, faces, split, data.name)
+        status.update("drawing")
+        write_report(comparison, output)
+    show(comparison, console)
+    console.print(f"written to {output}: report.html, report.md, report.json, pictures and counts", markup=False)
+
+
+def compare(evaluations: Sequence[Evaluation], faces: Faces, split: str, data: str) -> Comparison:
+    """``evaluations`` beside each other, under names that differ, with the TFLite files' speed in this one run."""
+    stems = Counter(evaluation.name for evaluation in evaluations)
+    files = Counter(evaluation.path.name for evaluation in evaluations)
+    named = []
+    for evaluation in evaluations:
+        path = evaluation.path
+        file = path.name if files[path.name] == 1 else f"{path.parent.name}/{path.name}"
+        named.append(replace(evaluation, name=evaluation.name if stems[evaluation.name] == 1 else file))
+    classifiers = [evaluation.classifier for evaluation in named if evaluation.classifier]
+    times = iter(latencies_ms(classifiers, faces.images[0]))
+    latencies = tuple(next(times) if evaluation.classifier else None for evaluation in named)
+    return Comparison(split, data, tuple(named), latencies, platform.machine())
+
+
+def write_report(comparison: Comparison, folder: Path) -> None:
+    """Write report.html, report.md, report.json and, of each network, its pictures and counts into ``folder``."""
+    pictures: list[tuple[str, str]] = []
+    files: dict[str, bytes] = {}
+    for number, evaluation in enumerate(comparison.evaluations, 1):
+        stem = f"{number}-{evaluation.path.stem}"
+        heading = f"{evaluation.name} on {title(comparison)}"
+        confusion, reliability = f"confusion-{stem}.png", f"reliability-{stem}.png"
+        files[confusion] = confusion_picture(evaluation.measured.confusion, heading)
+        files[reliability] = reliability_picture(evaluation.measured.reliability, heading)
+        files[f"confusion-{stem}.csv"] = confusion_csv(evaluation.measured.confusion).encode()
+        pictures += [(f"Confusion of {evaluation.name}", confusion), (f"Reliability of {evaluation.name}", reliability)]
+    files["report.json"] = as_json(comparison).encode()
+    files["report.md"] = as_markdown(comparison, pictures).encode()
+    for name, content in files.items():
+        with replacing(folder / name) as path:
+            path.write_bytes(content)
+
+
+def show(comparison: Comparison, console: Console) -> None:
+    """The scores on the terminal; tab-separated lines where nobody looks."""
+    scores = tables(comparison)[0]
+    if not console.is_terminal:
+        for row in (scores.columns, *scores.rows):
+            console.print("\t".join(row), markup=False)
+        return
+    screen = Screen(title=title(comparison))
+    for number, column in enumerate(scores.columns):
+        screen.add_column(column, justify="left" if number < 2 else "right")  # noqa: PLR2004  name and kind are words
+    for row in scores.rows:
+        screen.add_row(*row)
+    console.print(screen)
+
+
+def _is_tflite(path: Path) -> bool:
+    """Whether ``path`` is for the edge's runner; UserError for what is no whole network."""
+    if path.suffix == ".json":
+        raise UserError(f"{path}: is an architecture or a card; give the network itself, as .tflite, .keras or .h5")
+    return path.suffix == TFLITE
