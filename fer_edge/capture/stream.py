@@ -1,5 +1,7 @@
 """A network camera: RTSP, or MJPEG over HTTP."""
 
+import time
+
 import cv2
 
 from fer_edge.capture.address import redact
@@ -30,7 +32,8 @@ class Stream:
         """Connect; raises SourceError with the reason and what to do."""
         url = str(settings.source).strip()
         self._rotate = settings.rotate
-        read_limit_ms = int(1000 * READ_PART * settings.stall_s)
+        self._read_limit_s = READ_PART * settings.stall_s
+        read_limit_ms = int(1000 * self._read_limit_s)
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_LIMIT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, read_limit_ms]
         self._capture = open_ffmpeg(url, limits, OPTIONS)
         if not self._capture.isOpened():
@@ -43,8 +46,11 @@ class Stream:
 
     def read(self) -> Image | None:
         """The next picture; None where the connection ended or gave nothing within the time limit."""
+        begin = time.monotonic()
         taken, picture = self._capture.read()
-        return upright(picture, self._rotate) if taken else None
+        # A read whose time is up empties the decoder and gives the picture that was still in it: not a sign of life.
+        late = time.monotonic() - begin >= self._read_limit_s
+        return upright(picture, self._rotate) if taken and not late else None
 
     def close(self) -> None:
         self._capture.release()

@@ -11,7 +11,7 @@ from fer_edge.errors import UnusableSource
 from fer_edge.values import Image
 
 FALLBACK_RATE_HZ = 25.0  # for files without timestamps and without a rate of their own
-TEXT_FORMATS = ("ANSI",)  # FFmpeg shows a text file as a film of a terminal
+TEXT_FORMATS = ("ansi",)  # FFmpeg shows a text file as a film of a terminal
 
 
 class VideoFile:
@@ -81,6 +81,6 @@ def _open(path: Path) -> cv2.VideoCapture:
         raise UnusableSource(f"{path}: the file is empty")
     # An absolute path, because FFmpeg takes what stands before a colon in a name for a protocol.
     capture = open_ffmpeg(str(path.absolute()))
-    if not capture.isOpened() or format_name(capture) in TEXT_FORMATS:
+    if not capture.isOpened() or format_name(capture).lower() in TEXT_FORMATS:
         raise UnusableSource(f"{path}: not a video that can be read")
     return capture

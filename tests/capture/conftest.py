@@ -1,0 +1,72 @@
+"""What the capture tests share: a clock that only moves when told, pictures that can be told apart, real files."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_edge.values import Image
+
+WIDTH, HEIGHT = 96, 64
+
+
+def make_picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> Image:
+    """A picture whose brightness tells its number (0 to 15), also after lossy compression."""
+    return np.full((height, width, 3), 8 + 16 * number, np.uint8)
+
+
+@pytest.fixture
+def picture() -> Callable[..., Image]:
+    return make_picture
+
+
+@pytest.fixture
+def number_of() -> Callable[[Image], int]:
+    """The number of a picture made by `picture`."""
+    return lambda image: round((float(image.mean()) - 8) / 16)
+
+
+class ManualClock:
+    """Monotonic seconds that pass only when somebody waits."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+        self.waits: list[float] = []
+
+    def __call__(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> bool:
+        self.waits.append(seconds)
+        self.now += seconds
+        return False
+
+
+@pytest.fixture
+def clock() -> ManualClock:
+    return ManualClock()
+
+
+@pytest.fixture
+def film(tmp_path: Path) -> Path:
+    """Ten pictures at 10 per second, numbered 0 to 9."""
+    path = tmp_path / "film.avi"
+    writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (WIDTH, HEIGHT))
+    assert writer.isOpened()
+    for number in range(10):
+        writer.write(make_picture(number))
+    writer.release()
+    return path
+
+
+@pytest.fixture
+def uneven_film(tmp_path: Path) -> tuple[Path, list[float]]:
+    """A film whose pictures last 0.1, 0.1, 0.5, 0.05 and 0.2 s, and the media times that follow from this."""
+    animation = cv2.Animation()
+    animation.frames = [make_picture(number) for number in range(5)]
+    animation.durations = np.array([100, 100, 500, 50, 200])
+    path = tmp_path / "uneven.gif"
+    assert cv2.imwriteanimation(str(path), animation)
+    return path, [0.0, 0.1, 0.2, 0.7, 0.75]

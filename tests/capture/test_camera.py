@@ -1,0 +1,247 @@
+"""The capture thread: stories told with scripted sources and a clock that only moves when somebody waits or reads."""
+
+import logging
+from collections.abc import Callable
+from itertools import pairwise
+from threading import Event
+
+import pytest
+
+from fer_edge.capture.camera import STOP_LIMIT_S, Camera
+from fer_edge.capture.mailbox import Mailbox
+from fer_edge.capture.sources import Source
+from fer_edge.capture.supervise import Phase
+from fer_edge.config import CameraSettings
+from fer_edge.errors import SourceError, UnusableSource
+from fer_edge.values import Frame, Image
+
+SETTINGS = CameraSettings(source="rtsp://anna:geheim@camera/live", stall_s=4.0, reopen_max_s=30.0)
+END = UnusableSource("the story ends here")
+
+
+class Scripted:
+    """A live source that plays a list: each read takes so many seconds and gives a picture, None or an error."""
+
+    live = True
+    rate_hz: float | None = None
+    format = "script"
+
+    def __init__(self, clock, script: list[tuple[float, Image | Exception | None]]) -> None:
+        self._clock = clock
+        self._script = list(script)
+        self.closed = False
+
+    def read(self) -> Image | None:
+        if not self._script:
+            return None
+        seconds, result = self._script.pop(0)
+        self._clock.now += seconds
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    def close(self) -> None:
+        self.closed = True
+
+
+class ScriptedRecording(Scripted):
+    """A recording with a picture every tenth of a second."""
+
+    live = False
+    position_s = -0.1
+
+    def read(self) -> Image | None:
+        self.position_s += 0.1
+        return super().read()
+
+
+class Keeper(Mailbox):
+    """A mailbox that remembers what passed through it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.passed: list[Frame] = []
+
+    def put(self, frame: Frame) -> None:
+        self.passed.append(frame)
+        super().put(frame)
+
+
+def opener(*openings: Source | Exception) -> Callable[[CameraSettings], Source]:
+    """Gives or raises one after the other, then ends the story."""
+    left = list(openings)
+
+    def open_next(settings: CameraSettings) -> Source:
+        result = left.pop(0) if left else END
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+    return open_next
+
+
+def camera(clock, *openings: Source | Exception, mailbox: Mailbox | None = None) -> Camera:
+    return Camera(
+        SETTINGS, mailbox or Mailbox(), opener=opener(*openings), clock=clock, draw=lambda: 1.0, wait=clock.wait
+    )
+
+
+def tell(capture: Camera) -> None:
+    with pytest.raises(UnusableSource, match="the story ends here"):
+        capture.run()
+
+
+def test_every_picture_of_a_live_source_becomes_a_frame_with_its_time_and_number(clock, picture) -> None:
+    source, keeper = Scripted(clock, [(0.1, picture(n)) for n in range(4)]), Keeper()
+    tell(camera(clock, source, mailbox=keeper))
+    assert [frame.number for frame in keeper.passed] == [0, 1, 2, 3]
+    assert [frame.captured_at for frame in keeper.passed] == pytest.approx([100.1, 100.2, 100.3, 100.4])
+    assert keeper.dropped == 3
+    assert source.closed
+
+
+def test_lost_source_is_opened_anew_and_numbers_go_on(clock, picture) -> None:
+    first, second = (Scripted(clock, [(0.1, picture(n)) for n in range(2)]) for _ in range(2))
+    keeper = Keeper()
+    capture = camera(clock, first, second, mailbox=keeper)
+    tell(capture)
+    assert [frame.number for frame in keeper.passed] == [0, 1, 2, 3]
+    assert first.closed
+    assert second.closed
+    assert capture.state(clock.now).reopened == 1
+
+
+def test_source_that_cannot_be_opened_is_tried_for_ever_with_growing_waits(clock, picture) -> None:
+    capture = camera(clock, *[SourceError("no such camera")] * 9, Scripted(clock, [(0.1, picture(0))]))
+    tell(capture)
+    assert clock.waits[:9] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
+
+
+def test_read_that_fails_with_a_reason_is_a_loss_with_that_reason(clock, picture) -> None:
+    source = Scripted(clock, [(0.1, picture(0)), (0.1, SourceError("the cable"))])
+    capture = camera(clock, source)
+    tell(capture)
+    assert source.closed
+    assert (capture.state(clock.now).phase, capture.state(clock.now).reason) == (Phase.LOST, "the cable")
+
+
+def test_frozen_picture_is_not_delivered_and_the_source_is_opened_anew(clock, picture) -> None:
+    frozen = Scripted(clock, [(0.5, picture(1)) for _ in range(40)])
+    still = Scripted(clock, [(0.5, picture(1)) for _ in range(3)] + [(0.5, picture(2))])
+    keeper = Keeper()
+    tell(camera(clock, frozen, still, mailbox=keeper))
+    assert frozen.closed
+    times = [frame.captured_at for frame in keeper.passed]
+    assert times[:8] == [100.5 + 0.5 * n for n in range(8)]  # what came before stall_s was up
+    assert times[8:] == [106.5]  # then nothing until the picture changed
+    assert [frame.number for frame in keeper.passed] == list(range(9))
+
+
+def test_file_ends_the_run_and_is_not_opened_anew(clock, picture) -> None:
+    keeper = Keeper()
+    capture = camera(clock, ScriptedRecording(clock, [(0.0, picture(n)) for n in range(3)]), mailbox=keeper)
+    capture.run()
+    assert len(keeper.passed) == 3
+    assert capture.state(clock.now).phase is Phase.ENDED
+
+
+def test_file_is_paced_by_its_own_times(clock, picture) -> None:
+    keeper = Keeper()
+    camera(
+        clock, ScriptedRecording(clock, [(0.03, picture(n)) for n in range(4)]), mailbox=keeper
+    ).run()  # reading takes 0.03 s, the pictures are 0.1 s apart
+    gaps = [b.captured_at - a.captured_at for a, b in pairwise(keeper.passed)]
+    assert gaps == pytest.approx([0.1, 0.1, 0.1])
+
+
+def test_change_is_logged_once_and_not_each_repetition(clock, picture, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    refused = [SourceError("refused")] * 5
+    tell(camera(clock, Scripted(clock, [(0.1, picture(0)), (0.1, picture(1))]), *refused))
+    said = [record.getMessage() for record in caplog.records]
+    assert len(said) == 3  # running, lost, and one line for five refusals
+    assert "running" in said[0]
+    assert "lost" in said[1]
+    assert "refused" in said[2]
+
+
+def test_password_is_in_no_log_line(clock, picture, caplog) -> None:
+    caplog.set_level(logging.DEBUG)
+    tell(camera(clock, SourceError("refused"), Scripted(clock, [(0.1, picture(0)), (9.0, None)])))
+    assert caplog.records
+    assert "geheim" not in caplog.text
+
+
+def test_first_loss_of_an_unusable_source_reaches_the_main_thread() -> None:
+    capture = Camera(CameraSettings(source="/no/such/film.mp4"), Mailbox())
+    capture.check()
+    capture.start()
+    capture._thread.join(10.0)  # the thread ends by itself, and only its end is waited for
+    with pytest.raises(UnusableSource, match="no such file or folder"):
+        capture.check()
+
+
+def test_bug_in_the_thread_reaches_the_main_thread(clock, picture) -> None:
+    capture = camera(clock, Scripted(clock, [(0.1, picture(0)), (0.1, ZeroDivisionError("a bug"))]))
+    capture.start()
+    capture._thread.join(10.0)
+    with pytest.raises(ZeroDivisionError, match="a bug"):
+        capture.check()
+
+
+class Hanging:
+    """A live source whose second read hangs until the test lets go."""
+
+    live = True
+    rate_hz: float | None = None
+    format = "hanging"
+
+    def __init__(self, image: Image) -> None:
+        self._image: Image | None = image
+        self.hangs = Event()
+        self.let_go = Event()
+
+    def read(self) -> Image | None:
+        image, self._image = self._image, None
+        if image is None:
+            self.hangs.set()
+            self.let_go.wait(60.0)
+        return image
+
+    def close(self) -> None:
+        pass
+
+
+def test_read_that_hangs_is_told_as_silence_and_does_not_hold_up_the_stop(picture) -> None:
+    now, source = 100.0, Hanging(picture(0))
+    capture = Camera(SETTINGS, Mailbox(), opener=opener(source), clock=lambda: now)
+    capture.start()
+    assert source.hangs.wait(10.0)
+    assert capture.state(104.0).phase is Phase.RUNNING
+    assert capture.state(104.1).phase is Phase.SILENT
+    capture.stop()
+    assert capture._thread.is_alive()  # it was left behind, not waited for
+    assert STOP_LIMIT_S <= 2.0
+    source.let_go.set()
+    capture._thread.join(10.0)
+    assert not capture._thread.is_alive()
+
+
+def test_stop_ends_a_long_wait_between_two_attempts() -> None:
+    tried = Event()
+
+    def refuse(settings: CameraSettings) -> Source:
+        tried.set()
+        raise SourceError("refused")
+
+    settings = CameraSettings(source=0, reopen_max_s=3600.0)
+    capture = Camera(settings, Mailbox(), opener=refuse, draw=lambda: 3600.0)
+    capture.start()
+    assert tried.wait(10.0)
+    capture.stop()
+    assert not capture._thread.is_alive()
+    capture.check()
+
+
+def test_stop_before_start_does_nothing() -> None:
+    Camera(SETTINGS, Mailbox()).stop()

@@ -1,0 +1,54 @@
+"""An RTSP camera for tests: a ball that moves, H.264, at 15 frames a second.
+
+Run by Debian's own Python, which has the GObject bindings: /usr/bin/python3 rtsp_server.py PORT [USER PASSWORD]
+Prints `ready` when it listens on the loopback address; the stream is at /live.
+"""
+
+import sys
+
+import gi
+
+gi.require_version("Gst", "1.0")
+gi.require_version("GstRtspServer", "1.0")
+from gi.repository import GLib, Gst, GstRtspServer  # noqa: E402
+
+PIPELINE = (
+    "( videotestsrc is-live=true pattern=ball ! video/x-raw,width=320,height=240,framerate=15/1 ! "
+    "x264enc tune=zerolatency speed-preset=ultrafast key-int-max=15 ! h264parse ! rtph264pay name=pay0 )"
+)
+
+
+def demand_password(
+    server: GstRtspServer.RTSPServer, factory: GstRtspServer.RTSPMediaFactory, user: str, password: str
+):
+    """Let nobody see the stream without Basic authentication."""
+    token = GstRtspServer.RTSPToken()
+    token.set_string("media.factory.role", "viewer")
+    auth = GstRtspServer.RTSPAuth()
+    auth.add_basic(GstRtspServer.RTSPAuth.make_basic(user, password), token)
+    server.set_auth(auth)
+    access = Gst.Structure.new_empty("viewer")
+    access.set_value("media.factory.access", True)
+    access.set_value("media.factory.construct", True)
+    factory.add_role_from_structure(access)
+
+
+def main() -> None:
+    Gst.init(None)
+    server = GstRtspServer.RTSPServer()
+    server.set_address("127.0.0.1")
+    server.set_service(sys.argv[1])
+    factory = GstRtspServer.RTSPMediaFactory()
+    factory.set_launch(PIPELINE)
+    factory.set_shared(True)
+    if len(sys.argv) > 2:
+        demand_password(server, factory, sys.argv[2], sys.argv[3])
+    server.get_mount_points().add_factory("/live", factory)
+    if not server.attach(None):
+        sys.exit(f"port {sys.argv[1]} is taken")
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    GLib.MainLoop().run()
+
+
+main()
