@@ -25,6 +25,10 @@ class Publisher(Protocol):
         """What is known of all announced faces, after every frame, worth a message or not."""
         ...
 
+    def nobody(self, now: float) -> None:
+        """All faces were closed, and no frame may follow that says so."""
+        ...
+
 
 class Pipeline:
     """Not thread-safe; the main thread owns it and all that it is made of."""
@@ -48,7 +52,7 @@ class Pipeline:
         self._now = max(self._now, now)
         for event in self._decider.close(self._now, reason):
             self._publisher.event(event)
-        self._publisher.seen((), self._now)
+        self._publisher.nobody(self._now)
 
     def _decide(self, faces: Sequence[Face], now: float) -> Decision:
         # A frame that was captured before the latest idle tick must not turn time back.

@@ -27,6 +27,9 @@ class Listener:
     def seen(self, verdicts: Sequence[Verdict], now: float) -> None:
         self.states.append(tuple(verdict.face for verdict in verdicts))
 
+    def nobody(self, now: float) -> None:
+        self.states.append(())
+
 
 def surely(emotion: str) -> np.ndarray:
     scores = np.full(7, 0.02, np.float32)

@@ -26,6 +26,11 @@ class Reporter:
         if self._pace.is_due(verdicts, self._camera, now):
             self._publish(self._messages.state(verdicts, self._camera))
 
+    def nobody(self, now: float) -> None:
+        """Nobody is seen, said at once: there may be no later frame to say it with."""
+        self._pace.forget()
+        self.seen((), now)
+
     def camera(self, state: str) -> None:
         """The camera's state in one word, for the next `state` message."""
         self._camera = state

@@ -36,6 +36,10 @@ class StatePace:
         self._shown: Shown | None = None
         self._at = float("-inf")
 
+    def forget(self) -> None:
+        """Makes the next state due, whatever was shown and when."""
+        self._shown, self._at = None, float("-inf")
+
     def is_due(self, verdicts: Sequence[Verdict], camera: str, now: float) -> bool:
         """Whether to publish now; True counts as published."""
         shows = Shown(camera, tuple((one.face, one.emotion, one.confidence) for one in verdicts))

@@ -30,6 +30,13 @@ def test_change_that_went_back_before_the_interval_was_over_is_not_told() -> Non
     assert not pace.is_due([verdict(1, "happy")], "running", 1.5)
 
 
+def test_forgetting_makes_the_same_state_due_at_once() -> None:
+    pace = StatePace(interval_s=1.0)
+    pace.is_due([], "running", 0.0)
+    pace.forget()
+    assert pace.is_due([], "running", 0.1)
+
+
 def test_other_emotion_other_face_other_camera_and_a_tenth_of_confidence_are_changes() -> None:
     for changed, camera in (
         ([verdict(1, "sad")], "running"),

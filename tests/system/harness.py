@@ -1,0 +1,84 @@
+"""The daemon as users run it, the command in a process of its own, and a subscriber that hears all it says."""
+
+import json
+import signal
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+DEVICE = "tested"
+GIVE_UP_S = 60.0  # far beyond what anything here takes, even where ten other things run
+
+
+class Subscriber:
+    """Hears everything of the device, in order."""
+
+    def __init__(self, port: int) -> None:
+        self.heard: list[tuple[str, Any]] = []
+        self._ready = threading.Event()
+        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+        self._client.on_connect = lambda client, *_: client.subscribe(f"fer_edge/{DEVICE}/#", qos=1)
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.on_message = self._on_message
+        self._client.connect("127.0.0.1", port)
+        self._client.loop_start()
+        assert self._ready.wait(GIVE_UP_S)
+
+    def of(self, kind: str) -> list[Any]:
+        """The payloads of one topic so far."""
+        return [payload for name, payload in self.heard if name == kind]
+
+    def wait_for(self, condition: Callable[["Subscriber"], object], what: str) -> None:
+        """Returns when the condition holds; fails with what was heard when it never does."""
+        deadline = time.monotonic() + GIVE_UP_S
+        while not condition(self):
+            assert time.monotonic() < deadline, f"never heard {what}; heard {self.heard[-5:]}"
+            time.sleep(0.02)
+
+    def close(self) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
+        text = message.payload.decode()
+        self.heard.append((message.topic.rpartition("/")[2], json.loads(text) if text.startswith("{") else text))
+
+
+class Daemon:
+    """`fer-edge run` in a process; what it says on stderr is kept."""
+
+    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+        self.config = folder / "config.yaml"
+        self.log_path = folder / "daemon.log"
+        self.write(settings)
+        command = [Path(sys.executable).parent / "fer-edge", "run", "--config", self.config]
+        with self.log_path.open("wb") as log:
+            self.process = subprocess.Popen(command, stderr=log, stdout=log)
+
+    def write(self, settings: dict[str, Any]) -> None:
+        """Replaces the settings file; `reload` makes the daemon read it."""
+        self.config.write_bytes(msgspec.yaml.encode(settings))
+
+    def reload(self) -> None:
+        self.process.send_signal(signal.SIGHUP)
+
+    def log(self) -> str:
+        return self.log_path.read_text()
+
+    def wait_for_log(self, text: str) -> None:
+        deadline = time.monotonic() + GIVE_UP_S
+        while text not in self.log():
+            assert time.monotonic() < deadline, f"never logged {text!r}:\n{self.log()}"
+            time.sleep(0.02)
+
+    def stop(self) -> int:
+        self.process.terminate()
+        return self.process.wait(GIVE_UP_S)
