@@ -30,6 +30,7 @@ from fer_edge.facts import health_figures, info_facts
 from fer_edge.operate.clock import is_synchronised
 from fer_edge.operate.health import HealthMeter
 from fer_edge.operate.logs import set_level, set_up_logging
+from fer_edge.operate.memory import release_unused
 from fer_edge.operate.notify import Notifier
 from fer_edge.pipeline import Pipeline
 from fer_edge.reload import changed_keys, merged, needs_restart
@@ -86,6 +87,7 @@ class App:
         """
         with self._signals():
             self._reporter.info(info_facts(self._vision))
+            release_unused()
             self._link.start()
             self._camera.start()
             self._notifier.tell(READY=1)

@@ -5,7 +5,6 @@ import sys
 from pathlib import Path
 
 import click
-from rich.console import Console
 
 from fer_edge import __version__
 from fer_edge.config import Settings
@@ -41,6 +40,8 @@ def run(path: Path | None) -> None:
 @config_option
 def check(path: Path | None) -> None:
     """Try settings, model, detector, camera and broker; each line says ok or what to do."""
+    from rich.console import Console  # noqa: PLC0415  the daemon, which has no terminal, is spared its 2 MiB
+
     from fer_edge.check import check_all  # noqa: PLC0415
 
     sys.exit(check_all(path or usual_file(), Console()))
@@ -57,6 +58,8 @@ def schema() -> None:
 @commands.command(short_help="Show it without a camera and a broker.")
 def demo() -> None:
     """Show the main job without a camera or a broker of your own: half a minute of a staged scene."""
+    from rich.console import Console  # noqa: PLC0415
+
     from fer_edge.demo.show import show_demo  # noqa: PLC0415
 
     sys.exit(show_demo(Console(highlight=False)))

@@ -30,7 +30,9 @@ ALLOWED: dict[str, set[str]] = {
     "pipeline": VALUES | {"decide"},
     "facts": VALUES | {"capture", "deliver", "operate", "vision", ""},
     "reload": VALUES,
-    "app": VALUES | {"capture", "vision", "decide", "deliver", "operate", "pipeline", "settings_file", "facts", "reload"},
+    "app": VALUES
+    | {"capture", "vision", "decide", "deliver", "operate"}
+    | {"pipeline", "settings_file", "facts", "reload"},
     "check": VALUES | {"capture", "vision", "deliver", "settings_file"},
     "demo": VALUES | {"app", "capture", "deliver"},
     "cli": VALUES | {"app", "check", "demo", "schema", "settings_file", ""},
