@@ -7,7 +7,8 @@ CLOSED = -1
 
 class Doorbell:
     """A file descriptor that select sees as readable once it was rung. Any thread rings, one waits and
-    clears, and who made it closes it when nobody waits any more."""
+    clears, and who made it closes it when nobody waits any more.
+    """
 
     def __init__(self) -> None:
         self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)

@@ -51,7 +51,7 @@ class _Status:
 
 
 class Link:
-    """`start`, `publish`, `state`, `check` and `stop` are the main thread's; `_run` and what it calls are the link thread's.
+    """`start` to `stop` are the main thread's; `_run` and what it calls are the link thread's.
 
     ``random`` gives 0 to 1 for the jitter of waits.
 
@@ -207,10 +207,11 @@ class Link:
 
     def _up(self, session: Session) -> None:
         self._outbox.connected()
-        self._connects += 1
-        self._status = _Status(f"connected to {self._broker} (MQTT {session.version})", session.version)
+        status = _Status(f"connected to {self._broker} (MQTT {session.version})", session.version)
         if self._once.up(time.monotonic()) is Word.UP:
-            logger.info("%s", self._status.text)
+            logger.info("%s", status.text)
+        self._connects += 1
+        self._status = status
 
     def _down(self, reason: str) -> None:
         """Says why, unless it was said, and waits before the next attempt."""
@@ -218,7 +219,7 @@ class Link:
         if self._stopping.is_set():
             return
         wait_s = self._backoff.next_s()
-        self._status = _Status(reason, retry_at=now + wait_s)
         if self._once.down(reason, now) is Word.DOWN:
             logger.warning("%s; trying again for as long as it takes", reason)
+        self._status = _Status(reason, retry_at=now + wait_s)
         self._stopping.wait(wait_s)

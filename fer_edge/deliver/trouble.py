@@ -77,10 +77,12 @@ def refused(code: int, name: str, broker: Broker) -> str:
 
 def unanswered(broker: Broker, version: str) -> str:
     """The broker took the connection and said nothing, or hung up, before it was greeted back."""
-    hint = (
-        "is this an MQTT broker?" if broker.tls else "is this an MQTT broker, and does the port want mqtt.tls.enabled?"
+    # A broker that misses a client's certificate says so after the handshake (TLS 1.3), and hangs up with our greeting
+    # unread: whether its word or the reset arrives first is a race.
+    also = (
+        "does it want a client's certificate (mqtt.tls.certificate)" if broker.tls else "does it want mqtt.tls.enabled"
     )
-    return f"{broker} does not answer in MQTT {version}: {hint}"
+    return f"{broker} does not answer in MQTT {version}: is this an MQTT broker, and {also}?"
 
 
 def ended(code: int, name: str, broker: Broker) -> str:

@@ -1,5 +1,6 @@
 """Real brokers, a subscriber that is always there, and a device that has something to say."""
 
+import contextlib
 import os
 import random
 import shutil
@@ -112,6 +113,99 @@ def mosquitto(make_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
     return broker
 
 
+@pytest.fixture
+def guarded(make_mosquitto: Callable[..., Mosquitto]) -> Callable[..., Mosquitto]:
+    """Gives `guarded(access list)`: a running broker that knows the users cam and viewer, with the password `secret`.
+
+    Its folder holds the access list as `acl`.
+    """
+
+    def make(access: str | None = None) -> Mosquitto:
+        broker = make_mosquitto("allow_anonymous false")
+        users = broker.folder / "users"
+        users.touch(mode=0o600)
+        for user in ("cam", "viewer"):
+            subprocess.run(["mosquitto_passwd", "-b", users, user, "secret"], check=True, capture_output=True)
+        broker.options.append(f"password_file {users}")
+        if access is not None:
+            (broker.folder / "acl").write_text(access)
+            (broker.folder / "acl").chmod(0o600)
+            broker.options.append(f"acl_file {broker.folder / 'acl'}")
+        broker.start()
+        return broker
+
+    return make
+
+
+class Relay:
+    """Carries connections to the broker's port, and can be cut: the network between device and broker."""
+
+    def __init__(self, broker_port: int) -> None:
+        self.port = free_port()
+        self._broker_port = broker_port
+        self._server: socket.socket | None = None
+        self._ends: list[socket.socket] = []
+        self._threads: list[threading.Thread] = []
+
+    def join(self) -> None:
+        """Connections go through from now on."""
+        self._server = socket.create_server((LOOPBACK, self.port))
+        self._begin(self._accept, self._server)
+
+    def cut(self) -> None:
+        """Ends every connection, and refuses new ones."""
+        if self._server is not None:
+            self._server.shutdown(socket.SHUT_RDWR)
+            self._server.close()
+            self._server = None
+        for end in self._ends:
+            with contextlib.suppress(OSError):  # the other side may have ended it
+                end.shutdown(socket.SHUT_RDWR)
+        for thread in self._threads:
+            thread.join()
+        for end in self._ends:
+            end.close()
+        self._ends, self._threads = [], []
+
+    def _accept(self, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):  # how `cut` ends it
+            while True:
+                client, _ = server.accept()
+                self._ends.append(client)
+                try:
+                    broker = socket.create_connection((LOOPBACK, self._broker_port))
+                except ConnectionRefusedError:
+                    client.shutdown(socket.SHUT_RDWR)
+                    continue
+                self._ends.append(broker)
+                self._begin(self._carry, client, broker)
+                self._begin(self._carry, broker, client)
+
+    def _carry(self, one: socket.socket, other: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := one.recv(65536):
+                other.sendall(data)
+            other.shutdown(socket.SHUT_RDWR)
+
+    def _begin(self, target: Callable[..., None], *arguments: socket.socket) -> None:
+        self._threads.append(threading.Thread(target=target, args=arguments))
+        self._threads[-1].start()
+
+
+@pytest.fixture
+def make_relay() -> Iterator[Callable[[int], Relay]]:
+    """Gives `make(port of the broker)`: a relay that is joined."""
+    with ExitStack() as stack:
+
+        def make(port: int) -> Relay:
+            relay = Relay(port)
+            relay.join()
+            stack.callback(relay.cut)
+            return relay
+
+        yield make
+
+
 @dataclass(frozen=True)
 class Received:
     """One message as a subscriber got it."""
@@ -205,16 +299,17 @@ class Device:
 
 
 @pytest.fixture
-def make_device() -> Iterator[Callable[..., Device]]:
-    """Gives `make(settings, queue=1000, patience=SHORT)`; it is started, and stopped at the end."""
+def make_device(settings_for: Callable[..., MqttSettings]) -> Iterator[Callable[..., Device]]:
+    """Gives `make(port, **settings)`; it is started, and stopped at the end."""
     with ExitStack() as stack:
 
-        def make(settings: MqttSettings, patience: Patience = SHORT) -> Device:
+        def make(port: int, **others: Any) -> Device:
+            settings = settings_for(port, **others)
             clocks = Clocks(time.time, time.monotonic, lambda: True)
             messages = Messages(TOPICS, MODEL, BOOT, clocks, settings.event_expiry_s)
             outbox = Outbox(settings.queue, messages.gap, as_replayed, (TOPICS.info, TOPICS.state))
             # The jitter is the test's own: waits are short, and the same in each run.
-            link = Link(settings, TOPICS, outbox, random.Random(1).random, patience=patience)
+            link = Link(settings, TOPICS, outbox, random.Random(1).random, patience=SHORT)
             stack.callback(link.stop, 1.0)
             link.start()
             return Device(messages, outbox, link)
@@ -224,10 +319,10 @@ def make_device() -> Iterator[Callable[..., Device]]:
 
 @pytest.fixture
 def settings_for() -> Callable[..., MqttSettings]:
-    """Gives `settings(broker, **others)` with waits that suit a test."""
+    """Gives `settings(port, **others)` with waits that suit a test."""
 
-    def make(broker: Mosquitto, **others: Any) -> MqttSettings:
-        return MqttSettings(**{"host": LOOPBACK, "port": broker.port, "reconnect_max_s": 0.2, **others})
+    def make(port: int, **others: Any) -> MqttSettings:
+        return MqttSettings(**{"host": LOOPBACK, "port": port, "reconnect_max_s": 0.2, **others})
 
     return make
 
@@ -239,7 +334,8 @@ class Certificates:
     ca: Path
     server: Path
     server_key: Path
-    expired: Path  # of the server, with the same key
+    expired: Path  # for the server, with the same key
+    stranger: Path  # for another name than the server's, with the same key
     client: Path
     client_key: Path
     other_ca: Path
@@ -273,8 +369,18 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
     signed("server", "server.key", "2", names)
     signed("expired", "server.key", "-1", names)
+    signed("stranger", "server.key", "2", "subjectAltName=DNS:elsewhere")
     signed("client", "client.key", "2", "extendedKeyUsage=clientAuth")
-    files = ("ca.crt", "server.crt", "server.key", "expired.crt", "client.crt", "client.key", "other.crt")
+    files = (
+        "ca.crt",
+        "server.crt",
+        "server.key",
+        "expired.crt",
+        "stranger.crt",
+        "client.crt",
+        "client.key",
+        "other.crt",
+    )
     return Certificates(*(folder / name for name in files))
 
 

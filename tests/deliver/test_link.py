@@ -21,9 +21,9 @@ def lines(caplog: pytest.LogCaptureFixture, part: str) -> list[str]:
     return [record.message for record in caplog.records if part in record.message]
 
 
-def test_link_says_online_then_what_is_retained_then_events_in_order(mosquitto, listen, settings_for, make_device):
+def test_link_says_online_then_what_is_retained_then_events_in_order(mosquitto, listen, make_device):
     listener = listen(mosquitto.port)
-    device = make_device(settings_for(mosquitto))
+    device = make_device(mosquitto.port)
     device.connects()
     device.link.publish(device.messages.state((), "running"))
     device.say(50)
@@ -37,9 +37,9 @@ def test_link_says_online_then_what_is_retained_then_events_in_order(mosquitto, 
     assert device.state().outbox.acknowledged == 50
 
 
-def test_live_event_is_not_marked_as_replayed_and_expires(mosquitto, listen, settings_for, make_device):
+def test_live_event_is_not_marked_as_replayed_and_expires(mosquitto, listen, make_device):
     listener = listen(mosquitto.port)
-    device = make_device(settings_for(mosquitto, event_expiry_s=600))
+    device = make_device(mosquitto.port, event_expiry_s=600)
     device.connects()
     device.say(1)
     listener.gets(1)
@@ -48,11 +48,9 @@ def test_live_event_is_not_marked_as_replayed_and_expires(mosquitto, listen, set
     assert 595 <= event.expiry_s <= 600
 
 
-def test_clean_stop_sends_what_is_left_and_leaves_a_retained_offline(
-    mosquitto, listen, settings_for, make_device, eventually
-):
+def test_clean_stop_sends_what_is_left_and_leaves_a_retained_offline(mosquitto, listen, make_device, eventually):
     listener = listen(mosquitto.port)
-    device = make_device(settings_for(mosquitto))
+    device = make_device(mosquitto.port)
     device.connects()
     device.say(300)
     assert device.link.stop(3.0)
@@ -85,11 +83,11 @@ def test_last_will_speaks_when_the_daemon_is_killed(mosquitto, listen, tmp_path,
 
 
 def test_broker_that_is_absent_at_the_start_is_found_when_it_comes(
-    make_mosquitto, listen, settings_for, make_device, caplog, eventually
+    make_mosquitto, listen, make_device, caplog, eventually
 ):
     caplog.set_level(logging.INFO)
     broker = make_mosquitto()
-    device = make_device(settings_for(broker, reconnect_max_s=1.0))
+    device = make_device(broker.port, reconnect_max_s=1.0)
     device.say(5)
     eventually(lambda: "refuses the connection" in device.state().text, "the refused connection is told")
     assert "next attempt in" in device.state().text
@@ -102,37 +100,52 @@ def test_broker_that_is_absent_at_the_start_is_found_when_it_comes(
 
 
 def test_events_of_an_outage_arrive_in_order_and_none_is_missing(
-    make_mosquitto, listen, settings_for, make_device, eventually
+    mosquitto, listen, make_device, make_relay, eventually
 ):
-    broker = make_mosquitto()
-    broker.start()
+    broker, relay = mosquitto, make_relay(mosquitto.port)
     before = listen(broker.port)
-    device = make_device(settings_for(broker, reconnect_max_s=1.5))
+    device = make_device(relay.port)
     device.connects()
     device.say(20)
-    device.settles()
     eventually(lambda: before.seqs() == list(range(1, 21)), "the events before")
-    broker.kill()
+    before.close()
+    broker.kill()  # as kill -9 does
     device.say(200)
     eventually(lambda: not device.state().connected, "the loss is noticed")
     device.say(100)
+    relay.cut()
     broker.start()
-    after = listen(broker.port)  # is there before the device: a wait is drawn from up to 1.5 s
+    after = listen(broker.port)  # is there before the device comes back
+    relay.join()
     device.settles()
-    eventually(lambda: after.seqs()[-1:] == [320], "the last event")
-    # What was on its way at the kill may have come before it as well: doubles, but the same events.
-    came = [*before.seqs()[20:], *after.seqs()]
-    assert sorted(set(came)) == list(range(21, 321))
-    assert after.seqs() == sorted(after.seqs())
+    after.gets(300)
+    assert before.seqs() == list(range(1, 21))
+    assert after.seqs() == list(range(21, 321))
     assert all(event.json["replayed"] for event in after.of(TOPICS.event))
 
 
-def test_retained_messages_are_back_after_the_broker_came_back_empty(
-    make_mosquitto, listen, settings_for, make_device, eventually
-):
+def test_cut_in_the_middle_of_a_stream_loses_nothing(mosquitto, listen, make_device, make_relay, eventually):
+    listener, relay = listen(mosquitto.port), make_relay(mosquitto.port)
+    device = make_device(relay.port)
+    device.connects()
+    for cut in range(1, 6):
+        device.say(200)
+        listener.gets(100 * cut)  # so that some are on their way, some wait
+        relay.cut()
+        relay.join()
+    device.settles()
+    eventually(lambda: listener.seqs()[-1] == 1000, "the last event")
+    came = listener.seqs()
+    assert sorted(set(came)) == list(range(1, 1001))
+    first_time = list(dict.fromkeys(came))
+    assert first_time == list(range(1, 1001))  # doubles come later than the first, and nothing comes early
+    assert device.state().outbox.depth == 0
+
+
+def test_retained_messages_are_back_after_the_broker_came_back_empty(make_mosquitto, listen, make_device, eventually):
     broker = make_mosquitto()
     broker.start()
-    device = make_device(settings_for(broker))
+    device = make_device(broker.port)
     device.connects()
     device.link.publish(device.messages.state((), "running"))
     device.link.publish(device.messages.info({"version": "1"}))
@@ -150,24 +163,25 @@ def test_retained_messages_are_back_after_the_broker_came_back_empty(
 
 
 def test_queue_that_ran_over_is_announced_by_one_gap_in_the_place_of_what_is_missing(
-    make_mosquitto, listen, settings_for, make_device, eventually
+    mosquitto, listen, make_device, make_relay, eventually
 ):
-    broker = make_mosquitto()
-    device = make_device(settings_for(broker, queue=10, reconnect_max_s=1.5, event_expiry_s=0))
+    relay = make_relay(mosquitto.port)
+    relay.cut()
+    device = make_device(relay.port, queue=10, event_expiry_s=0)
     device.say(100)
     eventually(lambda: "refuses" in device.state().text, "an attempt")
-    broker.start()
-    listener = listen(broker.port)
+    listener = listen(mosquitto.port)
+    relay.join()
     device.settles()
-    eventually(lambda: len(listener.of(TOPICS.event)) == 10, "the queue")
+    listener.gets(10)
     assert listener.seqs() == [91, *range(92, 101)]
     gap = listener.of(TOPICS.event)[0].json
     assert (gap["event_type"], gap["missing"], gap["reason"]) == ("gap", {"from": 1, "to": 91}, "queue_full")
     assert device.state().outbox.dropped == 91
 
 
-def test_half_open_link_is_noticed_and_healed(mosquitto, listen, settings_for, make_device, caplog, eventually):
-    device = make_device(settings_for(mosquitto, keepalive_s=1))
+def test_half_open_link_is_noticed_and_healed(mosquitto, listen, make_device, caplog, eventually):
+    device = make_device(mosquitto.port, keepalive_s=1)
     device.connects()
     mosquitto.signal(signal.SIGSTOP)
     device.say(3)
@@ -179,26 +193,22 @@ def test_half_open_link_is_noticed_and_healed(mosquitto, listen, settings_for, m
     assert device.state().outbox.acknowledged == 3
 
 
-def test_daemons_with_one_client_id_are_told_once_each(
-    mosquitto, listen, settings_for, make_device, caplog, eventually
-):
+def test_daemons_with_one_client_id_are_told_once_each(mosquitto, listen, make_device, caplog, eventually):
     caplog.set_level(logging.INFO)
-    first = make_device(settings_for(mosquitto))
+    first = make_device(mosquitto.port)
     first.connects()
-    second = make_device(settings_for(mosquitto))
+    second = make_device(mosquitto.port)
     eventually(lambda: first.state().connects + second.state().connects >= 8, "they throw each other out")
     assert len(lines(caplog, "another client uses the client id 'fer_edge-porch'")) == 2
     assert len(lines(caplog, "connected to")) <= 4
     assert second.link.stop(2.0) or first.link.stop(2.0)
 
 
-def test_wrong_password_is_told_once_and_tried_for_ever(
-    make_mosquitto, settings_for, make_device, tmp_path, caplog, eventually
-):
-    broker = guarded(make_mosquitto, tmp_path)
-    password = tmp_path / "password"
+def test_wrong_password_is_told_once_and_tried_for_ever(guarded, make_device, caplog, eventually):
+    broker = guarded()
+    password = broker.folder / "password"
     password.write_text("wrong\n")
-    device = make_device(settings_for(broker, username="cam", password_file=str(password)))
+    device = make_device(broker.port, username="cam", password_file=str(password))
     eventually(lambda: "refuses user 'cam'" in device.state().text, "the refusal")
     time.sleep(0.6)  # several attempts
     told = lines(caplog, "refuses user 'cam'")
@@ -210,14 +220,14 @@ def test_wrong_password_is_told_once_and_tried_for_ever(
 
 
 def test_refused_topic_is_told_once_and_announced_when_it_is_allowed_again(
-    make_mosquitto, listen, settings_for, make_device, tmp_path, caplog, eventually
+    guarded, listen, make_device, caplog, eventually
 ):
     access = f"user cam\ntopic write {TOPICS.base}/#\ntopic deny {TOPICS.event}\nuser viewer\ntopic read #\n"
-    broker = guarded(make_mosquitto, tmp_path, access)
+    broker = guarded(access)
     listener = listen(broker.port, "viewer", "secret")
-    password = tmp_path / "password"
+    password = broker.folder / "password"
     password.write_text("secret\n")
-    device = make_device(settings_for(broker, username="cam", password_file=str(password)))
+    device = make_device(broker.port, username="cam", password_file=str(password))
     device.connects()
     device.say(3)
     device.link.publish(device.messages.state((), "running"))
@@ -230,7 +240,7 @@ def test_refused_topic_is_told_once_and_announced_when_it_is_allowed_again(
     assert len(told) == 1
     assert "access list" in told[0]
     assert listener.seqs() == []
-    (tmp_path / "acl").write_text(access.replace("topic deny", "topic write"))
+    (broker.folder / "acl").write_text(access.replace("topic deny", "topic write"))
     broker.signal(signal.SIGHUP)
     time.sleep(0.2)  # mosquitto reads it in its next round, and does not say when
     device.say(1)
@@ -240,8 +250,8 @@ def test_refused_topic_is_told_once_and_announced_when_it_is_allowed_again(
     assert (gap["event_type"], gap["missing"], gap["reason"]) == ("gap", {"from": 1, "to": 5}, "refused")
 
 
-def test_failure_of_the_link_thread_reaches_the_main_thread(mosquitto, settings_for, make_device, eventually):
-    device = make_device(settings_for(mosquitto))
+def test_failure_of_the_link_thread_reaches_the_main_thread(mosquitto, make_device, eventually):
+    device = make_device(mosquitto.port)
     device.connects()
     device.link.check()
     device.link.publish(Message("a/+/wildcard", b""))  # nobody of ours makes such a topic: paho raises
@@ -249,19 +259,3 @@ def test_failure_of_the_link_thread_reaches_the_main_thread(mosquitto, settings_
     assert not device.link.state(0.0).connected
     with pytest.raises(ValueError, match="wildcard"):
         device.link.check()
-
-
-def guarded(make_mosquitto, folder, access: str | None = None):
-    """A running broker that knows the users cam and viewer, both with the password `secret`."""
-    users = folder / "users"
-    users.touch(mode=0o600)
-    for user in ("cam", "viewer"):
-        subprocess.run(["mosquitto_passwd", "-b", users, user, "secret"], check=True, capture_output=True)
-    options = ["allow_anonymous false", f"password_file {users}"]
-    if access is not None:
-        (folder / "acl").write_text(access)
-        (folder / "acl").chmod(0o600)
-        options.append(f"acl_file {folder / 'acl'}")
-    broker = make_mosquitto(*options)
-    broker.start()
-    return broker

@@ -1,0 +1,72 @@
+import pytest
+
+from fer_edge.config import MqttSettings, TlsSettings
+from fer_edge.deliver.credentials import load_credentials
+from fer_edge.errors import SettingsError
+
+
+def test_password_is_the_first_line_of_its_file(tmp_path):
+    path = tmp_path / "password"
+    path.write_bytes("pass wörd \r\nsecond line\n".encode())
+    loaded = load_credentials(MqttSettings(username="cam", password_file=str(path)), {})
+    assert (loaded.username, loaded.password) == ("cam", "pass wörd ")
+
+
+def test_password_is_in_no_representation(tmp_path):
+    (tmp_path / "password").write_text("hunter2")
+    loaded = load_credentials(MqttSettings(username="cam", password_file=str(tmp_path / "password")), {})
+    assert loaded.password == "hunter2"
+    assert "hunter2" not in repr(loaded)
+
+
+def test_systemd_s_credential_is_taken_where_no_file_is_named(tmp_path):
+    (tmp_path / "mqtt-password").write_text("from systemd\n")
+    (tmp_path / "own").write_text("own\n")
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert load_credentials(MqttSettings(username="cam"), environment).password == "from systemd"
+    named = MqttSettings(username="cam", password_file=str(tmp_path / "own"))
+    assert load_credentials(named, environment).password == "own"
+    assert load_credentials(MqttSettings(username="cam"), {}).password is None
+    assert load_credentials(MqttSettings(), environment).password is None
+
+
+@pytest.mark.parametrize(
+    ("content", "line"),
+    [
+        (None, "cannot read {path}: No such file or directory"),
+        (b"\nsecret\n", "the first line of {path} is empty, put the password there"),
+        (b"\xff\xfe", "{path} is not UTF-8 text"),
+    ],
+)
+def test_unusable_password_file_is_one_line_with_the_key(tmp_path, content, line):
+    path = tmp_path / "password"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(SettingsError) as caught:
+        load_credentials(MqttSettings(username="cam", password_file=str(path)), {})
+    assert str(caught.value) == "mqtt.password_file: " + line.format(path=path)
+    assert caught.value.exit_code == 78
+
+
+def test_tls_files_that_cannot_be_used_are_named(tmp_path, certificates):
+    def load(**tls):
+        load_credentials(MqttSettings(tls=TlsSettings(enabled=True, **tls)), {})
+
+    empty = tmp_path / "empty.pem"
+    empty.touch()
+    good = {"certificate": str(certificates.client), "key": str(certificates.client_key)}
+    load(ca=str(certificates.ca), **good)
+    with pytest.raises(SettingsError, match=r"^mqtt\.tls\.ca: cannot read /nowhere/ca\.crt: No such file"):
+        load(ca="/nowhere/ca.crt")
+    with pytest.raises(SettingsError, match=r"^mqtt\.tls\.ca: .*empty\.pem holds no PEM certificate$"):
+        load(ca=str(empty))
+    with pytest.raises(SettingsError, match=r"^mqtt\.tls\.certificate: cannot read /nowhere/c\.crt"):
+        load(**good | {"certificate": "/nowhere/c.crt"})
+    with pytest.raises(SettingsError, match=r"^mqtt\.tls\.key: cannot read /nowhere/c\.key"):
+        load(**good | {"key": "/nowhere/c.key"})
+    with pytest.raises(SettingsError, match=r"^mqtt\.tls\.key: .*server\.key is not the unencrypted PEM key of"):
+        load(**good | {"key": str(certificates.server_key)})
+
+
+def test_no_tls_no_context():
+    assert load_credentials(MqttSettings(tls=TlsSettings(ca="/nowhere")), {}).tls is None

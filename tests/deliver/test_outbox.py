@@ -1,0 +1,89 @@
+import threading
+
+from fer_edge.deliver.outbox import Outbox, Tally
+from fer_edge.values import Message
+
+
+def event(seq: int) -> Message:
+    return Message("event", str(seq).encode(), seq=seq)
+
+
+def state(payload: str = "x", qos: int = 1) -> Message:
+    return Message("state" if qos else "health", payload.encode(), qos=qos, retain=True)
+
+
+def make(capacity: int = 100) -> Outbox:
+    return Outbox(capacity, lambda first, last, _: Message("event", f"gap {first}-{last}".encode()), lambda it: it)
+
+
+def due(outbox: Outbox, room: int = 20) -> list[str]:
+    return [parcel.message.payload.decode() for parcel in outbox.due(room, 0.0)]
+
+
+def test_retained_messages_go_before_events_and_share_the_room():
+    outbox = make()
+    outbox.put(event(1), 0.0)
+    outbox.put(event(2), 0.0)
+    outbox.retain(state("seen"))
+    outbox.connected()
+    assert due(outbox, room=2) == ["seen", "1"]
+    assert due(outbox) == ["2"]
+
+
+def test_passing_message_is_not_kept_while_there_is_no_link():
+    outbox = make()
+    outbox.retain(state("early", qos=0))
+    outbox.connected()
+    outbox.retain(state("now", qos=0))
+    assert due(outbox) == ["now"]
+    outbox.retain(state("late", qos=0))
+    outbox.disconnected()
+    outbox.connected()
+    assert due(outbox) == []
+
+
+def test_retained_and_unacknowledged_come_again_after_a_reconnect():
+    outbox = make()
+    outbox.connected()
+    outbox.retain(state("seen"))
+    outbox.put(event(1), 0.0)
+    for parcel in outbox.due(20, 0.0):
+        if parcel.message.payload == b"seen":
+            outbox.acknowledged(parcel.key)
+    assert not outbox.idle()
+    outbox.disconnected()
+    outbox.connected()
+    assert due(outbox) == ["seen", "1"]
+
+
+def test_tally_tells_what_became_of_each_event():
+    outbox = make(capacity=4)
+    for seq in range(1, 7):
+        outbox.put(event(seq), 0.0)  # 1 to 3 are dropped
+    outbox.connected()
+    one, other = outbox.due(20, 0.0)  # the gap and 4
+    outbox.acknowledged(one.key)
+    outbox.refused(other.key)
+    outbox.acknowledged(outbox.due(1, 0.0)[0].key)  # 5
+    assert outbox.tally() == Tally(depth=2, acknowledged=1, dropped=3, refused=1)
+
+
+def test_threads_that_put_and_take_lose_and_double_nothing():
+    outbox = make(capacity=10_000)
+    outbox.connected()
+    came: list[str] = []
+    done = threading.Event()
+
+    def take() -> None:
+        while not done.is_set() or not outbox.idle():
+            for parcel in outbox.due(20, 0.0):
+                came.append(parcel.message.payload.decode())
+                outbox.acknowledged(parcel.key)
+
+    taker = threading.Thread(target=take)
+    taker.start()
+    for seq in range(1, 3001):
+        outbox.put(event(seq), 0.0)
+    done.set()
+    taker.join()
+    assert came == [str(seq) for seq in range(1, 3001)]
