@@ -1,0 +1,135 @@
+"""docs/mqtt.md and the code say the same: every key that is documented is produced, and nothing else is."""
+
+import re
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from fer_edge.capture.supervise import CameraState, Phase
+from fer_edge.deliver.event_line import QUEUE_FULL, REFUSED
+from fer_edge.deliver.link import LinkState
+from fer_edge.deliver.messages import OFFLINE, Clocks, Messages, availability
+from fer_edge.deliver.outbox import Tally
+from fer_edge.deliver.payloads import SCHEMA
+from fer_edge.deliver.topics import Topics
+from fer_edge.facts import health_figures, info_facts
+from fer_edge.labels import EMOTIONS
+from fer_edge.operate.health import HealthMeter
+from fer_edge.values import Box, EventKind, Message, Outcome, Verdict
+
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "mqtt.md"
+TOPICS = Topics("fer_edge", "porch")
+# Objects whose keys are data, not contract, or are named in a sentence.
+WHOLE = {"scores", "model.scores"}
+
+SCORES = np.full(7, 1 / 7, np.float32)
+VERDICT = Verdict(17, Box(0.1, 0.2, 0.3, 0.4), "happy", 0.9, SCORES, 0.0, Outcome.HELD)
+
+
+def chapter(name: str) -> str:
+    """The text below `## name`."""
+    return PAGE.read_text().partition(f"\n## {name}\n")[2].partition("\n## ")[0]
+
+
+def rows(text: str) -> list[list[str]]:
+    """The cells of each table row, without the head."""
+    lines = [line for line in text.splitlines() if line.startswith("| `")]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+def words(cell: str) -> list[str]:
+    return re.findall(r"`([^`]+)`", cell)
+
+
+def keys(value: dict[str, Any], before: str = "") -> Iterator[str]:
+    """The dotted names of everything in a payload."""
+    for key, inner in value.items():
+        name = before + key
+        yield name
+        if isinstance(inner, dict) and name not in WHOLE:
+            yield from keys(inner, f"{name}.")
+        elif isinstance(inner, list) and inner and isinstance(inner[0], dict):
+            yield from keys(inner[0], f"{name}[].")
+
+
+@pytest.fixture
+def produced(an_event) -> dict[str, list[Message]]:
+    """At least one message for each topic, with everything in it that can be."""
+    messages = Messages(TOPICS, "0123456789", "b00t", Clocks(lambda: 0.0, lambda: 0.0, lambda: True), 60)
+    meter = HealthMeter(0.0)
+    meter.frame(0.01, [VERDICT])
+    camera = CameraState(Phase.RUNNING, 0.0)
+    link = LinkState(True, "5", "connected", 1, Tally(0, 0, 0, 0))
+    card = SimpleNamespace(name="n", sha256="0", emotions=EMOTIONS, scores={})
+    runner = SimpleNamespace(runtime="r", xnnpack=True)
+    vision = SimpleNamespace(
+        classifier=SimpleNamespace(card=card, runner=runner), detector=SimpleNamespace(name="haar")
+    )
+    kinds = (EventKind.APPEARED, EventKind.CHANGED, EventKind.GONE)
+    return {
+        "availability": [availability(TOPICS, OFFLINE)],
+        "event": [*(messages.event(an_event(kind)) for kind in kinds), messages.gap(1, 2, QUEUE_FULL)],
+        "state": [messages.state([VERDICT], Phase.RUNNING)],
+        "health": [messages.health(health_figures(meter.report(1.0, 0), camera, link, 1.0))],
+        "info": [messages.info(info_facts(vision))],
+    }
+
+
+def test_every_topic_is_documented_with_its_qos_and_retain(produced):
+    table = rows(PAGE.read_text().partition("\n## ")[0])
+    assert [words(row[0])[0] for row in table] == list(produced)
+    for name, qos, retained, _ in table:
+        topic = words(name)[0]
+        for message in produced[topic]:
+            assert message.topic == getattr(TOPICS, topic) == f"fer_edge/porch/{topic}"
+            assert (str(message.qos), {True: "yes", False: "no"}[message.retain]) == (qos, retained)
+
+
+@pytest.mark.parametrize("topic", ["event", "state", "health", "info"])
+def test_every_key_is_documented_and_every_documented_key_is_produced(produced, topic):
+    documented = [words(row[0])[0] for row in rows(chapter(f"`{topic}`"))]
+    found = [dict.fromkeys(keys(msgspec.json.decode(message.payload))) for message in produced[topic]]
+    assert documented == list(max(found, key=len))  # in their order
+    top = [[key for key in one if "." not in key] for one in found]
+    assert all(one == top[0] for one in top), "every key is in every message"
+
+
+@pytest.mark.parametrize("topic", ["event", "state", "health", "info"])
+def test_types_are_as_documented(produced, topic):
+    types = {"integer": int, "string": str, "number": (int, float), "object": dict, "array": list, "boolean": bool}
+    for message in produced[topic]:
+        payload = msgspec.json.decode(message.payload)
+        for key, kind, _ in rows(chapter(f"`{topic}`")):
+            name = words(key)[0]
+            if "." not in name and payload[name] is not None:
+                assert isinstance(payload[name], types[kind]), name
+
+
+def test_every_word_that_can_come_is_documented():
+    event = {words(row[0])[0]: row[2] for row in rows(chapter("`event`"))}
+    assert words(event["event_type"]) == [kind.value for kind in EventKind]
+    assert words(event["emotion"])[:7] == list(EMOTIONS)
+    assert {QUEUE_FULL, REFUSED} <= set(words(event["reason"]))
+    state = {words(row[0])[0]: row[2] for row in rows(chapter("`state`"))}
+    assert words(state["camera"]) == [phase.value for phase in Phase]
+    health = [words(row[0])[0] for row in rows(chapter("`health`"))]
+    assert [name.removeprefix("faces.") for name in health if name.startswith("faces.")] == [
+        outcome.value for outcome in Outcome
+    ]
+
+
+def test_schema_is_the_page_s(produced):
+    assert f"`schema` {SCHEMA}." in PAGE.read_text()
+
+
+def test_dominant_in_the_page_s_words(produced):
+    messages = Messages(TOPICS, "0", "b", Clocks(lambda: 0.0, lambda: 0.0, lambda: True))
+    nearer = replace(VERDICT, face=20, box=Box(0, 0, 0.5, 0.5), confidence=0.6)
+    state = msgspec.json.decode(messages.state([VERDICT, nearer], Phase.RUNNING).payload)
+    assert state["dominant"]["face"] == 20
