@@ -1,0 +1,230 @@
+"""How often the events are wrong or short-lived, on clips and on photos that tremble: the price of a nervous filter.
+
+    python benchmarks/flicker.py [--data ../shared/data] [--rate 5] [--stills 14] [--json]
+
+Wrong, in a clip, is an event that contradicts what a person sees in it (CLIPS below): any event where there is no
+face, an expression that nobody shows, one face more than there are people, a farewell from somebody who stays. Null is
+never wrong, it claims nothing; so what was missed is counted too, which is what a filter that says nothing gets.
+Wrong, on a trembling photo, is every change after its first expression. Short-lived is an expression, or null after
+one, that another took the place of within half a second.
+"""
+
+import dataclasses
+import itertools
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+import cv2
+from rich.console import Console
+from rich.table import Table
+from trembling import trembling
+
+from fer_edge.capture.playback import play
+from fer_edge.capture.sources import open_source
+from fer_edge.config import CameraSettings, ClassifySettings, DetectSettings, Settings
+from fer_edge.decide.decider import Decider
+from fer_edge.labels import EMOTIONS
+from fer_edge.values import Event, EventKind, Frame
+from fer_edge.vision.vision import build_vision
+
+SHORT_S = 0.5
+STILL_S = 20.0
+STILL_RATE_HZ = 10.0
+YUNET = "models/detector/yunet_s_320_320.onnx"
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a person sees in a clip."""
+
+    people: int = 0
+    shown: tuple[str, ...] = ()  # expressions that somebody shows at some time
+    told: tuple[str, ...] = ()  # of these, what must be told, in this order
+    leaves: bool = False  # somebody is gone for longer than lost_s before the end
+
+
+SIGNER = Seen(people=1, shown=("neutral",))
+CLIPS = {
+    "single_face.mp4": Seen(people=1, shown=("neutral", "happy"), told=("neutral", "happy")),
+    "face_noface.mov": Seen(people=1, shown=("neutral", "happy"), told=("neutral", "happy"), leaves=True),
+    "no_face.mp4": Seen(),
+    "bottle-detection.mp4": Seen(),  # people, but never a face
+    "store-aisle-detection.gif": Seen(),
+    "head-pose-face-detection-female.gif": Seen(people=1, shown=("neutral",)),
+    "classroom.gif": Seen(people=4, shown=("neutral",)),  # small faces, most bent over a table
+    "face-demographics-walking.gif": Seen(people=2, shown=("neutral", "happy")),
+    "sign-again.mkv": SIGNER,
+    "sign-bird.mkv": dataclasses.replace(SIGNER, people=2),  # somebody else looks in at the edge
+    "sign-book.mkv": SIGNER,
+    "sign-brother.mkv": SIGNER,
+    "sign-eat.mkv": dataclasses.replace(SIGNER, shown=("neutral", "happy")),  # a smile to begin with
+    "sign-help.mkv": SIGNER,
+    "sign-hungry.mkv": SIGNER,
+    "sign-learn.mkv": SIGNER,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """What one clip or photo came to."""
+
+    name: str
+    seconds: float
+    face_s: float  # of these, with a face in the frame
+    events: int
+    wrong: int
+    short: int
+    missed: int
+    story: str
+
+    def __add__(self, other: "Score") -> "Score":
+        return Score(
+            self.name,
+            *(getattr(self, key) + getattr(other, key) for key in ("seconds", "face_s", "events")),
+            *(getattr(self, key) + getattr(other, key) for key in ("wrong", "short", "missed")),
+            story="",
+        )
+
+
+def short_lived(events: Iterable[Event]) -> int:
+    """How many expressions, or nulls after one, were replaced within SHORT_S; null on appearing is no answer yet."""
+    count = 0
+    latest: dict[int, Event] = {}
+    for event in events:
+        before = latest.get(event.face)
+        if event.kind is EventKind.CHANGED and before is not None and event.at - before.at < SHORT_S:
+            count += before.kind is EventKind.CHANGED or before.emotion is not None
+        latest[event.face] = event
+    return count
+
+
+def wrong_in_clip(events: list[Event], seen: Seen) -> int:
+    """How many events contradict what a person sees."""
+    appeared = sum(event.kind is EventKind.APPEARED for event in events)
+    left = sum(event.reason == "left" for event in events)
+    tales = [event for event in events if event.kind is not EventKind.GONE]
+    false = sum(event.emotion is not None and event.emotion not in seen.shown for event in tales)
+    return max(0, appeared - seen.people) + max(0, left - seen.leaves) + false
+
+
+def missed_in_clip(events: list[Event], seen: Seen) -> int:
+    """How many of the things that had to be told were not, in their order."""
+    emotions = iter([event.emotion for event in events])
+    told = sum(emotion in emotions for emotion in seen.told)  # `in` reads the iterator on to where it found it
+    left = any(event.reason == "left" for event in events)
+    return len(seen.told) - told + (seen.leaves and not left)
+
+
+def wrong_on_still(events: list[Event]) -> int:
+    """How many changes there were after the first expression, and faces beside the one in the photo."""
+    appeared = [event for event in events if event.kind is EventKind.APPEARED]
+    changed = [event for event in events if event.kind is EventKind.CHANGED]
+    settling = sum(event.previous is None for event in changed[:1])
+    return len(changed) - settling + max(0, len(appeared) - 1)
+
+
+def watched(name: str, frames: Iterable[Frame], settings: Settings) -> tuple[Score, list[Event]]:
+    """The events of these frames, and a score in which nothing is judged yet."""
+    vision, decider = build_vision(settings), Decider(settings.decide, settings.track.lost_s)
+    events: list[Event] = []
+    now = face_s = before = 0.0
+    for frame in frames:
+        before, now = now, frame.captured_at
+        faces = vision.see(frame)
+        face_s += (now - before) if faces else 0.0
+        events += decider.update(faces, now).events
+    events += decider.close(now, "stopped")
+    return Score(name, now, face_s, len(events), 0, short_lived(events), 0, _story(events)), events
+
+
+def clips(data: Path, settings: Settings, rate_hz: float) -> Iterator[Score]:
+    """The score of each clip, with at most ``rate_hz`` frames a second."""
+    for name, seen in CLIPS.items():
+        source = open_source(CameraSettings(source=str(data / "videos" / name)))
+        score, events = watched(name, _thinned(play(source), rate_hz), settings)
+        source.close()
+        yield dataclasses.replace(score, wrong=wrong_in_clip(events, seen), missed=missed_in_clip(events, seen))
+
+
+def stills(data: Path, settings: Settings, count: int, rate_hz: float) -> Iterator[Score]:
+    """The score of ``count`` press photos, taken in turn from the seven expressions, each for STILL_S seconds."""
+    folders = [sorted((data / "expressions" / "press" / emotion).iterdir()) for emotion in EMOTIONS]
+    paths = [path for group in itertools.zip_longest(*folders) for path in group if path is not None]
+    for seed, path in enumerate(paths[:count]):
+        photo = cv2.imread(str(path))
+        frames = trembling(photo, min(rate_hz, STILL_RATE_HZ), STILL_S, seed)
+        score, events = watched(f"{path.parent.name}/{path.name}", frames, settings)
+        yield dataclasses.replace(score, wrong=wrong_on_still(events))
+
+
+@click.command()
+@click.option("--data", type=click.Path(exists=True, path_type=Path), default="../shared/data", show_default=True)
+@click.option("--model", default="", help="TFLite file with its card; empty: the one that ships.")
+@click.option("--rate", "rate_hz", default=60.0, help="Leave out frames beyond this rate.")
+@click.option("--stills", "photos", default=14, show_default=True, help="How many photos tremble for 20 s each.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
+def main(data: Path, model: str, rate_hz: float, photos: int, *, as_json: bool) -> None:
+    """Count wrong and short-lived events with both detectors."""
+    yunet = DetectSettings(backend="yunet", model=str(data / YUNET), width=160)
+    haar = DetectSettings(backend="haar", width=320)
+    runs = {
+        "clips, yunet on 160": clips(data, _settings(yunet, model), rate_hz),
+        "clips, haar on 320": clips(data, _settings(haar, model), rate_hz),
+        "trembling photos, yunet on 160": stills(data, _settings(yunet, model), photos, rate_hz),
+    }
+    report = {}
+    for name, scores in runs.items():
+        report[name] = list(scores)
+        if not as_json and report[name]:
+            _print(name, report[name])
+    if as_json:
+        click.echo(json.dumps({name: [dataclasses.asdict(one) for one in scores] for name, scores in report.items()}))
+
+
+def _settings(detect: DetectSettings, model: str) -> Settings:
+    return Settings(detect=detect, classify=ClassifySettings(model=model))
+
+
+def _thinned(frames: Iterable[Frame], rate_hz: float) -> Iterator[Frame]:
+    due = 0.0
+    for frame in frames:
+        if frame.captured_at >= due - 1e-6:
+            due = max(due + 1 / rate_hz, frame.captured_at)
+            yield frame
+
+
+def _story(events: list[Event]) -> str:
+    signs = {EventKind.APPEARED: "+", EventKind.CHANGED: ">", EventKind.GONE: "-"}
+    return " ".join(f"{signs[event.kind]}{event.face}:{event.emotion or 'null'}@{event.at:.1f}" for event in events)
+
+
+def _print(title: str, scores: list[Score]) -> None:
+    table = Table(title=title, title_justify="left")
+    for column in (
+        "what",
+        "s",
+        "with face",
+        "events",
+        "wrong",
+        "short-lived",
+        "missed",
+        "story (+ appeared, > changed, - gone)",
+    ):
+        table.add_column(column, justify="left" if column == "what" or "story" in column else "right")
+    total = dataclasses.replace(scores[0], name="all", story="")
+    for one in scores[1:]:
+        total += one
+    for one in (*scores, total):
+        numbers = (f"{one.seconds:.1f}", f"{one.face_s:.1f}", one.events, one.wrong, one.short, one.missed)
+        table.add_row(one.name, *map(str, numbers), one.story)
+    for label, seconds in (("per minute", total.seconds), ("per minute with a face", total.face_s)):
+        rates = (f"{count * 60 / seconds:.2f}" for count in (total.events, total.wrong, total.short, total.missed))
+        table.add_row(label, "", "", *rates, "")
+    Console(width=170).print(table)
+
+
+if __name__ == "__main__":
+    main()
