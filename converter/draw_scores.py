@@ -47,20 +47,17 @@ def reliability_picture(reliability: Reliability, title: str) -> bytes:
     centres = (np.arange(len(reliability.faces)) + 0.5) * width
     there = reliability.faces > 0
     above.bar(centres[there], reliability.accuracy[there], width * 0.92, color=BLUE, label="right")
-    gap = reliability.confidence - reliability.accuracy
-    above.bar(
-        centres[there],
-        gap[there],
-        width * 0.92,
-        bottom=reliability.accuracy[there],
+    above.hlines(
+        reliability.confidence[there],
+        centres[there] - width / 2,
+        centres[there] + width / 2,
         color=RED,
-        alpha=0.35,
-        label="confidence minus right",
+        linewidth=2.2,
+        label="mean confidence",
     )
     above.plot((0, 1), (0, 1), "--", color=GREY, linewidth=1)
-    above.text(0.97, 0.05, f"ECE {reliability.ece:.1%}", ha="right", transform=above.transAxes, fontsize=11)
     above.set(xlim=(0, 1), ylim=(0, 1), ylabel="part that is right")
-    above.legend(loc="upper left", frameon=False, fontsize=8.5)
+    above.legend(loc="upper left", frameon=False, fontsize=9, title=f"ECE {reliability.ece:.1%}", title_fontsize=12)
     below.bar(centres, reliability.faces, width * 0.92, color=GREY)
     below.set(xlabel="confidence", ylabel="faces")
     for axes in (above, below):

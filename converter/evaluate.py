@@ -11,14 +11,23 @@ from pathlib import Path
 
 import click
 from rich.console import Console
-from rich.table import Table as Screen
 
 from converter.draw_scores import confusion_picture, reliability_picture
 from converter.evaluation import Evaluation, evaluate_keras, evaluate_tflite, latencies_ms
-from converter.evaluation_report import Comparison, as_json, as_markdown, confusion_csv, tables, title
+from converter.evaluation_report import (
+    Comparison,
+    Pictures,
+    as_html,
+    as_json,
+    as_markdown,
+    confusion_csv,
+    tables,
+    title,
+)
 from converter.faces import USAGES, Faces
 from converter.options import data_option, given_labels, given_scaling, layout_options, read_split
 from converter.outputs import replacing
+from converter.screen import show_table
 from fer_edge.errors import UserError
 from fer_edge.vision.classify import load_classifier
 
@@ -64,7 +73,8 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
         comparison = compare(evaluations, faces, split, data.name)
         status.update("drawing")
         write_report(comparison, output)
-    show(comparison, console)
+    scores = tables(comparison)[0]
+    show_table(console, title(comparison), scores.columns, scores.rows)
     console.print(f"written to {output}: report.html, report.md, report.json, pictures and counts", markup=False)
 
 
@@ -85,36 +95,24 @@ def compare(evaluations: Sequence[Evaluation], faces: Faces, split: str, data: s
 
 def write_report(comparison: Comparison, folder: Path) -> None:
     """Write report.html, report.md, report.json and, of each network, its pictures and counts into ``folder``."""
-    pictures: list[tuple[str, str]] = []
     files: dict[str, bytes] = {}
+    pictures: list[Pictures] = []
     for number, evaluation in enumerate(comparison.evaluations, 1):
         stem = f"{number}-{evaluation.path.stem}"
         heading = f"{evaluation.name} on {title(comparison)}"
-        confusion, reliability = f"confusion-{stem}.png", f"reliability-{stem}.png"
-        files[confusion] = confusion_picture(evaluation.measured.confusion, heading)
-        files[reliability] = reliability_picture(evaluation.measured.reliability, heading)
+        drawn = Pictures(f"confusion-{stem}.png", f"reliability-{stem}.png")
+        files[drawn.confusion] = confusion_picture(evaluation.measured.confusion, heading)
+        files[drawn.reliability] = reliability_picture(evaluation.measured.reliability, heading)
         files[f"confusion-{stem}.csv"] = confusion_csv(evaluation.measured.confusion).encode()
-        pictures += [(f"Confusion of {evaluation.name}", confusion), (f"Reliability of {evaluation.name}", reliability)]
-    files["report.json"] = as_json(comparison).encode()
-    files["report.md"] = as_markdown(comparison, pictures).encode()
+        pictures.append(drawn)
+    files["report.html"] = as_html(
+        comparison, [(files[drawn.confusion], files[drawn.reliability]) for drawn in pictures]
+    )
+    files["report.json"] = as_json(comparison)
+    files["report.md"] = as_markdown(comparison, pictures)
     for name, content in files.items():
         with replacing(folder / name) as path:
             path.write_bytes(content)
-
-
-def show(comparison: Comparison, console: Console) -> None:
-    """The scores on the terminal; tab-separated lines where nobody looks."""
-    scores = tables(comparison)[0]
-    if not console.is_terminal:
-        for row in (scores.columns, *scores.rows):
-            console.print("\t".join(row), markup=False)
-        return
-    screen = Screen(title=title(comparison))
-    for number, column in enumerate(scores.columns):
-        screen.add_column(column, justify="left" if number < 2 else "right")  # noqa: PLR2004  name and kind are words
-    for row in scores.rows:
-        screen.add_row(*row)
-    console.print(screen)
 
 
 def _is_tflite(path: Path) -> bool:

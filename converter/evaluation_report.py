@@ -5,15 +5,22 @@ import io
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from converter.evaluation import Evaluation
 from converter.metrics import Measured, agreement
+from converter.report import Report
 from fer_edge.labels import EMOTIONS
 
 KILOBYTE = 1000
+NOTHING = "-"
+CAPTIONS = (
+    "Confusion matrix: of the faces with a row's label, the part that the network gives each column's name.",
+    "Reliability: how often answers of a given confidence are right; on the diagonal confidence is honest.",
+)
 Row = tuple[str, ...]
 
 
@@ -37,24 +44,47 @@ class Table:
     rows: tuple[Row, ...]
 
 
+class Pictures(NamedTuple):
+    """The file names of one network's pictures."""
+
+    confusion: str
+    reliability: str
+
+
 def tables(comparison: Comparison) -> list[Table]:
-    """The whole comparison as tables: scores, agreement where there is more than one network, classes of each."""
+    """What compares: scores, and agreement where there is more than one network."""
     found = [_scores(comparison)]
-    if len(comparison.evaluations) > 1:
-        found.append(_agreement(comparison.evaluations))
-    return found + [_classes(evaluation) for evaluation in comparison.evaluations]
+    return found + ([_agreement(comparison.evaluations)] if len(comparison.evaluations) > 1 else [])
 
 
 def title(comparison: Comparison) -> str:
     return f"{comparison.split}, {comparison.evaluations[0].measured.faces:,} faces"
 
 
-def as_markdown(comparison: Comparison, pictures: Sequence[tuple[str, str]]) -> str:
-    """The comparison for reading; ``pictures`` are (caption, file name)."""
-    parts = [f"# {title(comparison)}", f"Data: {comparison.data}. Machine: {comparison.machine}, one thread."]
+def as_markdown(comparison: Comparison, pictures: Sequence[Pictures]) -> bytes:
+    """The comparison for reading; ``pictures`` has an entry for each network."""
+    parts = [f"# {title(comparison)}", _circumstances(comparison)]
     parts += [f"## {table.heading}\n\n{markdown_table(table)}" for table in tables(comparison)]
-    parts += [f"![{caption}]({name})" for caption, name in pictures]
-    return "\n\n".join(parts) + "\n"
+    for evaluation, names in zip(comparison.evaluations, pictures, strict=True):
+        parts += [f"## {evaluation.name}", markdown_table(_classes(evaluation))]
+        parts += [f"![{caption}]({name})" for caption, name in zip(CAPTIONS, names, strict=True)]
+    return ("\n\n".join(parts) + "\n").encode()
+
+
+def as_html(comparison: Comparison, pictures: Sequence[tuple[bytes, bytes]]) -> bytes:
+    """The comparison as one page; ``pictures`` are each network's confusion matrix and reliability diagram as PNG."""
+    report = Report(title(comparison))
+    report.add_text(_circumstances(comparison))
+    for table in tables(comparison):
+        report.add_heading(table.heading)
+        report.add_table(table.columns, table.rows)
+    for evaluation, pngs in zip(comparison.evaluations, pictures, strict=True):
+        report.add_heading(evaluation.name)
+        classes = _classes(evaluation)
+        report.add_table(classes.columns, classes.rows)
+        for caption, png in zip(CAPTIONS, pngs, strict=True):
+            report.add_figure(png, caption)
+    return report.html().encode()
 
 
 def markdown_table(table: Table) -> str:
@@ -63,7 +93,7 @@ def markdown_table(table: Table) -> str:
     return "\n".join("| " + " | ".join(row) + " |" for row in (table.columns, rule, *table.rows))
 
 
-def as_json(comparison: Comparison) -> str:
+def as_json(comparison: Comparison) -> bytes:
     """The comparison for programs: fractions 0 to 1, all seven classes in the order of `EMOTIONS`."""
     first = comparison.evaluations[0].probabilities
     models = [
@@ -79,7 +109,7 @@ def as_json(comparison: Comparison) -> str:
         for evaluation, latency in zip(comparison.evaluations, comparison.latencies_ms, strict=True)
     ]
     head = {"schema": 1, "split": comparison.split, "data": comparison.data, "machine": comparison.machine}
-    return json.dumps(head | {"emotions": EMOTIONS, "models": models}, indent=2) + "\n"
+    return (json.dumps(head | {"emotions": EMOTIONS, "models": models}, indent=2) + "\n").encode()
 
 
 def confusion_csv(counts: NDArray[np.int64]) -> str:
@@ -89,6 +119,10 @@ def confusion_csv(counts: NDArray[np.int64]) -> str:
     writer.writerow(("true \\ predicted", *EMOTIONS))
     writer.writerows((emotion, *counts[row].tolist()) for row, emotion in enumerate(EMOTIONS))
     return stream.getvalue()
+
+
+def _circumstances(comparison: Comparison) -> str:
+    return f"Data: {comparison.data}. Milliseconds a face: median on one thread of this machine ({comparison.machine})."
 
 
 def _scores(comparison: Comparison) -> Table:
@@ -107,8 +141,8 @@ def _scores(comparison: Comparison) -> Table:
                 f"{measured.log_loss:.3f}",
                 f"{agreement(evaluation.probabilities, first):.2%}",
                 f"{evaluation.size_bytes / KILOBYTE:,.1f}",
-                f"{latency:.3f}" if latency else "",
-                f"{latency / reference:.2f}" if latency and reference else "",
+                f"{latency:.3f}" if latency else NOTHING,
+                f"{latency / reference:.2f}" if latency and reference else NOTHING,
             )
         )
     columns = (
@@ -139,7 +173,7 @@ def _classes(evaluation: Evaluation) -> Table:
         )
         for k, emotion in enumerate(EMOTIONS)
     )
-    return Table(f"Classes of {evaluation.name}", ("expression", "faces", "precision", "recall", "F1"), rows)
+    return Table("Classes", ("expression", "faces", "precision", "recall", "F1"), rows)
 
 
 def _figures(measured: Measured) -> dict[str, object]:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.calibrate import fit_temperature, softmax
-from converter.metrics import Floats, Labels
+from converter.metrics import Floats, Labels, confusion
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS, canonical
 from fer_edge.vision.classify import LEAST_PROBABILITY
@@ -124,12 +124,12 @@ def find_layout(answers: Mapping[Scaling, Floats], truth: Labels, orders: Collec
         reverse=True,
     )
     best, second = trials[0], trials[1]
+    _suggest_unusual(best, answers, truth)
     if best.accuracy < LEAST_ACCURACY:
         raise UserError(
             f"how pixels are scaled and classes ordered cannot be found: the best guess ({best.layout}) reads "
             f"{best.accuracy:.0%} of {len(truth)} faces right; give --range and --labels"
         )
-    _suggest_unusual(best, answers[best.layout.scaling], truth)
     # A network without biases only scales its logits with its input; a temperature hides that, the raw answers do not.
     if _lead(best.fit, second.fit) < CLEAR_Z:
         best, second = sorted((best, second), key=lambda trial: float(trial.raw.mean()), reverse=True)
@@ -194,18 +194,23 @@ def _lead(one: NDArray[np.float64], other: NDArray[np.float64]) -> float:
     return float(difference.mean()) / error if error > 0 else 0.0
 
 
-def _suggest_unusual(best: _Trial, outputs: Floats, truth: Labels) -> None:
+def _suggest_unusual(best: _Trial, answers: Mapping[Scaling, Floats], truth: Labels) -> None:
     """Raise UserError where an order that was not tried fits the labels much better: a person must confirm it."""
-    predicted = outputs.argmax(axis=1)
-    hits = np.array([[np.sum((predicted == k) & (truth == label)) for label in range(len(EMOTIONS))] for k in range(7)])
+    accuracy, scaling, labels = max(_best_order(outputs, truth, scaling) for scaling, outputs in answers.items())
+    if accuracy > max(best.accuracy + UNUSUAL_LEAD, LEAST_ACCURACY):
+        raise UserError(
+            f"no usual class order fits (the best, {best.layout}, reads {best.accuracy:.0%} of {len(truth)} faces "
+            f"right); with {scaling} another reads {accuracy:.0%}: confirm it with --labels {','.join(labels)}"
+        )
+
+
+def _best_order(outputs: Floats, truth: Labels, scaling: Scaling) -> tuple[float, Scaling, tuple[str, ...]]:
+    """Of all 5,040 orders the one by which ``outputs`` are right most often, and how often."""
+    hits = confusion(truth, outputs.argmax(axis=1)).T  # (7, 7): output, true class
     orders = np.array(list(permutations(range(len(EMOTIONS)))))
     right = hits[np.arange(len(EMOTIONS)), orders].sum(axis=1)
-    if right.max() / len(truth) > best.accuracy + UNUSUAL_LEAD:
-        labels = ",".join(EMOTIONS[k] for k in orders[right.argmax()])
-        raise UserError(
-            f"no usual class order fits (best: {best.layout}, {best.accuracy:.0%} right); the faces suggest another "
-            f"with {right.max() / len(truth):.0%}: confirm it with --labels {labels}"
-        )
+    labels = tuple(EMOTIONS[k] for k in orders[right.argmax()])
+    return float(right.max() / len(truth)), scaling, labels
 
 
 def _option(one: Layout, other: Layout) -> str:

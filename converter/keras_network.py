@@ -7,7 +7,7 @@ notebooks; the commands never import it.
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,17 +16,19 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from converter.find_layout import Scaling
 from converter.keras_files import Container, KerasFile, one_line
 from converter.keras_safety import check_architecture
+from converter.saved_model import check_one_each, load_graph
 from fer_edge.errors import UserError
+from fer_edge.labels import EMOTIONS
+from fer_edge.vision.preprocess import Grey, resized
 
 BATCH = 64  # faces a call where the network takes any number; more is no faster on a CPU
 PICTURE_AXES = 4  # n, h, w, c
 VECTOR_AXES = 2  # n, classes
 CHANNELS = (1, 3)
 LEGACY_WEIGHTS = {"layer_names", "model_weights"}  # in the HDF5 files that were usual before `.weights.h5`
-# A SavedModel is a program. These of its instructions reach outside the graph; Keras writes none of them.
-FORBIDDEN_OPS = {"PyFunc", "PyFuncStateless", "EagerPyFunc", "ReadFile", "WriteFile", "MatchingFiles", "LoadLibrary"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,22 @@ class Network:
         return np.concatenate(batches) if batches else np.zeros((0, self.classes), np.float32)
 
 
+def fed(faces: Iterable[Grey], network: Network, scaling: Scaling) -> NDArray[np.float32]:
+    """(n, h, w, c) float32 as ``network`` takes ``faces``, (h, w) uint8: the edge's preprocessing, then the scaling."""
+    table = ((np.arange(256) - scaling.mean) / scaling.std).astype(np.float32)
+    sized = np.stack([resized(face, network.height, network.width) for face in faces])
+    return table[sized][..., None].repeat(network.channels, axis=3)
+
+
+def check_classes(network: Network, name: str) -> None:
+    """Raise UserError where ``network`` does not give the seven expressions."""
+    if network.classes != len(EMOTIONS):
+        raise UserError(
+            f"{name}: gives {network.classes} classes, so it is not an expression network; "
+            f"that gives {len(EMOTIONS)}: {', '.join(EMOTIONS)}"
+        )
+
+
 def load(file: KerasFile) -> Network:
     """The network in ``file``, built from Keras' own layers alone.
 
@@ -54,12 +72,13 @@ def load(file: KerasFile) -> Network:
     picture as its input and one vector as its output.
     """
     if file.container is Container.SAVED_MODEL:
-        return _load_saved_model(file)
+        graph = load_graph(file.path)
+        return _network(file, graph.call, graph.inputs, graph.outputs, f"{file}, read by {graph.reader}")
     keras = _keras(file)
     assert file.architecture is not None
     check_architecture(file.architecture, vars(keras.layers), str(file.path))
     model = _built(file, keras)
-    _check_one_each(file, len(model.inputs), len(model.outputs))
+    check_one_each(file.path, len(model.inputs), len(model.outputs))
     import tensorflow as tf
 
     call = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
@@ -80,6 +99,10 @@ def _keras(file: KerasFile) -> Any:
         import keras
     except ModuleNotFoundError as error:
         raise UserError(f"{file.path}: needs {error.name}: pip install 'fer-edge[converter]'") from error
+    if keras.backend.backend() != "tensorflow":
+        raise UserError(
+            f"{file.path}: only TensorFlow converts networks; set KERAS_BACKEND=tensorflow before Keras loads"
+        )
     return keras
 
 
@@ -100,59 +123,6 @@ def _built(file: KerasFile, keras: Any) -> Any:
         except Exception as error:  # the same
             raise UserError(f"{file.weights}: these weights do not fit {file.path}: {one_line(error)}") from error
     return model
-
-
-def _load_saved_model(file: KerasFile) -> Network:
-    """The serving signature of a SavedModel: a graph, for which no layer is built and no Keras needed."""
-    import tensorflow as tf
-
-    forbidden = _operations(file.path) & FORBIDDEN_OPS
-    if forbidden:
-        raise UserError(
-            f"{file.path}: its graph reaches outside itself ({', '.join(sorted(forbidden))}): code in model files is "
-            "never run; rebuild the network from Keras' own layers and save it again"
-        )
-    try:
-        loaded = tf.saved_model.load(str(file.path))
-    except Exception as error:  # TensorFlow has no common class for what can be wrong in the folder
-        raise UserError(f"{file.path}: TensorFlow cannot load this SavedModel: {one_line(error)}") from error
-    signatures = dict(loaded.signatures)
-    signature = signatures.get("serving_default") or next(iter(signatures.values()), None)
-    if signature is None:
-        raise UserError(f"{file.path}: has no serving signature; save it again with model.export()")
-    inputs = signature.structured_input_signature[1]
-    outputs = signature.structured_outputs
-    _check_one_each(file, len(inputs), len(outputs))
-    (input_name, spec), (output_name, output) = next(iter(inputs.items())), next(iter(outputs.items()))
-
-    def call(images: Any, keep: Any = loaded) -> Any:  # the variables live as long as `loaded` does
-        return keep and signature(**{input_name: tf.convert_to_tensor(images)})[output_name]
-
-    return _network(file, call, spec.shape, output.shape, f"{file}, read by TensorFlow {tf.__version__}")
-
-
-def _operations(path: Path) -> set[str]:
-    """The names of all operations in a SavedModel, its functions included, read without loading it."""
-    from google.protobuf.message import DecodeError
-    from tensorflow.core.protobuf.saved_model_pb2 import SavedModel
-
-    program = SavedModel()
-    try:
-        program.ParseFromString((path / "saved_model.pb").read_bytes())
-    except (OSError, DecodeError) as error:
-        raise UserError(f"{path}: saved_model.pb is damaged or truncated; copy it again") from error
-    graphs = [meta.graph_def for meta in program.meta_graphs]
-    nodes = [node for graph in graphs for node in graph.node]
-    nodes += [node for graph in graphs for function in graph.library.function for node in function.node_def]
-    return {node.op for node in nodes}
-
-
-def _check_one_each(file: KerasFile, inputs: int, outputs: int) -> None:
-    if (inputs, outputs) != (1, 1):
-        raise UserError(
-            f"{file.path}: has {inputs} inputs and {outputs} outputs; an expression network has one picture as its "
-            "input and one vector as its output"
-        )
 
 
 def _network(file: KerasFile, call: Callable[[Any], Any], inputs: Any, outputs: Any, description: str) -> Network:

@@ -17,17 +17,14 @@ from numpy.typing import NDArray
 from converter import quantize_job
 from converter.find_layout import Scaling, choose_layout, output_kind
 from converter.keras_files import identify, one_line
-from converter.keras_network import Network, load
+from converter.keras_network import Network, check_classes, fed, load
 from converter.quantize_job import Job, Result
 from fer_edge.errors import EXIT_FAILED, UserError
-from fer_edge.labels import EMOTIONS
-from fer_edge.vision.preprocess import Grey, resized
 
 SOFTMAX = "Softmax"
 PASSING = {"Identity"}  # operations that give on what they are given
+EXTRA = {"tensorflow", "tf_keras", "keras", "h5py"}  # what `fer-edge[converter]` brings
 DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
-
-Faces = NDArray[np.uint8]  # (n, 48, 48) grey
 
 
 def main(folder: Path) -> int:
@@ -39,6 +36,8 @@ def main(folder: Path) -> int:
         say(quantize_job.ERROR + str(error))
         return EXIT_FAILED
     except ModuleNotFoundError as error:
+        if (error.name or "").partition(".")[0] not in EXTRA:
+            raise
         say(f"{quantize_job.ERROR}{error.name} is not installed: pip install 'fer-edge[converter]'")
         return EXIT_FAILED
     except OSError as error:
@@ -49,37 +48,28 @@ def main(folder: Path) -> int:
     return 0
 
 
-def scaled(faces: Faces, network: Network, scaling: Scaling) -> NDArray[np.float32]:
-    """(n, h, w, c) float32 as ``network`` is to be fed ``faces``: the preprocessing of the edge, then the scaling."""
-    table = ((np.arange(256) - scaling.mean) / scaling.std).astype(np.float32)
-    sized: list[Grey] = [resized(face, network.height, network.width) for face in faces]
-    return table[np.stack(sized)][..., None].repeat(network.channels, axis=3)
-
-
 def _work(folder: Path, say: Callable[[str], None]) -> None:
     job = quantize_job.read_job(folder)
     file = identify(job.model, job.weights, untrained=job.untrained)
     say(f"reading {file}")
     network = load(file)
-    if network.classes != len(EMOTIONS):
-        raise UserError(
-            f"{job.model}: gives {network.classes} classes, so it is not an expression network; "
-            f"that gives {len(EMOTIONS)}: {', '.join(EMOTIONS)}"
-        )
+    check_classes(network, str(job.model))
     with np.load(folder / quantize_job.FACES) as arrays:
         asked, truth, representative = arrays["asked"], arrays["truth"], arrays["representative"]
 
     def ask(scaling: Scaling, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        return network.predict(scaled(asked[indices], network, scaling))
+        return network.predict(fed(asked[indices], network, scaling))
 
     layout, found = choose_layout(ask, truth, job.scaling, job.labels)
     say(f"asking the network about {len(asked)} faces")
-    outputs = network.predict(scaled(asked, network, layout.scaling))
+    outputs = network.predict(fed(asked, network, layout.scaling))
+    if not np.isfinite(outputs).all():
+        raise UserError(f"{job.model}: answers with numbers that are not finite; its weights are damaged")
     np.save(folder / quantize_job.OUTPUTS, outputs)
     cut, tensorflow = False, ""
     if job.kind:
         say(f"converting to {job.kind}")
-        cut, tensorflow = _convert(network, job, scaled(representative, network, layout.scaling), folder)
+        cut, tensorflow = _convert(network, job, fed(representative, network, layout.scaling), folder)
     result = Result(
         description=network.description,
         height=network.height,

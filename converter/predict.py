@@ -1,0 +1,133 @@
+"""For notebooks and scripts: a network from any file that this converter reads, asked about pictures of faces.
+
+    >>> model = FacialExpressionModel("nano.tflite")
+    >>> model.predict(cv2.imread("face.png")).label
+    'happy'
+
+The picture is the face itself, cropped as in FER-2013; finding faces in photos is the daemon's work (`fer-edge video`).
+"""
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.find_layout import RANGES, Scaling, output_kind, parse_labels
+from converter.keras_files import identify
+from fer_edge.errors import UserError
+from fer_edge.labels import EMOTIONS
+from fer_edge.values import Scores
+from fer_edge.vision.classify import calibrated, load_classifier
+from fer_edge.vision.preprocess import Grey, resized
+
+Picture = NDArray[np.uint8]  # (h, w) or (h, w, 1) grey, (h, w, 3) BGR as OpenCV reads it; any size
+COLOUR = 3  # channels
+
+
+class Prediction(NamedTuple):
+    """What a network says of one face."""
+
+    label: str  # one of fer_edge.labels.EMOTIONS
+    scores: Scores  # (7,) float32 in the order of fer_edge.labels.EMOTIONS, sums to 1
+
+    @property
+    def confidence(self) -> float:
+        """The probability of the label, 0 to 1."""
+        return float(self.scores.max())
+
+    def __str__(self) -> str:
+        return f"{self.label} ({self.confidence:.0%})"
+
+
+class FacialExpressionModel:
+    """An expression network that says what a face shows. Not thread-safe.
+
+    ``model`` is a TFLite file with its card, a `.keras` file, a whole-model HDF5 file, a SavedModel folder, or a JSON
+    architecture with its ``weights`` in HDF5. A card knows the class order and the scaling of pixels; Keras files do
+    not, and a wrong guess costs up to 20 points without a word, so for them ``labels`` (a name such as "fer2013" or
+    "alphabetical", or seven names) and ``pixel_range`` ("-1,1", "0,1" or "0,255") must be given.
+    `fer-convert quantize` finds both. Raises UserError, one line, for whatever is wrong with a file.
+    """
+
+    description: str
+    """What was loaded and what runs it."""
+
+    def __init__(
+        self,
+        model: str | Path,
+        weights: str | Path | None = None,
+        *,
+        labels: str | Sequence[str] | None = None,
+        pixel_range: str | None = None,
+    ) -> None:
+        path = Path(model)
+        if path.suffix == ".tflite":
+            if weights or labels or pixel_range:
+                raise UserError(f"{path}: its card says how it is fed and read; leave weights, labels and range out")
+            self._ask, self.description = _tflite(path)
+            return
+        if labels is None or pixel_range is None:
+            raise UserError(
+                f"{path}: does not tell its class order and pixel scaling; give labels and pixel_range, "
+                "or convert it with `fer-convert quantize`, which finds them"
+            )
+        if pixel_range not in RANGES:
+            raise UserError(f"pixel_range must be one of {', '.join(RANGES)}, got {pixel_range!r}")
+        order = parse_labels(labels if isinstance(labels, str) else ",".join(labels))
+        self._ask, self.description = _keras(path, Path(weights) if weights else None, order, RANGES[pixel_range])
+
+    def predict(self, picture: Picture) -> Prediction:
+        """What the face in ``picture`` shows."""
+        return self.predict_all([picture])[0]
+
+    def predict_all(self, pictures: Sequence[Picture] | NDArray[np.uint8]) -> list[Prediction]:
+        """What each of ``pictures`` shows: a sequence, or one array with the pictures along its first axis.
+
+        Raises ValueError for a picture that is not uint8 or not of a picture's shape.
+        """
+        if not len(pictures):
+            return []
+        scores = self._ask([_grey(picture) for picture in pictures])
+        return [Prediction(EMOTIONS[int(row.argmax())], row) for row in scores]
+
+
+def _tflite(path: Path) -> tuple[Callable[[list[Grey]], NDArray[np.float32]], str]:
+    classifier = load_classifier(path)
+    size = classifier.card.input
+
+    def ask(faces: list[Grey]) -> NDArray[np.float32]:
+        return np.stack([classifier.scores(resized(face, size.height, size.width)) for face in faces])
+
+    return ask, f"TFLite file, run by {classifier.runner.runtime}"
+
+
+def _keras(
+    path: Path, weights: Path | None, labels: tuple[str, ...], scaling: Scaling
+) -> tuple[Callable[[list[Grey]], NDArray[np.float32]], str]:
+    from converter.keras_network import check_classes, fed, load
+
+    network = load(identify(path, weights))
+    check_classes(network, str(path))
+    columns = [labels.index(emotion) for emotion in EMOTIONS]
+
+    def ask(faces: list[Grey]) -> NDArray[np.float32]:
+        outputs = network.predict(fed(faces, network, scaling))[:, columns]
+        return calibrated(outputs, output_kind(outputs), 1.0)
+
+    return ask, network.description
+
+
+def _grey(picture: Picture) -> Grey:
+    """``picture`` as (h, w) uint8 grey."""
+    if picture.dtype != np.uint8:
+        raise ValueError(f"pictures are uint8, 0 to 255, not scaled; got {picture.dtype}")
+    if picture.ndim == 3 and picture.shape[2] == COLOUR:  # noqa: PLR2004  h, w, channels
+        return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
+    if picture.ndim == 3 and picture.shape[2] == 1:  # noqa: PLR2004
+        return picture[..., 0]
+    if picture.ndim == 2 and picture.size:  # noqa: PLR2004
+        return picture
+    raise ValueError(f"a picture is (h, w), (h, w, 1) or (h, w, 3), got {picture.shape}")

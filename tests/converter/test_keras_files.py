@@ -1,0 +1,168 @@
+"""Every container is known by what is in it, and what is wrong with a file is one line before TensorFlow loads."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import h5py
+import pytest
+
+from converter.keras_files import Container, identify
+from fer_edge.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("name", "container", "keras"),
+    [
+        ("keras2/fer2013_mini_XCEPTION.119-0.65.hdf5", Container.HDF5, "2.0.5"),
+        ("keras3/mini_xception_119.keras", Container.KERAS, "3.15.1"),
+        ("savedmodel", Container.SAVED_MODEL, "2"),
+    ],
+)
+def test_containers_and_their_keras_are_known(data: Path, name: str, container: Container, keras: str):
+    file = identify(data / "models" / name)
+    assert (file.container, file.keras) == (container, keras)
+
+
+def test_an_architecture_needs_its_weights(data: Path):
+    architecture, weights = data / "models/keras2/model.json", data / "models/keras2/model_weights.h5"
+    assert identify(architecture, weights).keras_2
+    assert identify(architecture, untrained=True).weights is None
+    with pytest.raises(UserError, match=r"without weights; give its weights' HDF5 file second, or --untrained$"):
+        identify(architecture)
+
+
+@pytest.mark.parametrize("version", ["2.10.0", "2.2.4-tf", "2.3.0-tf"])
+def test_the_courses_architectures_are_of_keras_2(data: Path, version: str):
+    file = identify(data / f"models/course/model-keras-{version}.json", untrained=True)
+    assert file.keras == version
+    assert file.keras_2
+
+
+def test_an_architecture_that_was_encoded_twice_is_read(tmp_path: Path):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps(json.dumps({"class_name": "Sequential", "config": [], "keras_version": "2.4.0"})))
+    assert identify(path, untrained=True).keras == "2.4.0"
+
+
+def test_an_architecture_of_keras_3_is_known_by_its_module(tmp_path: Path):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({"module": "keras", "class_name": "Sequential", "config": {}}))
+    assert not identify(path, untrained=True).keras_2
+
+
+def test_the_ending_of_a_name_does_not_matter(data: Path, tmp_path: Path):
+    (tmp_path / "network.keras").symlink_to(data / "models/keras2/fer2013_mini_XCEPTION.119-0.65.hdf5")
+    (tmp_path / "network.h5").symlink_to(data / "models/keras3/mini_xception_119.keras")
+    assert identify(tmp_path / "network.keras").container is Container.HDF5
+    assert identify(tmp_path / "network.h5").container is Container.KERAS
+
+
+def test_weights_beside_a_whole_model_are_refused(data: Path):
+    whole = data / "models/keras3/mini_xception_119.keras"
+    with pytest.raises(UserError, match=r"holds its weights itself; leave .*model_weights\.h5 out"):
+        identify(whole, data / "models/keras2/model_weights.h5")
+
+
+def cut(source: Path, target: Path) -> Path:
+    target.write_bytes(source.read_bytes()[: source.stat().st_size // 2])
+    return target
+
+
+def half_hdf5(data: Path, folder: Path) -> Path:
+    return cut(data / "models/keras2/fer2013_mini_XCEPTION.119-0.65.hdf5", folder / "half.hdf5")
+
+
+def half_keras(data: Path, folder: Path) -> Path:
+    return cut(data / "models/keras3/mini_xception_119.keras", folder / "half.keras")
+
+
+def half_json(data: Path, folder: Path) -> Path:
+    return cut(data / "models/keras2/model.json", folder / "half.json")
+
+
+def damaged_keras(data: Path, folder: Path) -> Path:
+    path = folder / "damaged.keras"
+    content = bytearray((data / "models/keras3/mini_xception_119.keras").read_bytes())
+    content[len(content) // 2] ^= 0xFF
+    path.write_bytes(content)
+    return path
+
+
+def weights_alone(data: Path, folder: Path) -> Path:
+    return Path(shutil.copy(data / "models/keras2/model_weights.h5", folder / "weights.h5"))
+
+
+def tflite(data: Path, folder: Path) -> Path:
+    return Path(shutil.copy(data / "models/tflite/overall_best.tflite", folder / "net.tflite"))
+
+
+def pointer(_data: Path, folder: Path) -> Path:
+    path = folder / "net.h5"
+    path.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1\n")
+    return path
+
+
+def empty(_data: Path, folder: Path) -> Path:
+    (folder / "net.h5").touch()
+    return folder / "net.h5"
+
+
+def other_hdf5(_data: Path, folder: Path) -> Path:
+    with h5py.File(folder / "other.h5", "w") as file:
+        file["measurements"] = [1, 2, 3]
+    return folder / "other.h5"
+
+
+def other_json(_data: Path, folder: Path) -> Path:
+    (folder / "other.json").write_text('{"schema": 1}')
+    return folder / "other.json"
+
+
+def picture(_data: Path, folder: Path) -> Path:
+    (folder / "face.png").write_bytes(b"\x89PNG\r\n\x1a\n")
+    return folder / "face.png"
+
+
+def absent(_data: Path, folder: Path) -> Path:
+    return folder / "absent.h5"
+
+
+def empty_folder(_data: Path, folder: Path) -> Path:
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("make", "line"),
+    [
+        (half_hdf5, "is a damaged or truncated HDF5 file; copy it again"),
+        (half_keras, "is a damaged or truncated .keras file; copy it again"),
+        (half_json, "its architecture is damaged or truncated JSON"),
+        (damaged_keras, "damaged"),
+        (weights_alone, "holds weights without an architecture; give the architecture's JSON file first"),
+        (tflite, "is a TFLite file already; `fer-convert card` writes the card it needs"),
+        (pointer, "is a Git LFS pointer and not the network itself; fetch it with `git lfs pull`"),
+        (empty, "is empty; copy it again"),
+        (other_hdf5, "holds weights without an architecture"),
+        (other_json, "is JSON, but not a Keras architecture"),
+        (picture, "is no Keras network"),
+        (absent, "cannot be read: No such file or directory"),
+        (empty_folder, "is a folder without saved_model.pb"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_one_line(
+    data: Path, tmp_path: Path, make: Callable[[Path, Path], Path], line: str
+):
+    path = make(data, tmp_path)
+    with pytest.raises(UserError) as caught:
+        identify(path, untrained=True)
+    assert str(caught.value).startswith(f"{path}: ")
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_weights_that_are_truncated_are_told_before_anything_is_built(data: Path, tmp_path: Path):
+    half = cut(data / "models/keras2/model_weights.h5", tmp_path / "half.h5")
+    with pytest.raises(UserError, match=r"half\.h5: is a damaged or truncated HDF5 file"):
+        identify(data / "models/keras2/model.json", half)
