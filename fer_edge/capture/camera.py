@@ -97,7 +97,7 @@ class Camera:
     def _read_out(self, source: Source) -> float:
         """Read a source until it has to be closed; the wait in seconds before it is opened anew."""
         self._supervisor.opened(self._clock(), live=source.live)
-        pace = Pace()
+        recording, pace = source if isinstance(source, Recording) else None, Pace()
         try:
             while not self._stopping.is_set():
                 image = source.read()
@@ -106,8 +106,8 @@ class Camera:
                     return 0.0
                 if image is None:
                     return self._supervisor.lost(self._clock())
-                if isinstance(source, Recording):
-                    self._wait(pace.wait_s(source.position_s, self._clock()))
+                if recording is not None:
+                    self._wait(pace.wait_s(recording.position_s, self._clock()))
                 if self._hand_over(image) is Verdict.REOPEN:
                     return 0.0
         except SourceError as error:

@@ -8,12 +8,13 @@ import numpy as np
 from fer_edge.backoff import Backoff
 from fer_edge.values import Image
 
-SAMPLE_STRIDE = 16  # every 16th pixel each way: noise shows in a 256th of the picture, at a 256th of the cost
+SAMPLE_ROWS = 64  # one row of so many is compared first: noise shows in it, and whole rows lie together in memory
 SILENCE_S = 1.0  # a connection that breaks ends a read at once; a read that ends later than this had heard nothing
 
 NO_PICTURE = "no picture arrived in time"
 NO_OPENING = "it does not answer"
 SAME_PICTURE = "it sends the very same picture again and again"
+NO_FIRST_PICTURE = "it opens but gives no picture"
 CONNECTION_LOST = "it was unplugged, switched off or cut off"
 
 
@@ -80,7 +81,7 @@ class Supervisor:
         if now - self.heard_at > min(SILENCE_S, self._stall_s / 2.0):
             self._change(Phase.SILENT, NO_PICTURE, now)
         else:
-            self._change(Phase.LOST, CONNECTION_LOST, now)
+            self._change(Phase.LOST, NO_FIRST_PICTURE if self._last is None else CONNECTION_LOST, now)
         return self._backoff.next_s()
 
     def ended(self, now: float) -> None:
@@ -131,5 +132,4 @@ def same(a: Image, b: Image) -> bool:
     """
     if a.shape != b.shape:
         return False
-    sample = (slice(None, None, SAMPLE_STRIDE), slice(None, None, SAMPLE_STRIDE))
-    return bool(np.array_equal(a[sample], b[sample]) and np.array_equal(a, b))
+    return bool((a[::SAMPLE_ROWS] == b[::SAMPLE_ROWS]).all() and np.array_equal(a, b))

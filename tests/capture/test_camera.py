@@ -165,6 +165,14 @@ def test_change_is_logged_once_and_not_each_repetition(clock, picture, caplog) -
     assert "refused" in said[2]
 
 
+def test_camera_that_opens_and_dies_again_and_again_is_logged_once(clock, picture, caplog) -> None:
+    caplog.set_level(logging.INFO)
+    capture = camera(clock, *[Scripted(clock, [(0.1, None)]) for _ in range(5)])
+    tell(capture)
+    assert len(caplog.records) == 1
+    assert capture.state(clock.now).reopened == 4
+
+
 def test_password_is_in_no_log_line(clock, picture, caplog) -> None:
     caplog.set_level(logging.DEBUG)
     tell(camera(clock, SourceError("refused"), Scripted(clock, [(0.1, picture(0)), (9.0, None)])))

@@ -1,6 +1,5 @@
 """Why a device gives no pictures. What needs a camera or the kernel's test driver is not here; see docs/cameras.md."""
 
-import os
 import struct
 from pathlib import Path
 
@@ -17,11 +16,15 @@ def test_device_of_another_kind_is_no_camera() -> None:
     assert why_not("/dev/null").startswith("/dev/null: not a video device: ")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may open everything")
-def test_permission_is_named_with_its_cure(tmp_path: Path) -> None:
+@pytest.fixture
+def locked_node(tmp_path: Path) -> str:
     node = tmp_path / "video0"
     node.touch(mode=0)
-    assert "sudo usermod -aG video" in why_not(str(node))
+    return str(node)
+
+
+def test_permission_is_named_with_its_cure(locked_node: str, ordinary_user: None) -> None:
+    assert "sudo usermod -aG video" in why_not(locked_node)
 
 
 def capability(whole: int, own: int) -> bytes:

@@ -88,6 +88,8 @@ class MjpegServer:
         self.port = free_port()
         self.frozen = threading.Event()
         self.small = threading.Event()
+        self.connections = 0
+        self.hung = 0  # connections up to this one stay open and send nothing
         self._number = 0
         self._jpeg = lambda number, size: cv2.imencode(".jpg", picture(number % 16, *size))[1].tobytes()
         self.start()
@@ -108,7 +110,11 @@ class MjpegServer:
                 self.send_response(200)
                 self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
                 self.end_headers()
+                outer.connections += 1
+                own = outer.connections
                 while not stop.wait(0.05):
+                    if own <= outer.hung:
+                        continue
                     outer._number += not outer.frozen.is_set()
                     part = outer._jpeg(outer._number, (80, 60) if outer.small.is_set() else (160, 120))
                     head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(part)}\r\n\r\n"
@@ -249,6 +255,18 @@ def test_mjpeg_camera_that_dies_is_noticed_in_time_and_found_again(mjpeg, watche
     assert time.monotonic() - killed_at < NOTICED_S
     mjpeg.start()
     wait_for(camera, Phase.RUNNING)
+    new_frame(mailbox)
+
+
+def test_connection_that_hangs_for_good_is_given_up_and_made_anew(mjpeg, watched) -> None:
+    camera, mailbox = watched(mjpeg.url)
+    wait_for(camera, Phase.RUNNING)
+    new_frame(mailbox)
+    mjpeg.hung = mjpeg.connections
+    hung_at = time.monotonic()
+    wait_for(camera, Phase.SILENT)
+    wait_for(camera, Phase.RUNNING)
+    assert time.monotonic() - hung_at < 15.0  # without a limit on the read, FFmpeg waits for half a minute
     new_frame(mailbox)
 
 

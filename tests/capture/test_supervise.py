@@ -39,6 +39,17 @@ def test_source_that_ends_a_read_at_once_is_lost_and_one_that_ends_it_late_is_si
         assert watch.state.phase is phase
 
 
+def test_source_that_was_lost_is_told_from_one_that_never_gave_a_picture(picture) -> None:
+    watch = supervisor()
+    watch.opened(0.0, live=True)
+    watch.lost(0.1)
+    assert watch.state.reason == "it opens but gives no picture"
+    watch.opened(1.0, live=True)
+    watch.picture(picture(0), 1.1)
+    watch.lost(1.2)
+    assert watch.state.reason == "it was unplugged, switched off or cut off"
+
+
 def test_blocked_read_is_noticed_from_outside_after_stall_s_and_not_before(picture) -> None:
     watch = supervisor()
     watch.opened(0.0, live=True)

@@ -1,6 +1,5 @@
 """Video files, made here with OpenCV, and those of the data folder."""
 
-import os
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -9,6 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
+from fer_edge.capture.sources import open_source
 from fer_edge.capture.video import VideoFile
 from fer_edge.config import CameraSettings
 from fer_edge.errors import UnusableSource
@@ -100,11 +100,15 @@ def test_file_that_is_no_video_is_refused_with_the_reason_and_without_noise(tmp_
     assert capfd.readouterr() == ("", "")
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_file_that_may_not_be_read_says_so(film) -> None:
+@pytest.fixture
+def locked_film(film: Path) -> Path:
     film.chmod(0)
+    return film
+
+
+def test_file_that_may_not_be_read_says_so(locked_film, ordinary_user) -> None:
     with pytest.raises(UnusableSource, match="permission denied"):
-        VideoFile(CameraSettings(source=str(film)))
+        open_source(CameraSettings(source=str(locked_film)))
 
 
 def test_film_without_its_end_gives_what_it_has(film, capfd) -> None:
