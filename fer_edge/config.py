@@ -74,7 +74,7 @@ class GateSettings(Section, frozen=True):
     """Narrowest face in pixels of the full frame, 8 to 1000."""
     min_brightness: Annotated[float, Meta(ge=0.0, le=255.0)] = 25.0
     """Darkest face that is read: mean grey value, 0 to 255."""
-    min_sharpness: Annotated[float, Meta(ge=0.0, le=100000.0)] = 15.0
+    min_sharpness: Annotated[float, Meta(ge=0.0, le=100000.0)] = 60.0
     """Most blurred face that is read: variance of the Laplacian of the 48x48 crop, 0 lets everything pass."""
     min_inside: Fraction = 0.7
     """Least part of the face's box, 0 to 1, that must lie inside the frame."""

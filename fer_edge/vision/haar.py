@@ -1,6 +1,7 @@
 """The frontal face cascade that comes with OpenCV 4 (Viola and Jones 2001): no file to fetch, frontal faces only."""
 
 from pathlib import Path
+from typing import Any
 
 import cv2
 
@@ -17,7 +18,7 @@ LEAST_SIDE_PX = 24  # the window that the cascade was trained on
 SMALLEST = 1 / 12  # smallest face searched for, as a fraction of the reduced width
 CERTAIN = 1.0  # a cascade says yes or no, it has no score
 
-CROP = Crop(scale=1.0, dy=0.0)
+CROP = Crop(scale=1.2, dy=0.0)
 
 
 class HaarDetector:
@@ -43,8 +44,8 @@ class HaarDetector:
         return tuple(Detection(Box(*map(float, box)).scaled(sx, sy), CERTAIN) for box in found)
 
 
-def _load_cascade() -> cv2.CascadeClassifier:
-    """The cascade of the installed OpenCV; ModelError where it has none."""
+def _load_cascade() -> Any:
+    """The cascade of the installed OpenCV (5 knows not even the class); ModelError where it has none."""
     cure = "install `opencv-python-headless<5`, or set detect.backend to yunet and detect.model to its file"
     if not hasattr(cv2, "CascadeClassifier"):
         raise ModelError(f"OpenCV {cv2.__version__} has no Haar cascades: {cure}")

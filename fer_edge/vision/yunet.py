@@ -18,7 +18,7 @@ NMS_IOU = 0.3  # of two boxes that overlap by more, the weaker goes
 MOST_FACES = 50  # boxes kept before that; more are too small to be read anyway
 FIRST_SIZE = (160, 96)  # any will do, for the picture that tries the network at start
 
-CROP = Crop(scale=1.0, dy=0.0)
+CROP = Crop(scale=1.2, dy=0.0)
 
 
 class YuNetDetector:

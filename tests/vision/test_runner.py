@@ -89,7 +89,11 @@ def test_files_that_cannot_be_read_are_told_with_the_setting_that_names_them(tmp
 
 
 def test_loading_a_network_prints_nothing(int8_model: Path):
-    code = "import sys, pathlib; from fer_edge.vision.runner import Runner; Runner(pathlib.Path(sys.argv[1]).read_bytes(), 'n')"
+    code = """
+import pathlib, sys
+from fer_edge.vision.runner import Runner
+Runner(pathlib.Path(sys.argv[1]).read_bytes(), "net")
+"""
     done = subprocess.run([sys.executable, "-c", code, str(int8_model)], capture_output=True, check=True, timeout=60)
     assert (done.stdout, done.stderr) == (b"", b"")
 

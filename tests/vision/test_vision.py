@@ -1,0 +1,141 @@
+"""A frame to its faces, with invented detectors where the story matters and with real models at the end."""
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from fer_edge.config import ClassifySettings, DetectSettings, GateSettings, Settings, TrackSettings
+from fer_edge.errors import ModelError
+from fer_edge.values import Box, Detection, Frame, Unscored
+from fer_edge.vision.classify import load_classifier
+from fer_edge.vision.preprocess import Crop
+from fer_edge.vision.track import Tracker
+from fer_edge.vision.vision import Vision, build_vision, model_path
+
+NOISE = np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8)
+
+
+class Scripted:
+    """A detector that sees what the story says, frame by frame, and counts how often it is asked."""
+
+    name = "scripted"
+    crop = Crop(1.0, 0.0)
+
+    def __init__(self, *frames: tuple[Box, ...]) -> None:
+        self.frames = list(frames)
+        self.asked = 0
+
+    def detect(self, image: np.ndarray) -> tuple[Detection, ...]:
+        self.asked += 1
+        boxes = self.frames.pop(0) if len(self.frames) > 1 else self.frames[0]
+        return tuple(Detection(box, 0.9) for box in boxes)
+
+
+def watching(model: Path, detector: Scripted, every: int = 1, **gates) -> Vision:
+    """Vision with that detector and a real network."""
+    return Vision(detector, Tracker(TrackSettings()), load_classifier(model), GateSettings(**gates), every)
+
+
+def test_a_face_is_scored_and_lies_in_fractions_of_the_frame(int8_model: Path):
+    vision = watching(int8_model, Scripted((Box(160, 120, 64, 96),)))
+    (face,) = vision.see(Frame(NOISE, 5.0, 0))
+    assert face.box == pytest.approx((0.25, 0.25, 0.1, 0.2))
+    assert (face.id, face.first_seen, face.last_seen, face.unscored) == (1, 5.0, 5.0, None)
+    assert face.scores is not None
+    assert face.scores.shape == (7,)
+    assert face.scores.sum() == pytest.approx(1.0)
+
+
+def test_each_face_gets_the_scores_of_its_own_pixels(int8_model: Path):
+    image = NOISE.copy()
+    image[:, :320] = (np.indices((480, 320)).sum(axis=0) // 4 % 2 * 255)[..., None]
+    left, right = Box(100, 100, 80, 80), Box(400, 100, 80, 80)
+    both = watching(int8_model, Scripted((left, right))).see(Frame(image, 0.0, 0))
+    alone = watching(int8_model, Scripted((right,))).see(Frame(image, 0.0, 0))
+    assert np.array_equal(both[1].scores, alone[0].scores)
+    assert not np.array_equal(both[0].scores, both[1].scores)
+
+
+@pytest.mark.parametrize(
+    ("image", "box", "reason"),
+    [
+        (NOISE, Box(100, 100, 20, 26), Unscored.TOO_SMALL),
+        (NOISE, Box(600, 100, 100, 100), Unscored.OUTSIDE),
+        (NOISE // 16, Box(100, 100, 100, 100), Unscored.DARK),
+        (np.full_like(NOISE, 128), Box(100, 100, 100, 100), Unscored.BLURRED),
+    ],
+)
+def test_a_face_that_cannot_be_read_is_given_with_the_reason_and_without_scores(image, box, reason, int8_model):
+    (face,) = watching(int8_model, Scripted((box,))).see(Frame(image, 0.0, 0))
+    assert (face.scores, face.unscored) == (None, reason)
+
+
+def test_a_face_out_of_sight_is_left_out_and_comes_back_as_the_same(int8_model: Path):
+    box = Box(160, 120, 64, 96)
+    vision = watching(int8_model, Scripted((box,), (box,), (), (box,)))
+    story = [vision.see(Frame(NOISE, k * 0.2, k)) for k in range(4)]
+    assert [[face.id for face in faces] for faces in story] == [[1], [1], [], [1]]
+    assert story[3][0].first_seen == 0.0
+
+
+def test_with_every_three_the_detector_is_asked_in_each_third_frame_and_the_face_is_scored_in_all(int8_model: Path):
+    detector = Scripted((Box(160, 120, 64, 96),))
+    vision = watching(int8_model, detector, every=3)
+    story = [vision.see(Frame(NOISE, k * 0.1, k)) for k in range(7)]
+    assert detector.asked == 3
+    assert [faces[0].last_seen for faces in story] == pytest.approx([0, 0, 0, 0.3, 0.3, 0.3, 0.6])
+    assert all(faces[0].scores is not None for faces in story)
+
+
+def test_a_camera_that_changes_its_size_keeps_its_faces(int8_model: Path):
+    small = np.ascontiguousarray(NOISE[::2, ::2])
+    vision = watching(int8_model, Scripted((Box(160, 120, 64, 96),), (Box(80, 60, 32, 48),)))
+    first = vision.see(Frame(NOISE, 0.0, 0))
+    second = vision.see(Frame(small, 0.1, 1))
+    assert first[0].id == second[0].id == 1
+    assert second[0].box == pytest.approx(first[0].box)
+
+
+def test_scores_of_an_earlier_frame_stay_what_they_were(int8_model: Path):
+    vision = watching(int8_model, Scripted((Box(160, 120, 64, 96),)))
+    (first,) = vision.see(Frame(NOISE, 0.0, 0))
+    kept = first.scores.copy()
+    vision.see(Frame(np.ascontiguousarray(NOISE[::-1]), 0.1, 1))
+    assert np.array_equal(first.scores, kept)
+
+
+def test_a_smile_in_a_webcam_clip_is_seen(data: Path, int8_model: Path):
+    """single_face.mp4 goes from a neutral face to a smile; one person, from the first frame to the last."""
+    yunet = str(data / "models/detector/yunet_s_320_320.onnx")
+    vision = build_vision(
+        Settings(
+            detect=DetectSettings(backend="yunet", model=yunet, width=160),
+            classify=ClassifySettings(model=str(int8_model)),
+        )
+    )
+    capture = cv2.VideoCapture(str(data / "videos/single_face.mp4"))
+    happy = []
+    number = 0
+    while True:
+        ok, image = capture.read()
+        if not ok:
+            break
+        (face,) = vision.see(Frame(image, number / 30, number))
+        assert (face.id, face.unscored) == (1, None)
+        happy.append(float(face.scores[3]))
+        number += 1
+    assert np.mean(happy[:12]) < 0.2
+    assert np.mean(happy[-36:]) > 0.8
+
+
+def test_an_absent_network_is_told_with_the_setting(tmp_path: Path):
+    with pytest.raises(ModelError, match=r"classify\.model"):
+        load_classifier(tmp_path / "absent.tflite")
+
+
+def test_no_name_means_the_network_that_ships():
+    path = model_path("")
+    assert path.name == "fer-nano.tflite"
+    assert path.parent.joinpath("__init__.py").is_file()
