@@ -28,11 +28,11 @@ class Augment:
     """Largest shift along each axis, fraction of the width."""
     scale: float = 0.1
     """Largest change of size: 0.1 is from 0.9 to 1.1 times."""
-    contrast: float = 0.25
-    """Largest change of contrast around the picture's own mean: 0.25 is from 0.75 to 1.25 times."""
+    contrast: float = 0.2
+    """Largest change of contrast around the picture's own mean: 0.2 is from 0.8 to 1.2 times."""
     brightness: float = 0.1
     """Largest change of brightness either way, fraction of white."""
-    erase: float = 0.25
+    erase: float = 0.1
     """Probability, 0 to 1, of covering a rectangle with one random grey (Zhong et al. 2017)."""
     mixup: float = 0.0
     """Alpha of the beta distribution of mixup (Zhang et al. 2018), 0 for none; it slows small networks down."""
@@ -50,7 +50,11 @@ class Augment:
             raise UserError(f"mixup must be 0 or more, got {self.mixup}")
 
 
-NOTHING = Augment(flip=0, rotate_deg=0, shift=0, scale=0, contrast=0, brightness=0, erase=0, mixup=0)
+AMOUNTS = {
+    "none": Augment(flip=0, rotate_deg=0, shift=0, scale=0, contrast=0, brightness=0, erase=0, mixup=0),
+    "light": Augment(),
+    "strong": Augment(rotate_deg=15, shift=0.1, scale=0.15, contrast=0.3, brightness=0.15, erase=0.5, mixup=0.2),
+}
 ERASED_AREA = (0.03, 0.18)  # fraction of the picture
 ERASED_ASPECT = (0.5, 2.0)  # width to height
 
@@ -70,7 +74,7 @@ def augmented(
 def mixed(
     pixels: NDArray[np.float32], targets: NDArray[np.float32], share: float, partners: NDArray[np.int64]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Each picture, at ``share``, laid over its partner's, and the targets alike; one share a batch, as its authors do."""
+    """Each picture, at ``share``, laid over its partner's, and the targets alike: one share for the batch."""
     share32 = np.float32(share)
     return (
         share32 * pixels + (1 - share32) * pixels[partners],

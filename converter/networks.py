@@ -8,12 +8,11 @@ into which it folds away in an int8 file.
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from fer_edge.labels import EMOTIONS
 
 SIZE_PX = 48  # width and height of a FER-2013 face
-DataFormat = Literal["channels_last", "channels_first"]
 LOGITS = "logits"
 PROBABILITIES = "probabilities"
 
@@ -22,19 +21,16 @@ PROBABILITIES = "probabilities"
 class Known:
     """A network of `NETWORKS`: how to build it and one line about it."""
 
-    build: Callable[[DataFormat], Any]
+    build: Callable[[], Any]
     summary: str
 
 
-def build(name: str, data_format: DataFormat = "channels_last") -> Any:
+def build(name: str) -> Any:
     """The Keras model called ``name``, with fresh weights from Keras' global seed.
 
-    The input is (n, 48, 48, 1) in either format; ``channels_first`` turns it inside the network, and the weights of
-    one format fit the other. It exists because Keras on PyTorch trains so twice as fast on a CPU; what is saved and
-    converted is always ``channels_last``.
     Raises KeyError for a name that is not in `NETWORKS`; the command line offers only those that are.
     """
-    return NETWORKS[name].build(data_format)
+    return NETWORKS[name].build()
 
 
 def logits_model(network: Any) -> Any:
@@ -44,18 +40,18 @@ def logits_model(network: Any) -> Any:
     return keras.Model(network.inputs, network.get_layer(LOGITS).output, name=network.name)
 
 
-def _classic(data_format: DataFormat) -> Any:
+def _classic() -> Any:
     """The course's network: four convolutions, two dense layers, 4,478,727 parameters, 144 M multiply-adds."""
     from keras import layers
 
-    inputs, x = _input(data_format)
+    x = inputs = layers.Input((SIZE_PX, SIZE_PX, 1), name="face")
     for filters, kernel in ((64, 3), (128, 5), (512, 3), (512, 3)):
-        x = layers.Conv2D(filters, kernel, padding="same", data_format=data_format)(x)
-        x = layers.BatchNormalization(axis=_axis(data_format))(x)
+        x = layers.Conv2D(filters, kernel, padding="same")(x)
+        x = layers.BatchNormalization()(x)
         x = layers.ReLU()(x)
-        x = layers.MaxPooling2D(2, data_format=data_format)(x)
+        x = layers.MaxPooling2D(2)(x)
         x = layers.Dropout(0.25)(x)
-    x = layers.Flatten(data_format=data_format)(x)
+    x = layers.Flatten()(x)
     for units in (256, 512):
         x = layers.Dense(units)(x)
         x = layers.BatchNormalization()(x)
@@ -64,13 +60,13 @@ def _classic(data_format: DataFormat) -> Any:
     return _classified(inputs, x, "classic")
 
 
-def _small(data_format: DataFormat) -> Any:
+def _small() -> Any:
     """A plain residual network of 1.09 M parameters, 90 M multiply-adds: three stages of three 3x3 convolutions."""
     stages = (Stage(48, stride=1, pairs=1), Stage(96, stride=2, pairs=1), Stage(192, stride=2, pairs=1))
-    return _residual("small", data_format, stem=(24, 3), stages=stages, dropout=0.2)
+    return _residual("small", stem=(24, 3), stages=stages, dropout=0.2)
 
 
-def _nano(data_format: DataFormat) -> Any:
+def _nano() -> Any:
     """The same plan in 130,539 parameters, 12 M multiply-adds: what ships with the daemon.
 
     At 24x24 a weight costs 576 multiply-adds, at 6x6 only 36: a narrow first stage keeps the time, the width of the
@@ -78,7 +74,7 @@ def _nano(data_format: DataFormat) -> Any:
     (0.44 against 0.54 ms a face, int8, one thread of the same machine).
     """
     stages = (Stage(16, stride=1, pairs=1), Stage(32, stride=2, pairs=2), Stage(60, stride=2, pairs=1))
-    return _residual("nano", data_format, stem=(16, 5), stages=stages, dropout=0.1)
+    return _residual("nano", stem=(16, 5), stages=stages, dropout=0.1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,9 +86,7 @@ class Stage:
     pairs: int
 
 
-def _residual(
-    name: str, data_format: DataFormat, stem: tuple[int, int], stages: tuple[Stage, ...], dropout: float
-) -> Any:
+def _residual(name: str, stem: tuple[int, int], stages: tuple[Stage, ...], dropout: float) -> Any:
     """A stride-2 stem of (filters, kernel), the stages, and the mean over the picture.
 
     Only plain 3x3 convolutions: for the same accuracy they were faster in XNNPACK's int8 than depthwise ones, whose
@@ -101,18 +95,10 @@ def _residual(
     from keras import layers
 
     def convolved(x: Any, filters: int, kernel: int, stride: int) -> Any:
-        x = layers.Conv2D(
-            filters,
-            kernel,
-            strides=stride,
-            padding="same",
-            use_bias=False,
-            kernel_initializer="he_normal",
-            data_format=data_format,
-        )(x)
-        return layers.BatchNormalization(axis=_axis(data_format))(x)
+        convolution = layers.Conv2D(filters, kernel, stride, "same", use_bias=False, kernel_initializer="he_normal")
+        return layers.BatchNormalization()(convolution(x))
 
-    inputs, x = _input(data_format)
+    x = inputs = layers.Input((SIZE_PX, SIZE_PX, 1), name="face")
     channels, kernel = stem
     x = layers.ReLU()(convolved(x, channels, kernel, 2))
     for stage in stages:
@@ -122,22 +108,8 @@ def _residual(
         for _ in range(stage.pairs):
             y = layers.ReLU()(convolved(x, channels, 3, 1))
             x = layers.ReLU()(layers.Add()([x, convolved(y, channels, 3, 1)]))
-    x = layers.GlobalAveragePooling2D(data_format=data_format)(x)
+    x = layers.GlobalAveragePooling2D()(x)
     return _classified(inputs, layers.Dropout(dropout)(x), name)
-
-
-def _input(data_format: DataFormat) -> tuple[Any, Any]:
-    """The input layer and its tensor in the format the convolutions work in."""
-    from keras import layers
-
-    inputs = layers.Input((SIZE_PX, SIZE_PX, 1), name="face")
-    if data_format == "channels_first":
-        return inputs, layers.Reshape((1, SIZE_PX, SIZE_PX))(inputs)
-    return inputs, inputs
-
-
-def _axis(data_format: DataFormat) -> int:
-    return 1 if data_format == "channels_first" else -1
 
 
 def _classified(inputs: Any, features: Any, name: str) -> Any:

@@ -19,7 +19,7 @@ class Recipe:
 
     network: str = "nano"
     """A name of `networks.NETWORKS`."""
-    epochs: int = 100
+    epochs: int = 60
     """Times each training face is shown; the learning rate falls to zero over them."""
     batch: int = 128
     """Faces a step."""

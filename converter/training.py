@@ -4,6 +4,7 @@ A run is a folder: the best network so far as <name>.keras, <name>.json and <nam
 `recipe.json`, and `resume.npz`, from which an interrupted run goes on as if it had not been.
 """
 
+import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -49,9 +50,9 @@ class Run:
             recipe.augment,
             recipe.balance,
         )
+        self._digest = _digest(training, validation)
         self._validation = (inputs(validation.images), validation.labels)
-        first = keras.backend.backend() == "torch"
-        self._network = networks.build(recipe.network, "channels_first" if first else "channels_last")
+        self._network = networks.build(recipe.network)
         self._average = Average(networks.build(recipe.network), recipe.averaged * recipe.epochs)
         self._model = networks.logits_model(self._network)
         self._model.compile(
@@ -75,7 +76,12 @@ class Run:
         stale = top is not None and 0 < self.recipe.patience <= len(self.rows) - top.epoch
         return len(self.rows) >= self.recipe.epochs or stale
 
-    def train(self, on_epoch: Callable[["Run"], None], on_step: Callable[[int, int], None], workers: int = 1) -> None:
+    def train(
+        self,
+        on_epoch: Callable[["Run"], None] = lambda _: None,
+        on_step: Callable[[int, int], None] = lambda *_: None,
+        workers: int = 1,
+    ) -> None:
         """Go on to the end. After each epoch the folder is up to date and ``on_epoch`` is called with this run;
         after each step ``on_step`` with the epoch and the step, both counted from 1.
         """
@@ -88,6 +94,7 @@ class Run:
             initial_epoch=done,
             epochs=self.recipe.epochs,
             callbacks=[_watcher(self._epoch_ended, on_epoch, on_step, self)],
+            shuffle=False,  # the stream is shuffled already
             verbose=0,
         )
 
@@ -118,7 +125,7 @@ class Run:
         return float(-np.log(likelihood).mean()), float((probabilities.argmax(1) == labels).mean())
 
     def _keep(self) -> None:
-        state = {"recipe": self.recipe.as_json(), "rows": [asdict(row) for row in self.rows]}
+        state = {"recipe": self.recipe.as_json(), "data": self._digest, "rows": [asdict(row) for row in self.rows]}
         taken = checkpoint.taken
         variables, optimizer = taken(self._network.variables), taken(self._model.optimizer.variables)
         average = [np.asarray(weights) for weights in self.network.get_weights()]
@@ -132,6 +139,8 @@ class Run:
                 f"{self.folder}: holds a run with another {', '.join(changed)}; "
                 "repeat its settings to resume it, or choose another folder"
             )
+        if kept.state["data"] != self._digest:
+            raise UserError(f"{self.folder}: holds a run on other faces; choose another folder")
         checkpoint.put(self._network.variables, kept.variables, "weights")
         checkpoint.put(self._model.optimizer.variables, kept.optimizer, "optimizer state")
         self.network.set_weights(kept.average)
@@ -146,6 +155,15 @@ def save_network(network: Any, folder: Path, name: str) -> None:
         network.save_weights(beside)
     with replacing(folder / f"{name}.json") as beside:
         beside.write_text(network.to_json(), encoding="utf-8")
+
+
+def _digest(*parts: Faces) -> str:
+    """What tells one set of faces from another: SHA-256 of pixels, labels and votes."""
+    digest = hashlib.sha256()
+    for faces in parts:
+        for array in (faces.images, faces.labels, faces.votes):
+            digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _watcher(

@@ -51,7 +51,7 @@ def read_sheets(folder: Path) -> Faces:
 
 
 def _checked(
-    reader: csv.DictReader[str], name: str, *, has_votes: bool
+    reader: "csv.DictReader[str]", name: str, *, has_votes: bool
 ) -> list[tuple[str, int, int, str, int, list[int]]]:
     rows = []
     mistakes = Mistakes(name)

@@ -1,0 +1,241 @@
+"""`fer-convert train`: a network from FER-2013, in a folder from which an interrupted run can be resumed."""
+
+import dataclasses
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+from rich.console import Console
+
+from converter.augment import AMOUNTS
+from converter.backend import load_backend, versions
+from converter.batches import Balance
+from converter.faces import Faces
+from converter.fer2013 import counted, read_faces
+from converter.history import best
+from converter.networks import NETWORKS
+from converter.options import data_option
+from converter.outputs import replacing
+from converter.recipe import DEFAULT_DECAYS, DEFAULT_RATES, Optimizer, Recipe
+from converter.splits import limited, training_and_validation
+from converter.train_progress import TrainProgress
+from fer_edge.errors import UserError
+from fer_edge.labels import EMOTIONS
+
+DEFAULT = Recipe()
+CURVES = "curves.png"
+RECIPE = "recipe.json"
+
+
+def _listed(values: dict[Optimizer, float]) -> str:
+    return ", ".join(f"{name} {value:g}" for name, value in values.items())
+
+
+@click.command(
+    short_help="Train a network.",
+    epilog="\b\nNetworks:\n" + "\n".join(f"  {name:8} {known.summary}" for name, known in NETWORKS.items()),
+)
+@data_option
+@click.option(
+    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The run's folder."
+)
+@click.option("--network", type=click.Choice(list(NETWORKS)), default=DEFAULT.network, show_default=True)
+@click.option(
+    "--epochs", type=click.IntRange(1), default=DEFAULT.epochs, show_default=True, help="Rounds of all faces."
+)
+@click.option("--batch", type=click.IntRange(1), default=DEFAULT.batch, show_default=True, help="Faces a step.")
+@click.option("--optimizer", type=click.Choice(get_args(Optimizer)), default=DEFAULT.optimizer, show_default=True)
+@click.option("--rate", type=float, help=f"Highest learning rate. Default: {_listed(DEFAULT_RATES)}.")
+@click.option("--decay", type=float, help=f"Decay of weights, times the rate. Default: {_listed(DEFAULT_DECAYS)}.")
+@click.option(
+    "--warmup",
+    type=click.FloatRange(0),
+    default=DEFAULT.warmup_epochs,
+    show_default=True,
+    help="Epochs over which the rate rises, before it falls along a cosine.",
+)
+@click.option(
+    "--augment",
+    type=click.Choice(list(AMOUNTS)),
+    default="light",
+    show_default=True,
+    help="How much pictures are changed each time they are shown.",
+)
+@click.option(
+    "--mixup", type=click.FloatRange(0), help="Mixup's alpha, instead of that of --augment: light 0, strong 0.2."
+)
+@click.option(
+    "--balance",
+    type=click.Choice(get_args(Balance)),
+    default=DEFAULT.balance,
+    show_default=True,
+    help="What is done for rare classes: weigh them up, or show them more often.",
+)
+@click.option(
+    "--votes",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="FER+ votes to join in: fer2013new.csv. Sheets have them already.",
+)
+@click.option(
+    "--votes-share",
+    type=click.FloatRange(0, 1),
+    default=DEFAULT.votes,
+    show_default=True,
+    help="Share of the FER+ votes in the targets, where there are votes.",
+)
+@click.option(
+    "--smoothing",
+    type=click.FloatRange(0, 1),
+    default=DEFAULT.smoothing,
+    show_default=True,
+    help="Share of each target spread evenly over the classes.",
+)
+@click.option(
+    "--averaged",
+    type=click.FloatRange(0, 1),
+    default=DEFAULT.averaged,
+    show_default=True,
+    help="Horizon of the averaging of weights as a part of the run; 0: none.",
+)
+@click.option(
+    "--patience",
+    type=click.IntRange(0),
+    default=DEFAULT.patience,
+    show_default=True,
+    help="Stop after so many epochs without a better validation accuracy; 0: never.",
+)
+@click.option("--limit", type=click.IntRange(1), help="Use at most so many faces of each split, to try things out.")
+@click.option("--seed", type=click.IntRange(0), default=DEFAULT.seed, show_default=True)
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that prepare batches.")
+def command(**given: Any) -> None:
+    """Train a network on FER-2013 and keep the best one by validation accuracy (PublicTest, which is never trained on).
+
+    The run's folder holds <network>.keras, .json and .weights.h5 (the best so far), history.csv, curves.png (both
+    new each epoch) and recipe.json. Interrupted, the same command goes on where it was.
+
+    KERAS_BACKEND chooses tensorflow (default), jax (for a GPU) or torch.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    recipe = _recipe(given)
+    folder = given["output"]
+    with console.status("reading faces"):
+        faces = read_faces(given["data"], given["votes"])
+    training, validation, held_out = training_and_validation(faces, recipe.seed)
+    if given["limit"]:
+        training, validation = (limited(part, given["limit"], recipe.seed) for part in (training, validation))
+    click.echo(f"{given['data']}: {counted(faces)}")
+    click.echo(
+        f"training on {len(training):,} faces, validating on {len(validation):,}"
+        + (" held out of Training, as there is no PublicTest" if held_out else "")
+    )
+    with console.status("building the network"):
+        backend = load_backend()
+    story = {
+        "network": recipe.network,
+        "recipe": recipe.as_json(),
+        "data": _data_story(given["data"], training, validation, held_out=held_out),
+        "backend": backend,
+        "versions": versions(),
+        "commit": _commit(),
+    }
+    train(recipe, training, validation, folder, console, workers=given["workers"], story=story)
+
+
+def train(  # noqa: PLR0913  what a run is made of
+    recipe: Recipe,
+    training: Faces,
+    validation: Faces,
+    folder: Path,
+    console: Console,
+    *,
+    workers: int,
+    story: dict[str, Any],
+) -> None:
+    """Run, or resume, one training with everything a person sees of it; ``story`` goes into recipe.json."""
+    from converter.curves import draw_curves, live_curves
+    from converter.training import Run
+
+    run = Run(recipe, training, validation, folder)
+    if run.rows:
+        click.echo(f"resuming after epoch {len(run.rows)} of {recipe.epochs}")
+    live = live_curves()
+
+    def epoch_ended(run: Run) -> None:
+        row = run.rows[-1]
+        progress.epoch(row, is_best=best(run.rows) is row)
+        draw_curves(run.rows, recipe.epochs, f"{recipe.network}, {len(training):,} faces", folder / CURVES)
+        _write_story(folder, story, run)
+        if live:
+            live(row)
+
+    with TrainProgress(console, recipe.epochs, run.epochs.steps, len(run.rows)) as progress:
+        try:
+            run.train(epoch_ended, progress.step, workers)
+        except KeyboardInterrupt as error:
+            raise UserError(f"stopped after epoch {len(run.rows)}; the same command goes on from there") from error
+    top = best(run.rows)
+    assert top is not None
+    click.echo(
+        f"best validation accuracy {top.val_accuracy:.2%} in epoch {top.epoch} of {len(run.rows)}: "
+        f"{folder / recipe.network}.keras"
+    )
+
+
+def _recipe(given: dict[str, Any]) -> Recipe:
+    augment = AMOUNTS[given["augment"]]
+    if given["mixup"] is not None:
+        augment = dataclasses.replace(augment, mixup=given["mixup"])
+    same = ("network", "epochs", "batch", "optimizer", "rate", "decay", "smoothing", "balance", "averaged", "patience")
+    return Recipe(
+        **{name: given[name] for name in same},
+        warmup_epochs=given["warmup"],
+        votes=given["votes_share"],
+        seed=given["seed"],
+        augment=augment,
+    )
+
+
+def _data_story(path: Path, training: Faces, validation: Faces, *, held_out: bool) -> dict[str, Any]:
+    def of_classes(faces: Faces) -> dict[str, int]:
+        return dict(zip(EMOTIONS, faces.counts().tolist(), strict=True))
+
+    return {
+        "name": path.name,
+        "training": {"faces": len(training), **of_classes(training)},
+        "validation": {"faces": len(validation), **of_classes(validation)},
+        "validation_is": "held out of Training" if held_out else "PublicTest",
+        "ferplus_votes": training.votes is not None,
+    }
+
+
+def _write_story(folder: Path, story: dict[str, Any], run: Any) -> None:
+    top = best(run.rows)
+    assert top is not None
+    result = {"epochs_done": len(run.rows), "finished": run.finished, "best": dataclasses.asdict(top)}
+    with replacing(folder / RECIPE) as beside:
+        beside.write_text(json.dumps({**story, "result": result}, indent=2) + "\n", encoding="utf-8")
+
+
+def _commit() -> str | None:
+    """The commit this code is of, with "+" where it was changed since; None where it is no checkout."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(  # noqa: S603  fixed words
+                ["git", "-C", os.fspath(here), *arguments],  # noqa: S607  git is where the user has it
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()
+
+    if git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    commit = git("rev-parse", "--short=12", "HEAD")
+    return commit and commit + ("+" if git("status", "--porcelain", "--", ".") else "")
