@@ -166,8 +166,7 @@ class Link:
         now = time.monotonic()
         for parcel in self._outbox.due(session.room, now):
             session.send(parcel)
-        answers = session.serve(nap_s, self._bell.fileno())
-        self._bell.clear()
+        answers = session.serve(nap_s, self._bell)
         for answer in answers:
             self._settle(answer)
         if self._once.tick(now) is Word.UP:

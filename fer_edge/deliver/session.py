@@ -18,6 +18,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from fer_edge.deliver import trouble
 from fer_edge.deliver.credentials import Credentials
+from fer_edge.deliver.doorbell import Doorbell
 from fer_edge.deliver.parcel import Parcel
 from fer_edge.deliver.trouble import Broker, Trouble
 from fer_edge.deliver.versions import Version
@@ -64,6 +65,7 @@ class Session:
         self._most_in_flight = MOST_IN_FLIGHT
         self._sent: dict[int, _Sent] = {}  # by message id, oldest first
         self._answers: list[Answer] = []
+        self._expiry: tuple[int, Properties] | None = None
         self._greeting: ReasonCode | None = None
         self._farewell: tuple[bool, ReasonCode] | None = None  # whether the broker said it, and why
         self._socket_error = ""
@@ -96,18 +98,15 @@ class Session:
     def send(self, parcel: Parcel) -> None:
         """Sends one message; a parcel with QoS 1 is answered later."""
         message = parcel.message
-        properties = None
-        if message.expiry_s is not None and self.version == "5":
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.MessageExpiryInterval = message.expiry_s
+        properties = self._properties(message.expiry_s) if self.version == "5" else None
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ending()
         if message.qos:
             self._sent[info.mid] = _Sent(parcel, time.monotonic())
 
-    def serve(self, timeout_s: float, bell: int | None = None) -> list[Answer]:
-        """Waits for the network, or for the file descriptor ``bell``, then does what is to be done.
+    def serve(self, timeout_s: float, bell: Doorbell | None = None) -> list[Answer]:
+        """Waits for the network, or until ``bell`` is rung, then does what is to be done.
 
         Returns:
             What the broker answered.
@@ -123,6 +122,8 @@ class Session:
         readable, writable, _ = select.select(
             waiting, [socket] if self._client.want_write() else [], [], 0.0 if unread else timeout_s
         )
+        if bell is not None and bell in readable:
+            bell.clear()
         if unread or socket in readable:
             self._client.loop_read()
         if socket in writable:
@@ -144,6 +145,16 @@ class Session:
         if socket is not None:
             with contextlib.suppress(OSError):
                 socket.close()
+
+    def _properties(self, expiry_s: int | None) -> Properties | None:
+        """The expiry as MQTT 5 wants it; the last one is kept, for paho takes long to make one and most are alike."""
+        if expiry_s is None:
+            return None
+        if self._expiry is None or self._expiry[0] != expiry_s:
+            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+            properties.MessageExpiryInterval = expiry_s
+            self._expiry = (expiry_s, properties)
+        return self._expiry[1]
 
     def _raise_if_over(self) -> None:
         if self._client.socket() is None:

@@ -56,6 +56,19 @@ def test_retained_and_unacknowledged_come_again_after_a_reconnect():
     assert due(outbox) == ["seen", "1"]
 
 
+def test_what_was_on_its_way_when_the_link_broke_can_be_dropped_too():
+    outbox = make(capacity=4)
+    outbox.connected()
+    outbox.put(event(1), 0.0)
+    outbox.put(event(2), 0.0)
+    assert due(outbox) == ["1", "2"]
+    outbox.disconnected()
+    for seq in range(3, 9):
+        outbox.put(event(seq), 0.0)
+    outbox.connected()
+    assert due(outbox) == ["gap 1-5", "6"]
+
+
 def test_tally_tells_what_became_of_each_event():
     outbox = make(capacity=4)
     for seq in range(1, 7):
