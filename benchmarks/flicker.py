@@ -6,14 +6,16 @@ Wrong, in a clip, is an event that contradicts what a person sees in it (CLIPS b
 face, an expression that nobody shows, one face more than there are people, a farewell from somebody who stays. Null is
 never wrong, it claims nothing; so what was missed is counted too, which is what a filter that says nothing gets.
 Wrong, on a trembling photo, is every change after its first expression. Short-lived is an expression, or null after
-one, that another took the place of within half a second.
+one, that another took the place of within half a second. The last column says what the same scores come to without
+a filter, each frame's strongest expression taken for the truth: if that is low, the material is too easy to count.
 """
 
 import dataclasses
 import itertools
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import click
@@ -24,15 +26,16 @@ from trembling import trembling
 
 from fer_edge.capture.playback import play
 from fer_edge.capture.sources import open_source
-from fer_edge.config import CameraSettings, ClassifySettings, DetectSettings, Settings
+from fer_edge.config import CameraSettings, ClassifySettings, DecideSettings, DetectSettings, Settings
 from fer_edge.decide.decider import Decider
 from fer_edge.labels import EMOTIONS
-from fer_edge.values import Event, EventKind, Frame
+from fer_edge.values import Event, EventKind, Face, Frame
 from fer_edge.vision.vision import build_vision
 
 SHORT_S = 0.5
 STILL_S = 20.0
 STILL_RATE_HZ = 10.0
+UNFILTERED = DecideSettings(smooth_s=0.0, enter=0.0, leave=0.0, dwell_s=0.0, arrive_s=0.0)
 YUNET = "models/detector/yunet_s_320_320.onnx"
 
 
@@ -78,15 +81,12 @@ class Score:
     wrong: int
     short: int
     missed: int
+    unfiltered: int  # wrong and short-lived, frame by frame
     story: str
 
     def __add__(self, other: "Score") -> "Score":
-        return Score(
-            self.name,
-            *(getattr(self, key) + getattr(other, key) for key in ("seconds", "face_s", "events")),
-            *(getattr(self, key) + getattr(other, key) for key in ("wrong", "short", "missed")),
-            story="",
-        )
+        keys = [one.name for one in dataclasses.fields(self) if one.type is not str]
+        return dataclasses.replace(self, **{key: getattr(self, key) + getattr(other, key) for key in keys})
 
 
 def short_lived(events: Iterable[Event]) -> int:
@@ -101,7 +101,7 @@ def short_lived(events: Iterable[Event]) -> int:
     return count
 
 
-def wrong_in_clip(events: list[Event], seen: Seen) -> int:
+def wrong_in_clip(events: Sequence[Event], seen: Seen) -> int:
     """How many events contradict what a person sees."""
     appeared = sum(event.kind is EventKind.APPEARED for event in events)
     left = sum(event.reason == "left" for event in events)
@@ -110,7 +110,7 @@ def wrong_in_clip(events: list[Event], seen: Seen) -> int:
     return max(0, appeared - seen.people) + max(0, left - seen.leaves) + false
 
 
-def missed_in_clip(events: list[Event], seen: Seen) -> int:
+def missed_in_clip(events: Sequence[Event], seen: Seen) -> int:
     """How many of the things that had to be told were not, in their order."""
     emotions = iter([event.emotion for event in events])
     told = sum(emotion in emotions for emotion in seen.told)  # `in` reads the iterator on to where it found it
@@ -118,7 +118,7 @@ def missed_in_clip(events: list[Event], seen: Seen) -> int:
     return len(seen.told) - told + (seen.leaves and not left)
 
 
-def wrong_on_still(events: list[Event]) -> int:
+def wrong_on_still(events: Sequence[Event]) -> int:
     """How many changes there were after the first expression, and faces beside the one in the photo."""
     appeared = [event for event in events if event.kind is EventKind.APPEARED]
     changed = [event for event in events if event.kind is EventKind.CHANGED]
@@ -126,27 +126,51 @@ def wrong_on_still(events: list[Event]) -> int:
     return len(changed) - settling + max(0, len(appeared) - 1)
 
 
-def watched(name: str, frames: Iterable[Frame], settings: Settings) -> tuple[Score, list[Event]]:
-    """The events of these frames, and a score in which nothing is judged yet."""
-    vision, decider = build_vision(settings), Decider(settings.decide, settings.track.lost_s)
-    events: list[Event] = []
-    now = face_s = before = 0.0
-    for frame in frames:
-        before, now = now, frame.captured_at
-        faces = vision.see(frame)
-        face_s += (now - before) if faces else 0.0
-        events += decider.update(faces, now).events
-    events += decider.close(now, "stopped")
-    return Score(name, now, face_s, len(events), 0, short_lived(events), 0, _story(events)), events
+Watched = list[tuple[float, tuple[Face, ...]]]  # seconds and the faces seen then
+
+
+def watched(frames: Iterable[Frame], settings: Settings) -> Watched:
+    """All faces of these frames."""
+    vision = build_vision(settings)
+    return [(frame.captured_at, vision.see(frame)) for frame in frames]
+
+
+def told(faces: Watched, decide: DecideSettings, lost_s: float) -> list[Event]:
+    """All events that follow from these faces."""
+    decider = Decider(decide, lost_s)
+    events = [event for now, present in faces for event in decider.update(present, now).events]
+    return [*events, *decider.close(faces[-1][0], "stopped")]
+
+
+def judged(
+    name: str,
+    faces: Watched,
+    settings: Settings,
+    wrong: Callable[[Sequence[Event]], int],
+    missed: Callable[[Sequence[Event]], int],
+) -> Score:
+    """The score of a clip or photo, given what counts as wrong and as missed in it."""
+    events = told(faces, settings.decide, settings.track.lost_s)
+    nervous = told(faces, UNFILTERED, settings.track.lost_s)
+    return Score(
+        name=name,
+        seconds=faces[-1][0],
+        face_s=sum(after - now for (now, present), (after, _) in itertools.pairwise(faces) if present),
+        events=len(events),
+        wrong=wrong(events),
+        short=short_lived(events),
+        missed=missed(events),
+        unfiltered=wrong(nervous) + short_lived(nervous),
+        story=_story(events),
+    )
 
 
 def clips(data: Path, settings: Settings, rate_hz: float) -> Iterator[Score]:
     """The score of each clip, with at most ``rate_hz`` frames a second."""
     for name, seen in CLIPS.items():
         source = open_source(CameraSettings(source=str(data / "videos" / name)))
-        score, events = watched(name, _thinned(play(source), rate_hz), settings)
-        source.close()
-        yield dataclasses.replace(score, wrong=wrong_in_clip(events, seen), missed=missed_in_clip(events, seen))
+        faces = watched(_thinned(play(source), rate_hz), settings)
+        yield judged(name, faces, settings, partial(wrong_in_clip, seen=seen), partial(missed_in_clip, seen=seen))
 
 
 def stills(data: Path, settings: Settings, count: int, rate_hz: float) -> Iterator[Score]:
@@ -154,10 +178,9 @@ def stills(data: Path, settings: Settings, count: int, rate_hz: float) -> Iterat
     folders = [sorted((data / "expressions" / "press" / emotion).iterdir()) for emotion in EMOTIONS]
     paths = [path for group in itertools.zip_longest(*folders) for path in group if path is not None]
     for seed, path in enumerate(paths[:count]):
-        photo = cv2.imread(str(path))
-        frames = trembling(photo, min(rate_hz, STILL_RATE_HZ), STILL_S, seed)
-        score, events = watched(f"{path.parent.name}/{path.name}", frames, settings)
-        yield dataclasses.replace(score, wrong=wrong_on_still(events))
+        frames = trembling(cv2.imread(str(path)), min(rate_hz, STILL_RATE_HZ), STILL_S, seed)
+        name = f"{path.parent.name}/{path.stem}"
+        yield judged(name, watched(frames, settings), settings, wrong_on_still, lambda _: 0)
 
 
 @click.command()
@@ -203,26 +226,17 @@ def _story(events: list[Event]) -> str:
 
 def _print(title: str, scores: list[Score]) -> None:
     table = Table(title=title, title_justify="left")
-    for column in (
-        "what",
-        "s",
-        "with face",
-        "events",
-        "wrong",
-        "short-lived",
-        "missed",
-        "story (+ appeared, > changed, - gone)",
-    ):
-        table.add_column(column, justify="left" if column == "what" or "story" in column else "right")
-    total = dataclasses.replace(scores[0], name="all", story="")
-    for one in scores[1:]:
-        total += one
+    table.add_column("what")
+    for column in ("s", "with face", "events", "wrong", "short", "missed", "unfiltered"):
+        table.add_column(column, justify="right")
+    table.add_column("story: + appeared, > changed, - gone")
+    total = dataclasses.replace(sum(scores[1:], start=scores[0]), name="all", story="")
     for one in (*scores, total):
-        numbers = (f"{one.seconds:.1f}", f"{one.face_s:.1f}", one.events, one.wrong, one.short, one.missed)
-        table.add_row(one.name, *map(str, numbers), one.story)
-    for label, seconds in (("per minute", total.seconds), ("per minute with a face", total.face_s)):
-        rates = (f"{count * 60 / seconds:.2f}" for count in (total.events, total.wrong, total.short, total.missed))
-        table.add_row(label, "", "", *rates, "")
+        counts = (one.events, one.wrong, one.short, one.missed, one.unfiltered)
+        table.add_row(one.name, f"{one.seconds:.1f}", f"{one.face_s:.1f}", *map(str, counts), one.story)
+    for label, seconds in (("a minute", total.seconds), ("a minute with a face", total.face_s)):
+        counts = (total.events, total.wrong, total.short, total.missed, total.unfiltered)
+        table.add_row(label, "", "", *(f"{count * 60 / seconds:.2f}" for count in counts), "")
     Console(width=170).print(table)
 
 

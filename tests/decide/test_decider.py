@@ -217,3 +217,28 @@ def test_a_verdict_cannot_be_edited_through_what_is_said_of_an_unread_face():
     decision = decider.update([face(None, 0.0, unscored=Unscored.DARK)], 0.0)
     with pytest.raises(ValueError, match="read-only"):
         decision.verdicts[0].scores[0] = 1.0
+
+
+def test_the_example_of_the_documentation_is_what_happens(scores):
+    decider = Decider(DecideSettings(), LOST_S)
+    averages, events = {}, []
+    for step in range(40):
+        now = step / 5
+        shown = scores(neutral=0.86) if now < 3.0 else scores(happy=0.86)
+        decision = decider.update([face(shown, now)] if now < 6.0 else [], now)
+        events += decision.events
+        for verdict in decision.in_frame:
+            neutral, happy = round(float(verdict.scores[6]), 2), round(float(verdict.scores[3]), 2)
+            averages[now] = (neutral, happy, verdict.emotion, verdict.outcome.value)
+    assert averages[0.0] == (0.86, 0.02, None, "arriving")
+    assert averages[3.2] == (0.53, 0.35, "neutral", "held")
+    assert averages[3.4] == (0.39, 0.5, "neutral", "unsure")
+    assert averages[3.6] == (0.28, 0.6, "neutral", "dwell")
+    assert averages[4.0] == (0.16, 0.73, "neutral", "dwell")
+    assert averages[4.2] == (0.12, 0.76, "happy", "held")
+    assert words(events) == [
+        ("face_appeared", 0.6, "neutral"),
+        ("emotion_changed", 4.2, "happy"),
+        ("face_gone", 7.8, "happy"),
+    ]
+    assert [event.duration_s for event in events] == [None, pytest.approx(3.6), pytest.approx(5.8)]

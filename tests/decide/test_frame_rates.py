@@ -64,7 +64,7 @@ plateau = st.tuples(
 )  # which is strongest, how strong, for how long, and how long the way to the next takes
 
 
-@settings(max_examples=30, deadline=None, derandomize=True, database=None)
+@settings(max_examples=20, deadline=None, derandomize=True, database=None)
 @given(st.lists(plateau, min_size=1, max_size=4))
 def test_any_story_that_does_not_turn_on_one_frame_is_told_alike(plateaus):
     knots, now = [], 0.0

@@ -63,7 +63,7 @@ class Stage:
         return Face(track, BOX, first, now, vector)
 
 
-@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@settings(max_examples=80, deadline=None, derandomize=True, database=None)
 @given(steadier, rules)
 def test_every_face_appears_first_changes_from_what_it_was_and_goes_last(script, decide):
     stage, now = Stage(decide), 0.0
@@ -93,7 +93,7 @@ def _check_story(story: list[Event], decide: DecideSettings) -> None:
     assert story[-1].duration_s >= decide.arrive_s - 1e-5
 
 
-@settings(max_examples=60, deadline=None, derandomize=True, database=None)
+@settings(max_examples=30, deadline=None, derandomize=True, database=None)
 @given(steadier, rules)
 def test_the_time_of_day_changes_nothing(script, decide):
     # A device that has been up for 40 days must decide as it did in its first minute.
