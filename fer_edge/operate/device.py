@@ -5,7 +5,7 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
-STATM = Path("/proc/self/statm")
+MIB = 1024 * 1024
 THERMAL_ZONE = Path("/sys/class/thermal/thermal_zone0/temp")  # millidegrees; the SoC on every Raspberry Pi
 # The Pi firmware's flags; bits 0 to 3 are what is so now, bits 16 to 19 what was so since boot.
 # https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
@@ -33,12 +33,12 @@ class ProcessUse:
         cpu_s = time.process_time()
         percent = 100.0 * (cpu_s - self._cpu_s) / max(now - self._looked_at, 1e-9)
         self._looked_at, self._cpu_s = now, cpu_s
-        return Use(rss_bytes=rss_bytes(), cpu_percent=percent)
+        return Use(rss_bytes=resident_bytes(), cpu_percent=percent)
 
 
-def rss_bytes() -> int:
-    """Resident memory of this process."""
-    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+def resident_bytes(process: int | str = "self") -> int:
+    """Resident memory of this process, or of the one with that id."""
+    return int(Path(f"/proc/{process}/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
 
 def soc_temperature_c(zone: Path = THERMAL_ZONE) -> float | None:

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from fer_edge.operate.device import ProcessUse, soc_temperature_c, throttled
+from fer_edge.operate.device import MIB, ProcessUse, soc_temperature_c, throttled
 from fer_edge.values import Outcome, Verdict
-
-MIB = 1024 * 1024
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from fer_edge.operate.device import ProcessUse, rss_bytes, soc_temperature_c, throttled
+from fer_edge.operate.device import ProcessUse, resident_bytes, soc_temperature_c, throttled
 
 
 def test_temperature_is_read_in_degrees_and_is_none_where_no_sensor_is(tmp_path: Path) -> None:
@@ -20,7 +20,7 @@ def test_throttling_now_is_told_apart_from_throttling_in_the_past(tmp_path: Path
 
 def test_memory_agrees_with_the_kernel_s_other_account_of_it() -> None:
     status = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
-    assert abs(rss_bytes() / 1024 - int(status["VmRSS"].split()[0])) < 4096
+    assert abs(resident_bytes() / 1024 - int(status["VmRSS"].split()[0])) < 4096
 
 
 def test_processor_use_is_measured_from_look_to_look() -> None:

@@ -4,7 +4,7 @@ import sys
 # A heap with a hole: large blocks freed below a small one that keeps the top of the heap where it is.
 SCRIPT = """
 import ctypes
-from fer_edge.operate.device import rss_bytes
+from fer_edge.operate.device import resident_bytes
 from fer_edge.operate.memory import release_unused
 libc = ctypes.CDLL(None)
 libc.malloc.restype, libc.free.argtypes = ctypes.c_void_p, [ctypes.c_void_p]
@@ -15,9 +15,9 @@ for block in blocks:
 top = libc.malloc(size)
 for block in blocks:
     libc.free(block)
-before = rss_bytes()
+before = resident_bytes()
 release_unused()
-print(before - rss_bytes())
+print(before - resident_bytes())
 """
 
 

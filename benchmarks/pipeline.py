@@ -1,0 +1,194 @@
+"""What the whole daemon costs a frame, beside the bare detector and classifier calls in the same run.
+
+    .venv/bin/python benchmarks/pipeline.py --yunet yunet_s_320_320.onnx --clip single_face.mp4
+
+Both sides get the same frames, decoded beforehand, at a camera's pace, in turns, so that a noisy machine disturbs them
+alike; what counts is their ratio. CPU is process time of all threads. Memory and the first event are measured on
+`fer-edge run` itself, reading the clip from its file. The broker is a mosquitto on loopback, a process of its own.
+"""
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import msgspec
+import numpy as np
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from rich.console import Console
+from rich.table import Table
+
+from fer_edge.app import App
+from fer_edge.capture.playback import play
+from fer_edge.capture.sources import open_source
+from fer_edge.config import CameraSettings, Settings
+from fer_edge.demo.broker import loopback_broker
+from fer_edge.operate.device import MIB, resident_bytes
+from fer_edge.settings_file import load_settings
+from fer_edge.values import Image
+from fer_edge.vision.classify import load_classifier
+from fer_edge.vision.vision import model_path
+
+DETECT_WIDTH_PX = 160
+WARM_UP_FRAMES = 15
+DEVICE = "benchmark"
+
+
+class Memory:
+    """Frames from memory at a camera's pace; notes the process time when it is warm and when it ends."""
+
+    live = False
+    format = "memory"
+
+    def __init__(self, frames: list[Image], rate_hz: float, seconds: float) -> None:
+        self.rate_hz: float | None = rate_hz
+        self._frames = frames
+        self._step_s = 1.0 / rate_hz
+        self._count = round(seconds * rate_hz)
+        self._given = 0
+        self._next_at = time.monotonic()
+        self.cpu_s = 0.0
+        self.counted = 0
+
+    def read(self) -> Image | None:
+        """The next frame when it is due."""
+        if self._given == WARM_UP_FRAMES:
+            self._warm_s = time.process_time()
+        if self._given >= self._count:
+            self.cpu_s = time.process_time() - self._warm_s
+            self.counted = self._given - WARM_UP_FRAMES
+            return None
+        self._next_at += self._step_s
+        time.sleep(max(0.0, self._next_at - time.monotonic()))
+        self._given += 1
+        return self._frames[self._given % len(self._frames)].copy()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+
+def load_frames(clip: Path) -> list[Image]:
+    """Every frame of the clip."""
+    return [frame.image for frame in play(open_source(CameraSettings(source=str(clip))))]
+
+
+def raw_ms(frames: list[Image], yunet: Path, model: str, rate_hz: float, seconds: float) -> float:
+    """CPU milliseconds a frame of detector and classifier alone, with inputs of the right size made beforehand."""
+    cv2.setNumThreads(1)
+    height = round(frames[0].shape[0] * DETECT_WIDTH_PX / frames[0].shape[1])
+    small = [cv2.resize(frame, (DETECT_WIDTH_PX, height), interpolation=cv2.INTER_AREA) for frame in frames]
+    detector = cv2.FaceDetectorYN.create(str(yunet), "", (DETECT_WIDTH_PX, height), 0.7)
+    runner = load_classifier(model_path(model)).runner
+    tensor = np.zeros(runner.input.shape, runner.input.dtype)
+    count, spent_s, next_at = round(seconds * rate_hz), 0.0, time.monotonic()
+    for number in range(count):
+        next_at += 1.0 / rate_hz
+        time.sleep(max(0.0, next_at - time.monotonic()))
+        began = time.process_time()
+        _, faces = detector.detect(small[number % len(small)])
+        for _ in range(0 if faces is None else len(faces)):
+            runner.invoke(tensor)
+        if number >= WARM_UP_FRAMES:
+            spent_s += time.process_time() - began
+    return 1000.0 * spent_s / (count - WARM_UP_FRAMES)
+
+
+def daemon_child(config: Path, clip: Path, rate_hz: float, seconds: float) -> None:
+    """The daemon on frames from memory; prints the CPU milliseconds a frame as JSON. Run in a process of its own."""
+    source = Memory(load_frames(clip), rate_hz, seconds)
+    App(load_settings(config), opener=lambda _: source).run()
+    print(json.dumps({"ms": 1000.0 * source.cpu_s / source.counted}))
+
+
+def daemon_ms(config: Path, arguments: argparse.Namespace) -> float:
+    """CPU milliseconds a frame of the whole daemon."""
+    command = [sys.executable, __file__, "--child", str(config), "--clip", str(arguments.clip)]
+    command += ["--rate", str(arguments.rate), "--seconds", str(arguments.seconds)]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise SystemExit(f"the daemon failed:\n{result.stderr}")
+    return float(json.loads(result.stdout)["ms"])
+
+
+def start_and_memory(config: Path, port: int, seconds: float) -> tuple[float, float]:
+    """Seconds from starting `fer-edge run` to its first event, and its resident MiB at the end."""
+    first_event: list[float] = []
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+    client.on_message = lambda *_: first_event.append(time.monotonic())
+    client.connect("127.0.0.1", port)
+    client.subscribe(f"fer_edge/{DEVICE}/event", qos=1)
+    client.loop_start()
+    time.sleep(0.5)
+    began = time.monotonic()
+    with subprocess.Popen([Path(sys.executable).parent / "fer-edge", "run", "--config", str(config)]) as daemon:
+        time.sleep(seconds)
+        resident = resident_bytes(daemon.pid)
+        daemon.terminate()
+    client.disconnect()
+    client.loop_stop()
+    if not first_event:
+        raise SystemExit("no event arrived")
+    return first_event[0] - began, resident / MIB
+
+
+def write_config(folder: Path, port: int, arguments: argparse.Namespace) -> Path:
+    """Settings for both kinds of run."""
+    settings: dict[str, Any] = {
+        "device": DEVICE,
+        "log_level": "warning",
+        "camera": {"source": str(arguments.clip), "loop": True},
+        "detect": {"backend": "yunet", "model": str(arguments.yunet), "width": DETECT_WIDTH_PX},
+        "classify": {"model": arguments.model},
+        "mqtt": {"host": "127.0.0.1", "port": port},
+    }
+    path = folder / "config.yaml"
+    path.write_bytes(msgspec.yaml.encode(settings))
+    return path
+
+
+def main() -> None:
+    """Measures and prints the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clip", type=Path, required=True, help="a video with one face")
+    parser.add_argument("--yunet", type=Path, help="the detector's ONNX file")
+    parser.add_argument("--model", default=Settings().classify.model, help="a TFLite file with its card")
+    parser.add_argument("--rate", type=float, default=30.0, help="frames a second")
+    parser.add_argument("--seconds", type=float, default=10.0, help="length of each run")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each side, taken in turns")
+    parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        daemon_child(arguments.child, arguments.clip, arguments.rate, arguments.seconds)
+        return
+    if arguments.yunet is None:
+        parser.error("--yunet is needed")
+    frames = load_frames(arguments.clip)
+    raw, whole = [], []
+    with loopback_broker() as broker, tempfile.TemporaryDirectory() as folder:
+        config = write_config(Path(folder), broker.port, arguments)
+        for _ in range(arguments.rounds):
+            raw.append(raw_ms(frames, arguments.yunet, arguments.model, arguments.rate, arguments.seconds))
+            whole.append(daemon_ms(config, arguments))
+        first_event_s, rss_mib = start_and_memory(config, broker.port, arguments.seconds)
+    table = Table(title=f"{arguments.clip.name}, YuNet on {DETECT_WIDTH_PX} wide, {arguments.rounds} rounds, medians")
+    table.add_column("")
+    table.add_column("measured", justify="right")
+    table.add_column("limit", justify="right")
+    ratio = statistics.median(one / other for one, other in zip(whole, raw, strict=True))
+    table.add_row("detector + classifier alone, CPU ms a frame", f"{statistics.median(raw):.2f}", "")
+    table.add_row("whole daemon, CPU ms a frame", f"{statistics.median(whole):.2f}", "")
+    table.add_row("whole / alone", f"{ratio:.2f}", "1.15")
+    table.add_row("resident memory, MiB", f"{rss_mib:.0f}", "80")
+    table.add_row("start to first event, s", f"{first_event_s:.2f}", "1.0")
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

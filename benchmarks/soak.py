@@ -1,0 +1,90 @@
+"""Whether the daemon's memory stays flat: an hour on a looping clip against a real broker, and the slope.
+
+    .venv/bin/python benchmarks/soak.py --clip single_face.mp4 --minutes 60
+
+The slope is the median of the slopes between all pairs of samples (Theil-Sen), which a single step does not bend; the
+first tenth is left out, because caches fill. Prints a line a minute, then the verdict; ends with 1 where memory grows.
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from itertools import combinations
+from pathlib import Path
+
+import msgspec
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+
+from fer_edge.demo.broker import loopback_broker
+from fer_edge.operate.device import MIB, resident_bytes
+
+DEVICE = "soak"
+SAMPLE_S = 10.0
+FLAT_MIB_PER_HOUR = 1.0
+MOST_SAMPLES = 400  # pairs grow with the square
+
+
+def slope_per_s(samples: list[tuple[float, float]]) -> float:
+    """Theil-Sen slope of (seconds, value) samples."""
+    step = max(1, len(samples) // MOST_SAMPLES)
+    pairs = combinations(samples[::step], 2)
+    return statistics.median((y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in pairs)
+
+
+def watch(daemon: subprocess.Popen[bytes], minutes: float) -> list[tuple[float, float]]:
+    """(seconds since the start, resident bytes), every SAMPLE_S."""
+    began, samples = time.monotonic(), []
+    while (now_s := time.monotonic() - began) < 60 * minutes:
+        if daemon.poll() is not None:
+            raise SystemExit(f"the daemon ended with {daemon.returncode}")
+        samples.append((now_s, float(resident_bytes(daemon.pid))))
+        if len(samples) % round(60 / SAMPLE_S) == 1:
+            print(f"{now_s / 60:5.0f} min  {samples[-1][1] / MIB:6.1f} MiB", flush=True)
+        time.sleep(SAMPLE_S)
+    return samples
+
+
+def main() -> None:
+    """Runs the daemon and judges its memory."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clip", type=Path, required=True, help="a video with a face")
+    parser.add_argument("--minutes", type=float, default=60.0)
+    parser.add_argument("--model", default="", help="a TFLite file with its card; default: the one that ships")
+    arguments = parser.parse_args()
+    received: list[str] = []
+    with loopback_broker() as broker, tempfile.TemporaryDirectory() as folder:
+        client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
+        client.on_message = lambda *_: received.append("event")
+        client.connect("127.0.0.1", broker.port)
+        client.subscribe(f"fer_edge/{DEVICE}/event", qos=1)
+        client.loop_start()
+        config = Path(folder) / "config.yaml"
+        settings = {
+            "device": DEVICE,
+            "log_level": "warning",
+            "camera": {"source": str(arguments.clip), "loop": True},
+            "classify": {"model": arguments.model},
+            "mqtt": {"host": "127.0.0.1", "port": broker.port},
+        }
+        config.write_bytes(msgspec.yaml.encode(settings))
+        command = [Path(sys.executable).parent / "fer-edge", "run", "--config", str(config)]
+        with subprocess.Popen(command) as daemon:
+            samples = watch(daemon, arguments.minutes)
+            daemon.terminate()
+        client.disconnect()
+        client.loop_stop()
+    settled = samples[len(samples) // 10 :]
+    per_hour = 3600 * slope_per_s(settled) / MIB
+    values = [value / MIB for _, value in settled]
+    print(
+        f"{broker.name}, {len(received)} events, {min(values):.1f} to {max(values):.1f} MiB, slope {per_hour:+.2f} MiB/h"
+    )
+    sys.exit(per_hour > FLAT_MIB_PER_HOUR)
+
+
+if __name__ == "__main__":
+    main()
