@@ -28,6 +28,28 @@ def frame_of(video: Path, number: int) -> Image:
     return image
 
 
+def relu_onnx() -> bytes:
+    """A valid ONNX network of one Relu, (1, 3, 96, 160) in and out, written field by field (onnx.proto)."""
+
+    def part(number: int, content: bytes | str) -> bytes:
+        content = content.encode() if isinstance(content, str) else content
+        assert len(content) < 128
+        return bytes([number << 3 | 2, len(content)]) + content
+
+    def number(field: int, value: int) -> bytes:
+        return bytes([field << 3]) + (bytes([value]) if value < 128 else bytes([value & 127 | 128, value >> 7]))
+
+    shape = b"".join(part(1, number(1, side)) for side in (1, 3, 96, 160))
+    tensor = part(2, part(1, number(1, 1) + part(2, shape)))
+    graph = (
+        part(1, part(1, "x") + part(2, "y") + part(4, "Relu"))
+        + part(2, "g")
+        + part(11, part(1, "x") + tensor)
+        + part(12, part(1, "y") + tensor)
+    )
+    return number(1, 7) + part(7, graph) + part(8, number(2, 13))
+
+
 @pytest.fixture(params=["haar", "n", "s"])
 def detector(request: pytest.FixtureRequest, data: Path) -> Detector:
     """Each detector at its usual width."""
@@ -102,6 +124,14 @@ def test_a_truncated_yunet_file_is_refused(kept: float, data: Path, tmp_path: Pa
     (tmp_path / "half.onnx").write_bytes(content[: int(len(content) * kept)])
     with pytest.raises(ModelError, match=r"half\.onnx"):
         make_detector(DetectSettings(backend="yunet", model=str(tmp_path / "half.onnx")))
+    assert capfd.readouterr() == ("", "")
+
+
+def test_a_working_network_that_is_no_yunet_is_refused_at_start_and_not_in_the_first_frame(tmp_path: Path, capfd):
+    path = tmp_path / "relu.onnx"
+    path.write_bytes(relu_onnx())
+    with pytest.raises(ModelError, match="is no YuNet"):
+        make_detector(DetectSettings(backend="yunet", model=str(path)))
     assert capfd.readouterr() == ("", "")
 
 
