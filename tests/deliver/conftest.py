@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import msgspec
 import numpy as np
@@ -43,10 +43,7 @@ def mosquitto_program() -> str:
     """The path of mosquitto; skips where it is not installed, fails in CI."""
     program = shutil.which("mosquitto") or shutil.which("/usr/sbin/mosquitto")  # Debian's sbin is not in a user's PATH
     if program is None:
-        word = "mosquitto is not installed: apt install mosquitto"
-        if os.environ.get("CI") == "true":
-            pytest.fail(word)
-        pytest.skip(word)
+        cannot_run("mosquitto is not installed: apt install mosquitto")
     return program
 
 
@@ -346,7 +343,7 @@ def certificates(tmp_path_factory: pytest.TempPathFactory) -> Certificates:
     """An authority, a broker on loopback, a client; and an authority that signed nothing."""
     folder = tmp_path_factory.mktemp("certificates")
     if shutil.which("openssl") is None:
-        pytest.skip("openssl is not installed")
+        cannot_run("openssl is not installed: apt install openssl")
 
     def openssl(*arguments: str) -> None:
         subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
@@ -408,6 +405,13 @@ def eventually(holds: Callable[[], object], what: str) -> None:
 @pytest.fixture(name="eventually")
 def _eventually() -> Callable[[Callable[[], object], str], None]:
     return eventually
+
+
+def cannot_run(word: str) -> NoReturn:
+    """Skips the test, and says why; in CI, where everything is to be there, it fails."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(word)
+    pytest.skip(word)
 
 
 def free_port() -> int:
