@@ -67,7 +67,7 @@ class App:
         clocks = Clocks(time.time, time.monotonic, is_synchronised)
         model = self._vision.classifier.card.sha256
         messages = Messages(topics, model, new_boot(), clocks, settings.mqtt.event_expiry_s)
-        first = (topics.availability, topics.info, topics.state)
+        first = (topics.info, topics.state)
         outbox = Outbox(settings.mqtt.queue, messages.gap, as_replayed, first)
         self._link = Link(settings.mqtt, topics, outbox, random=random.random)
         self._reporter = Reporter(messages, self._link.publish, settings.publish)

@@ -43,11 +43,14 @@ ALLOWED: dict[str, set[str]] = {
 # The core reads no clock, opens no file, knows no thread and no library that does.
 PURE = ("decide", "pipeline", "values", "labels")
 PURE_MODULES = (
-    "deliver/messages.py",
-    "deliver/payloads.py",
-    "deliver/topics.py",
-    "deliver/describe.py",
+    *(f"deliver/{name}.py" for name in ("messages", "payloads", "topics", "describe", "rounding", "state_pace")),
+    *(f"deliver/{name}.py" for name in ("event_line", "retained", "parcel", "versions", "once")),
+    "capture/supervise.py",
+    "capture/pace.py",
     "vision/track.py",
+    "vision/box.py",
+    "reload.py",
+    "backoff.py",
 )
 SHELL = {"time", "threading", "socket", "subprocess", "pathlib", "os", "cv2", "paho", "queue", "asyncio", "io"}
 

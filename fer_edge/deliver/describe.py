@@ -26,7 +26,8 @@ def _event(event: Mapping[str, Any]) -> str:
         case "face_gone":
             line = f"{face} gone ({event['reason']}), was here {event['duration_s']:.1f} s"
         case "gap":
-            line = f"events are missing: {event['reason']}"
+            missing = event["missing"]
+            line = f"events {missing['from']} to {missing['to']} are missing: {event['reason']}"
         case _:
             line = f"{face} {kind}"
     return line + (" (replayed)" if event.get("replayed") else "")

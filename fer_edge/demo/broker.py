@@ -11,10 +11,12 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Literal
 
 from fer_edge.errors import UserError
 
 LOOPBACK = "127.0.0.1"
+MOSQUITTO = "mosquitto"
 START_S = 15.0  # amqtt takes 2 s on a desktop, a Raspberry Pi Zero several times that
 STOP_S = 5.0
 
@@ -25,6 +27,9 @@ class Broker:
 
     name: str
     port: int
+    protocol: Literal[
+        "auto", "3.1.1"
+    ]  # amqtt speaks 3.1.1 only, and leaves a greeting in MQTT 5 unanswered for seconds
 
 
 @contextmanager
@@ -51,7 +56,7 @@ def loopback_broker() -> Iterator[Broker]:
         ):
             try:
                 _wait_until_it_listens(process, port, name, log)
-                yield Broker(name, port)
+                yield Broker(name, port, "auto" if name == MOSQUITTO else "3.1.1")
             finally:
                 _stop(process)
 
@@ -62,7 +67,7 @@ def _command(folder: Path, port: int) -> tuple[str, list[str]]:
     if mosquitto:
         settings = folder / "mosquitto.conf"
         settings.write_text(f"listener {port} {LOOPBACK}\nallow_anonymous true\n")
-        return "mosquitto", [mosquitto, "-c", str(settings)]
+        return MOSQUITTO, [mosquitto, "-c", str(settings)]
     if find_spec("amqtt"):
         return "amqtt", [sys.executable, "-m", "fer_edge.demo.amqtt_broker", LOOPBACK, str(port)]
     raise UserError("the demo needs a broker: apt install mosquitto, or pip install 'fer-edge[demo]'")

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from fer_edge.app import App
 from fer_edge.config import PublishSettings, Settings
-from fer_edge.demo.broker import loopback_broker
+from fer_edge.demo.broker import LOOPBACK, Broker, loopback_broker
 from fer_edge.demo.scene import LENGTH_S, Scene
 from fer_edge.demo.viewer import Viewer
 
@@ -22,7 +22,7 @@ def show_demo(console: Console, length_s: float = LENGTH_S) -> int:
     """
     scene = Scene(length_s)
     with loopback_broker() as broker:
-        settings = _settings(broker.port)
+        settings = _settings(broker)
         topics = f"{settings.mqtt.prefix}/{DEVICE}"
         console.print(f"A staged scene of {length_s:.0f} s instead of a camera, {broker.name} as broker.")
         console.print(
@@ -35,10 +35,10 @@ def show_demo(console: Console, length_s: float = LENGTH_S) -> int:
     return code or _verdict(console, viewer.sequence)
 
 
-def _settings(port: int) -> Settings:
+def _settings(broker: Broker) -> Settings:
     """The defaults, but for the broker and the names."""
     plain = Settings(device=DEVICE, log_level="warning", publish=PublishSettings(health_s=HEALTH_S))
-    return replace(plain, mqtt=replace(plain.mqtt, host="127.0.0.1", port=port))
+    return replace(plain, mqtt=replace(plain.mqtt, host=LOOPBACK, port=broker.port, protocol=broker.protocol))
 
 
 def _verdict(console: Console, sequence: list[int]) -> int:

@@ -20,6 +20,10 @@ EVENT = {"event_type": "face_appeared", "face": 7, "emotion": "happy", "confiden
             "face 7 changed from unsure to unsure, after 1.0 s",
         ),
         ({"event_type": "face_gone", "reason": "left", "duration_s": 12.0}, "face 7 gone (left), was here 12.0 s"),
+        (
+            {"event_type": "gap", "reason": "queue_full", "missing": {"from": 3, "to": 9}},
+            "events 3 to 9 are missing: queue_full",
+        ),
         ({"replayed": True}, "face 7 appeared, happy 93 % (replayed)"),
         ({"event_type": "face_waved"}, "face 7 face_waved"),
     ],
