@@ -8,7 +8,9 @@ import cv2
 # OpenCV and FFmpeg write to stderr whenever a camera is away; what matters of it is said once by our own log. Whoever
 # looks for a fault in them sets these variables. Both are read at run time, so it does not matter who imported cv2.
 if "OPENCV_LOG_LEVEL" not in os.environ:
-    cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+    SILENT = 0  # LOG_LEVEL_SILENT of opencv2/core/utils/logger.defines.h
+    set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # it moved in 4.13
+    set_level(SILENT)
 os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 
 # FFmpeg's options pass through a variable of the process, read at each opening. A user's own are left alone.
@@ -24,7 +26,9 @@ def open_ffmpeg(name: str, limits: Sequence[int] = (), options: str = PLAIN_OPTI
     much CPU again, 4 MiB more, and each thread delays a live stream by a frame.
     """
     os.environ[OPTIONS] = options if USERS_OPTIONS is None else USERS_OPTIONS
-    return cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *limits])
+    capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *limits])
+    capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # the default, but not in OpenCV 4.11
+    return capture
 
 
 def open_v4l2(path: str, select_timeout_s: int) -> cv2.VideoCapture:

@@ -33,6 +33,7 @@ class VideoFile:
         self.position_s = 0.0
         self._frame_s = 1.0 / (self.rate_hz or FALLBACK_RATE_HZ)
         self._round_s = 0.0  # media time at which this round of a looping file began
+        self._begins = True
         self._first = self._take()
         if self._first is None:
             raise UnusableSource(f"{self._path}: holds no picture that can be read: is it whole, is it a video?")
@@ -54,17 +55,19 @@ class VideoFile:
         taken, picture = self._capture.read()
         if not taken:
             return None
+        if self._begins:  # the first picture is at the beginning, whatever OpenCV before 4.13 says of it
+            self.position_s, self._begins = self._round_s, False
+            return upright(picture, self._rotate)
         stamp_s = self._round_s + self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
-        at_start = stamp_s == self._round_s
         # Containers without timestamps, and broken ones, count on by one frame: time must not stand still.
-        self.position_s = stamp_s if stamp_s > self.position_s or at_start else self.position_s + self._frame_s
+        self.position_s = stamp_s if stamp_s > self.position_s else self.position_s + self._frame_s
         return upright(picture, self._rotate)
 
     def _again(self) -> Image | None:
         """The first picture of the next round. Opened anew, because not every container can be wound back."""
         self._capture.release()
         self._capture = _open(self._path)
-        self._round_s = self.position_s + self._frame_s
+        self._round_s, self._begins = self.position_s + self._frame_s, True
         return self._take()
 
 

@@ -26,7 +26,7 @@ pytestmark = pytest.mark.system
 PYTHON = "/usr/bin/python3"  # Debian's own: the GObject bindings are not on PyPI as wheels
 SERVER = Path(__file__).resolve().parents[1] / "servers" / "rtsp_server.py"
 IMPORTS = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer, Gst; "
-NEEDS = IMPORTS + "Gst.init(None); assert Gst.ElementFactory.find('x264enc')"
+NEEDS = IMPORTS + "Gst.init(None); assert all(map(Gst.ElementFactory.find, ('x264enc', 'h264parse', 'rtph264pay')))"
 PATIENCE_S = 60.0  # only a test that fails waits for as long
 NOTICED_S = 5.0
 
@@ -66,7 +66,7 @@ class RtspServer:
 @pytest.fixture
 def rtsp() -> Iterator[Callable[..., RtspServer]]:
     if not Path(PYTHON).exists() or subprocess.run([PYTHON, "-c", NEEDS], capture_output=True, check=False).returncode:
-        word = "no RTSP server: apt install python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-{base,bad,ugly}"
+        word = "no RTSP server: apt install python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-{base,good,bad,ugly}"
         if os.environ.get("CI") == "true":
             pytest.fail(word)
         pytest.skip(word)
