@@ -66,7 +66,7 @@ class RtspServer:
 @pytest.fixture
 def rtsp() -> Iterator[Callable[..., RtspServer]]:
     if not Path(PYTHON).exists() or subprocess.run([PYTHON, "-c", NEEDS], capture_output=True, check=False).returncode:
-        word = "no RTSP server: apt install python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-{base,good,bad,ugly}"
+        word = "no RTSP: apt install python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-{base,good,bad,ugly}"
         if os.environ.get("CI") == "true":
             pytest.fail(word)
         pytest.skip(word)
