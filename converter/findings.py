@@ -126,7 +126,7 @@ def agreed(table: NDArray[np.int64]) -> NDArray[np.float64]:
     columns = {canonical(name): column for column, name in enumerate(FERPLUS)}
     same = np.array([table[label, columns[name]] for label, name in enumerate(EMOTIONS)], np.float64)
     total = table.sum(axis=1)
-    return np.divide(same, total, out=np.full(len(EMOTIONS), np.nan), where=total > 0)
+    return np.asarray(np.divide(same, total, out=np.full(len(EMOTIONS), np.nan), where=total > 0), np.float64)
 
 
 def _reduced(image: NDArray[np.uint8]) -> NDArray[np.float32]:

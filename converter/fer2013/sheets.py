@@ -54,6 +54,7 @@ def _checked(
     reader: "csv.DictReader[str]", name: str, *, has_votes: bool
 ) -> list[tuple[str, int, int, str, int, list[int]]]:
     rows = []
+    named: set[tuple[str, int]] = set()
     mistakes = Mistakes(name)
     for record in reader:
         try:
@@ -68,7 +69,10 @@ def _checked(
             mistakes.add(reader.line_num, f"usage {record['usage']!r}, expected {', '.join(USAGES)}")
         elif index < 0 or any(vote < 0 for vote in votes):
             mistakes.add(reader.line_num, "index and votes must not be negative")
+        elif (record["sheet"], index) in named:
+            mistakes.add(reader.line_num, f"face {index} of {record['sheet']} is named a second time")
         else:
+            named.add((record["sheet"], index))
             rows.append((record["sheet"], index, row, record["usage"], emotion, votes))
     mistakes.complain()
     if not rows:
