@@ -2,9 +2,9 @@
 
     python benchmarks/convert_everything.py ../shared/data/models ../shared/data/fer2013 OUTPUT
 
-Known by what they are: whole HDF5 files, `.keras` files, SavedModel folders, `model.json` with `model_weights.h5` beside
-it, other JSON architectures (converted untrained), and TFLite files (copied, and given a card). A network whose layout
-the faces cannot tell is converted a second time with GIVEN. Takes about a minute a network on two cores.
+Known by what they are: whole HDF5 files, `.keras` files, SavedModel folders, `model.json` with `model_weights.h5`
+beside it, other JSON architectures (converted untrained), and TFLite files (copied, and given a card). A network whose
+layout the faces cannot tell is converted a second time with GIVEN. Takes about a minute a network on two cores.
 """
 
 import shutil
@@ -59,7 +59,8 @@ def row(source: Path, target: Path, data: Path) -> str:
     if ended.returncode and UNCLEAR in ended.stderr:
         ended = subprocess.run([*command, *GIVEN], capture_output=True, text=True, check=False)
     if ended.returncode:
-        return f"| {source.name} | refused: {ended.stderr.strip()} |" + " |" * (len(HEAD) - 2)
+        line = ended.stderr.strip().removeprefix(f"fer-convert: {source}: ")
+        return f"| {source.name} | refused: {line} |" + " |" * (len(HEAD) - 2)
     card = load_card(target)
     _run_as_daemon(target)
     return "| " + " | ".join(_cells(source, target, card)) + " |"
@@ -86,8 +87,10 @@ def _run_as_daemon(target: Path) -> None:
 def _cells(source: Path, target: Path, card: Card) -> tuple[str, ...]:
     how, scores = card.training, card.scores.get("PublicTest")
     container, size = how.get("original", "TFLite file"), f"{target.stat().st_size / 1000:.0f}"
+    found, _, accuracy = how["layout"].partition(" reads ")
+    layout = f"found: {found}" if accuracy else found
     if scores is None:
-        return source.name, container, size, *["untrained"] * 2, *["-"] * 4, how["layout"]
+        return source.name, container, size, *["untrained"] * 2, *["-"] * 4, layout
     after = scores["top1"]
     before = scores.get("original_top1")
     return (
@@ -100,7 +103,7 @@ def _cells(source: Path, target: Path, card: Card) -> tuple[str, ...]:
         f"{scores['agreement_with_original']:.1%}" if before else "-",
         f"{scores['macro_f1']:.2%}",
         f"{scores['ece_before_temperature']:.1%}, {scores['ece']:.1%}",
-        how["layout"],
+        layout,
     )
 
 

@@ -32,6 +32,8 @@ REPRESENTATIVE_A_CLASS = 60  # Training faces of each class by whose activations
 SEED = 20130701  # draws them; any would do, a fixed one makes the same file again
 UNTRAINED = Layout(RANGES["-1,1"], EMOTIONS)  # what a network that knows nothing yet is fed: as `train` would
 
+UNTRAINED_FACES = 32  # show whether such a network gives logits or probabilities; its answers mean nothing
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Quantized:
@@ -111,7 +113,8 @@ def quantize(job: Job, training: Faces, public: Faces, draft: Path, say: Callabl
     Raises UserError, one line, for whatever is wrong with the network.
     """
     representative = draw_representative(training)
-    answer = ask_keras(job, public, representative, draft, say)
+    asked = public.chosen(np.arange(min(len(public), UNTRAINED_FACES))) if job.untrained else public
+    answer = ask_keras(job, asked, representative, draft, say)
     assert answer.tflite is not None
     card = _card(job, answer, answer.tflite, len(representative))
     if not job.untrained:
@@ -182,7 +185,7 @@ def _card(job: Job, answer: Answer, content: bytes, representative: int) -> Card
         "made_from": " + ".join(path.name for path in (job.model, job.weights) if path),
         "original": result.description,
         "kind": job.kind,
-        "layout": result.found or "given by the user",
+        "layout": result.found or ("none: untrained" if job.untrained else "given by the user"),
         "softmax": "cut" if result.softmax_cut else "not cut",
         "operations": dict(operations(content)),
         "converter": f"fer-edge {__version__}, TensorFlow {result.tensorflow}",

@@ -1,0 +1,156 @@
+"""Every container gives the same answers as the network it was saved from, and what does not belong is refused."""
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from converter.find_layout import RANGES
+from converter.keras_files import identify
+from converter.keras_network import check_classes, fed, load
+from fer_edge.errors import UserError
+
+pytest.importorskip("tensorflow")
+pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow and Keras warn about themselves as they load
+
+WHOLE = "keras2/fer2013_mini_XCEPTION.119-0.65.hdf5"
+
+
+@pytest.mark.parametrize(
+    ("model", "weights", "reader"),
+    [
+        (WHOLE, None, "HDF5 file of Keras 2.0.5, read by tf-keras"),
+        ("keras2/model.json", "keras2/model_weights.h5", "JSON architecture of Keras 2.21.0, read by tf-keras"),
+        ("keras2/model.json", WHOLE, "JSON architecture of Keras 2.21.0, read by tf-keras"),
+        ("keras3/mini_xception_119.keras", None, ".keras file of Keras 3.15.1, read by Keras 3"),
+        ("savedmodel", None, "SavedModel of Keras 2, read by TensorFlow"),
+    ],
+)
+def test_every_container_gives_the_answers_of_the_network_it_was_saved_from(
+    data: Path, model: str, weights: str | None, reader: str
+):
+    models = data / "models"
+    network = load(identify(models / model, models / weights if weights else None))
+    assert network.description.startswith(reader)
+    assert (network.height, network.width, network.channels, network.classes) == (48, 48, 1, 7)
+    with np.load(models / "keras2/reference_io.npz") as reference:
+        inputs, outputs = (reference[key] for key in reference.files)
+    assert network.predict(inputs) == pytest.approx(outputs, abs=1e-5)
+
+
+def test_the_courses_architecture_builds_without_weights(data: Path):
+    network = load(identify(data / "models/course/model-keras-2.2.4-tf.json", untrained=True))
+    assert network.classes == 7
+    assert network.predict(np.zeros((3, 48, 48, 1), np.float32)).shape == (3, 7)
+
+
+def test_faces_are_sized_and_scaled_as_the_network_wants_them(data: Path):
+    network = load(identify(data / "models/keras2/fer2013_mini_XCEPTION.102-0.66.hdf5"))
+    faces = np.stack([np.zeros((48, 48), np.uint8), np.full((48, 48), 255, np.uint8)])
+    images = fed(faces, network, RANGES["-1,1"])
+    assert images.shape == (2, 64, 64, 1)
+    assert (images[0] == -1).all()
+    assert (images[1] == 1).all()
+
+
+def test_weights_of_another_network_are_refused(data: Path):
+    course, weights = data / "models/course/model-keras-2.10.0.json", data / "models/keras2/model_weights.h5"
+    with pytest.raises(
+        UserError, match=r"model_weights\.h5: these weights do not fit .*model-keras-2\.10\.0\.json"
+    ) as caught:
+        load(identify(course, weights))
+    assert "\n" not in str(caught.value)
+
+
+def test_the_gender_network_is_refused_as_no_expression_network(data: Path):
+    network = load(identify(data / "models/keras2/gender_mini_XCEPTION.21-0.95.hdf5"))
+    with pytest.raises(UserError, match=r"gives 2 classes, so it is not an expression network; that gives 7"):
+        check_classes(network, "gender.hdf5")
+
+
+@pytest.mark.parametrize("container", ["h5", "json"])
+def test_code_in_a_model_file_is_never_run(tmp_path: Path, container: str):
+    import tf_keras
+
+    witness = tmp_path / "witness"
+    inputs = tf_keras.Input((48, 48, 1), name="face")
+    # Only what is in the bytecode and its defaults survives in a file, so no Path.
+    scaled = tf_keras.layers.Lambda(
+        lambda x, path=str(witness): (open(path, "a").close(), x / 255)[1],  # noqa: PTH123
+        name="scale",
+    )
+    model = tf_keras.Model(inputs, tf_keras.layers.Dense(7)(tf_keras.layers.Flatten()(scaled(inputs))))
+    witness.unlink()  # building it ran the code; loading it must not
+    path = tmp_path / f"net.{container}"
+    if container == "h5":
+        model.save(path, save_format="h5")
+    else:
+        path.write_text(model.to_json())
+    with pytest.raises(
+        UserError, match=r"layer 'scale' is a Lambda layer \(Lambda\): code in model files is never run"
+    ):
+        load(identify(path, untrained=True))
+    assert not witness.exists()
+
+
+def test_a_lambda_in_a_keras_3_file_is_refused_by_name(tmp_path: Path):
+    import keras
+
+    double = keras.layers.Lambda(lambda x: 2 * x, name="double")
+    model = keras.Sequential([keras.Input((48, 48, 1)), double, keras.layers.Flatten(), keras.layers.Dense(7)])
+    model.save(tmp_path / "net.keras")
+    with pytest.raises(UserError, match=r"layer 'double' is a Lambda layer"):
+        load(identify(tmp_path / "net.keras"))
+
+
+def test_a_saved_model_that_reads_files_is_refused_before_it_is_loaded(tmp_path: Path):
+    import tensorflow as tf
+
+    class Reader(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 48, 48, 1), tf.float32)])
+        def serve(self, images):
+            length = tf.strings.length(tf.io.read_file("/etc/hostname"))
+            return tf.reduce_mean(images, (1, 2)) + tf.cast(length, tf.float32) + tf.zeros((1, 7))
+
+    reader = Reader()
+    tf.saved_model.save(reader, str(tmp_path / "net"), signatures=reader.serve)
+    with pytest.raises(UserError, match=r"its graph reaches outside itself \(ReadFile\)"):
+        load(identify(tmp_path / "net"))
+
+
+def test_what_is_no_picture_in_and_one_vector_out_is_refused(tmp_path: Path):
+    import keras
+
+    def saved(name: str, inputs, outputs):
+        keras.Model(inputs, outputs).save(tmp_path / name)
+        return identify(tmp_path / name)
+
+    face = keras.Input((48, 48, 1))
+    vector = keras.layers.Dense(7)(keras.layers.Flatten()(face))
+    with pytest.raises(UserError, match=r"has 1 inputs and 2 outputs"):
+        load(saved("two.keras", face, [vector, vector]))
+    any_size = keras.Input((None, None, 1))
+    with pytest.raises(UserError, match=r"takes \(any, any, 1\); .* of fixed size"):
+        load(saved("any.keras", any_size, keras.layers.Dense(7)(keras.layers.GlobalMaxPooling2D()(any_size))))
+    with pytest.raises(UserError, match=r"gives \(48, 48, 1\); an expression network gives one vector"):
+        load(saved("map.keras", face, keras.layers.ReLU()(face)))
+
+
+def test_a_truncated_saved_model_is_one_line(data: Path, tmp_path: Path):
+    folder = tmp_path / "net"
+    shutil.copytree(data / "models/savedmodel", folder)
+    graph = folder / "saved_model.pb"
+    content = graph.read_bytes()
+    graph.chmod(0o644)
+    graph.write_bytes(content[: len(content) // 2])
+    with pytest.raises(UserError, match=r"saved_model\.pb is damaged or truncated; copy it again$"):
+        load(identify(folder))
+
+
+def test_keras_1_is_told_what_to_do(tmp_path: Path):
+    path = tmp_path / "model.json"
+    path.write_text(json.dumps({"class_name": "Sequential", "config": [], "keras_version": "1.2.2"}))
+    with pytest.raises(UserError, match=r"was written by Keras 1\.2\.2; open it with Keras 2 and save it again"):
+        load(identify(path, untrained=True))
