@@ -18,7 +18,7 @@ def overlap(a: Box, b: Box) -> float:
 def iou(a: Box, b: Box) -> float:
     """Intersection over union, 0 to 1; 0 where either is empty. The same in pixels and in fractions of the frame."""
     shared = overlap(a, b)
-    return shared / (area(a) + area(b) - shared) if shared else 0.0
+    return shared / (a.w * a.h + b.w * b.h - shared) if shared else 0.0
 
 
 def inside(box: Box, width: float, height: float) -> float:

@@ -90,6 +90,6 @@ def logits(raw: NDArray[np.float32], output: Output, temperature: float) -> NDAr
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
     """Positive shares over the last axis that sum to 1."""
-    powers: NDArray[np.float32] = np.exp(logits - logits.max(axis=-1, keepdims=True))
-    powers /= powers.sum(axis=-1, keepdims=True)
+    powers: NDArray[np.float32] = np.exp(logits - np.maximum.reduce(logits, axis=-1, keepdims=True))
+    powers /= np.add.reduce(powers, axis=-1, keepdims=True)
     return powers

@@ -14,6 +14,7 @@ from fer_edge.config import TrackSettings
 from fer_edge.values import Box
 from fer_edge.vision.box import centre_distance, iou, moved
 
+LEAST_IOU = 1e-6  # boxes that do not touch are no match, even where the settings ask for no overlap
 VELOCITY_S = 0.3  # time constant of the average over a face's velocity: what a detector's jitter is smoothed by
 COAST_S = 1.0  # how long a face out of sight is expected to go on as it went; then it is expected to stand
 SPRINT = 9.0  # fastest face, in its own widths a second: 1.4 m/s of walking over 0.16 m
@@ -79,7 +80,8 @@ class Tracker:
         """For the index of each detection that continues a track, the index of that track."""
         expected = [track.expected(now) for track in tracks]
         overlaps = [(iou(box, place), b, t) for b, box in enumerate(boxes) for t, place in enumerate(expected)]
-        pairs = _best_first([pair for pair in overlaps if pair[0] > 0 and pair[0] >= self._settings.iou])
+        least = max(self._settings.iou, LEAST_IOU)
+        pairs = _best_first([pair for pair in overlaps if pair[0] >= least])
         if len(pairs) == min(len(boxes), len(tracks)):
             return pairs
         taken = set(pairs.values())
