@@ -19,7 +19,7 @@ SMALLEST = 1 / 12  # smallest face searched for, as a fraction of the reduced wi
 CERTAIN = 1.0  # a cascade says yes or no, it has no score
 
 # benchmarks/crop_margin.py --model NET --photos press --detector haar; docs/vision.md
-CROP = Crop(scale=1.3, dy=0.0)
+CROP = Crop(scale=1.2, dy=0.03)
 
 
 class HaarDetector:

@@ -19,6 +19,7 @@ from fer_edge.errors import ModelError
 from fer_edge.vision.native_stderr import native_stderr_logged
 
 RUNTIMES = (("ai_edge_litert", "ai-edge-litert"), ("tflite_runtime", "tflite-runtime"))  # module, package; best first
+IDENTIFIER, IDENTIFIER_AT = b"TFL3", slice(4, 8)  # of the flatbuffer's root; schema.fbs of TensorFlow Lite
 DTYPES = (np.uint8, np.int8, np.float32)
 
 
@@ -37,6 +38,8 @@ class Runner:
 
     Raises ModelError where ``content`` is no TFLite file, or of a network with several inputs or outputs, or with
     tensors of a type other than uint8, int8 and float32. ``name`` is how the file is called in messages.
+    tflite-runtime, unlike LiteRT, does not verify what it is given and may crash on a file that was cut off: compare
+    the card's hash first, as `classify.load_classifier` does.
     """
 
     input: TensorSpec
@@ -47,6 +50,8 @@ class Runner:
     """Whether XNNPACK runs the network (without it an int8 network is some twenty times slower), None: not told."""
 
     def __init__(self, content: bytes, name: str, threads: int = 1) -> None:
+        if content[IDENTIFIER_AT] != IDENTIFIER:
+            raise ModelError(f"{name}: is not a TFLite model: copy the file again, or name another")
         package, interpreter_class = _runtime()
         self.runtime = f"{package} {version(package)}"
         try:

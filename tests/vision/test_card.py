@@ -127,3 +127,9 @@ def test_a_model_that_changed_after_its_card_was_written_is_refused(int8_model):
     content[50_000] ^= 1
     int8_model.write_bytes(content)
     assert "sha256" in refusal(lambda: load_classifier(int8_model))
+
+
+@pytest.mark.parametrize("length", [8, 100, 50_000, 101_000])
+def test_a_truncated_model_never_reaches_the_runtime(int8_model: Path, length: int):
+    int8_model.write_bytes(int8_model.read_bytes()[:length])
+    assert "sha256" in refusal(lambda: load_classifier(int8_model))
