@@ -1,0 +1,209 @@
+"""A training keeps what it promises in its folder, and one that was killed ends as one that was not.
+
+The runs are of the real networks on some dozens of real faces, in processes of their own, on the backend that
+KERAS_BACKEND names.
+"""
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+
+REPOSITORY = Path(__file__).resolve().parent.parent.parent
+SMALL = ("--network", "nano", "--batch", "20", "--seed", "5")  # 140 training faces: 7 steps an epoch
+STARTS_S = 240.0  # until a first epoch is over, on a machine that has other things to do
+
+pytestmark = pytest.mark.data
+
+
+def rows(folder: Path) -> list[dict[str, float]]:
+    with (folder / "history.csv").open(newline="") as file:
+        return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
+
+
+@pytest.fixture(scope="module")
+def run(fer2013_csv: Path, convert, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    """Four epochs without interruption: the folder, and what was said."""
+    folder = tmp_path_factory.mktemp("run") / "nano"
+    ended = convert("train", "--data", fer2013_csv, "-o", folder, *SMALL, "--epochs", 4)
+    assert ended.returncode == 0, ended.stderr
+    return folder, ended.stdout
+
+
+def test_a_run_leaves_its_files_and_nothing_half_written(run: tuple[Path, str]) -> None:
+    assert sorted(path.name for path in run[0].iterdir()) == [
+        "curves.png",
+        "history.csv",
+        "nano.json",
+        "nano.keras",
+        "nano.weights.h5",
+        "recipe.json",
+        "resume.npz",
+    ]
+
+
+def test_a_run_says_what_it_counted_and_a_plain_line_an_epoch(run: tuple[Path, str]) -> None:
+    said = run[1].splitlines()
+    assert said[0].endswith("Training 140 (the complete set has 28,709), PublicTest 350 (the complete set has 3,589)")
+    assert said[1] == "training on 140 faces, validating on 350"
+    assert [line.split("  ")[0] for line in said[2:6]] == ["epoch 1/4", "epoch 2/4", "epoch 3/4", "epoch 4/4"]
+    assert said[6].startswith("best validation accuracy ")
+
+
+def test_history_has_a_row_an_epoch_and_the_rate_ends_at_zero(run: tuple[Path, str]) -> None:
+    history = rows(run[0])
+    assert [row["epoch"] for row in history] == [1, 2, 3, 4]
+    # Two epochs up to 0.002, two epochs down along half a cosine.
+    assert [row["rate"] for row in history] == pytest.approx([0.001, 0.002, 0.001, 0.0], abs=1e-6)
+
+
+def test_what_is_kept_is_the_best_epoch_by_validation_accuracy(run: tuple[Path, str], slice_of_fer2013) -> None:
+    faces = slice_of_fer2013.split("PublicTest")
+    network = keras.models.load_model(run[0] / "nano.keras")
+    said = network.predict(((faces.images - 127.5) / 127.5)[..., np.newaxis], verbose=0)
+    best = max(row["val_accuracy"] for row in rows(run[0]))
+    assert (said.argmax(axis=1) == faces.labels).mean() == pytest.approx(best, abs=2e-3)  # one face of 350
+    assert said.sum(axis=1) == pytest.approx(np.ones(350), abs=1e-5)
+
+
+def test_architecture_and_weights_beside_it_are_the_same_network(run: tuple[Path, str]) -> None:
+    whole = keras.models.load_model(run[0] / "nano.keras")
+    parts = keras.models.model_from_json((run[0] / "nano.json").read_text())
+    with h5py.File(run[0] / "nano.weights.h5") as file:
+        assert len(file) > 0
+    parts.load_weights(run[0] / "nano.weights.h5")
+    assert all(np.array_equal(a, b) for a, b in zip(whole.get_weights(), parts.get_weights(), strict=True))
+
+
+def test_the_recipe_tells_settings_data_versions_and_result(run: tuple[Path, str]) -> None:
+    recipe = json.loads((run[0] / "recipe.json").read_text())
+    assert recipe["recipe"]["seed"] == 5
+    assert recipe["recipe"]["augment"]["rotate_deg"] == 10.0
+    assert recipe["data"]["training"] == {"faces": 140} | dict.fromkeys(
+        ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"), 20
+    )
+    assert recipe["data"]["validation"]["faces"] == 350
+    assert recipe["data"]["validation_is"] == "PublicTest"
+    assert recipe["backend"] == os.environ.get("KERAS_BACKEND", "tensorflow")
+    assert recipe["versions"]["keras"] == keras.__version__
+    assert recipe["result"]["epochs_done"] == 4
+    assert recipe["result"]["finished"] is True
+
+
+def test_the_curves_are_a_picture(run: tuple[Path, str]) -> None:
+    picture = cv2.imread(str(run[0] / "curves.png"), cv2.IMREAD_GRAYSCALE)
+    assert picture is not None
+    assert picture.std() > 5
+
+
+def test_a_run_that_is_killed_and_resumed_ends_as_one_that_was_not(
+    run: tuple[Path, str], fer2013_csv: Path, convert, tmp_path: Path
+) -> None:
+    arguments = ["train", "--data", str(fer2013_csv), "-o", str(tmp_path / "nano"), *SMALL, "--epochs", "4"]
+    code = f"from converter.__main__ import main\nmain({arguments!r})"
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+    with subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.DEVNULL) as process:
+        deadline = time.monotonic() + STARTS_S
+        while not (tmp_path / "nano/recipe.json").exists():  # written last, when an epoch is over
+            assert process.poll() is None, "ended before it could be killed"
+            assert time.monotonic() < deadline, "no epoch in time"
+            time.sleep(0.01)
+        process.send_signal(signal.SIGKILL)
+    done = len(rows(tmp_path / "nano"))
+    assert done < 4, "it was over before it was killed"
+    ended = convert(*arguments)
+    assert ended.returncode == 0, ended.stderr
+    assert (
+        f"resuming after epoch {done} of 4" in ended.stdout or f"resuming after epoch {done - 1} of 4" in ended.stdout
+    )
+    for straight, resumed in zip(rows(run[0]), rows(tmp_path / "nano"), strict=True):
+        assert resumed["rate"] == straight["rate"]
+        for name in ("loss", "accuracy", "val_loss", "val_accuracy"):
+            assert resumed[name] == pytest.approx(straight[name], rel=0.02), "threads add up in another order, no more"
+
+
+def test_a_finished_run_has_nothing_to_add(run: tuple[Path, str], fer2013_csv: Path, convert) -> None:
+    before = (run[0] / "nano.keras").read_bytes()
+    ended = convert("train", "--data", fer2013_csv, "-o", run[0], *SMALL, "--epochs", 4)
+    assert ended.returncode == 0, ended.stderr
+    assert "resuming after epoch 4 of 4" in ended.stdout
+    assert (run[0] / "nano.keras").read_bytes() == before
+    assert len(rows(run[0])) == 4
+
+
+def test_a_folder_of_another_recipe_is_refused_in_one_line(run: tuple[Path, str], fer2013_csv: Path, convert) -> None:
+    ended = convert("train", "--data", fer2013_csv, "-o", run[0], *SMALL, "--epochs", 9, "--rate", "0.5")
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == (
+        f"fer-convert: {run[0]}: holds a run with another epochs, rate; "
+        "repeat its settings to resume it, or choose another folder"
+    )
+
+
+def test_a_run_on_other_faces_is_not_resumed(run: tuple[Path, str], fer2013_csv: Path, convert) -> None:
+    ended = convert("train", "--data", fer2013_csv, "-o", run[0], *SMALL, "--epochs", 4, "--limit", 100)
+    assert ended.returncode == 1
+    assert "holds a run on other faces" in ended.stderr
+
+
+def test_a_torn_checkpoint_is_one_line(run: tuple[Path, str], fer2013_csv: Path, convert, tmp_path: Path) -> None:
+    whole = (run[0] / "resume.npz").read_bytes()
+    (tmp_path / "resume.npz").write_bytes(whole[: len(whole) // 2])
+    ended = convert("train", "--data", fer2013_csv, "-o", tmp_path, *SMALL, "--epochs", 4)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1].startswith(f"fer-convert: {tmp_path}/resume.npz: not a checkpoint")
+
+
+def test_patience_ends_a_run_that_gets_no_better(fer2013_csv: Path, convert, tmp_path: Path) -> None:
+    # A rate of almost nothing: no epoch can be better than the first.
+    still = ("--rate", "1e-9", "--decay", "0", "--averaged", "0", "--warmup", "0", "--patience", "2")
+    ended = convert("train", "--data", fer2013_csv, "-o", tmp_path / "nano", *SMALL, "--epochs", 50, *still)
+    assert ended.returncode == 0, ended.stderr
+    history = rows(tmp_path / "nano")
+    best = max(range(len(history)), key=lambda index: history[index]["val_accuracy"])
+    assert len(history) == best + 1 + 2
+    assert len(history) < 50
+
+
+def test_without_publictest_a_tenth_is_held_out_and_said(slice_of_fer2013, convert, tmp_path: Path) -> None:
+    path = tmp_path / "train.csv"
+    with path.open("w", newline="") as file:
+        writer = csv.writer(file)
+        writer.writerow(("emotion", "pixels"))
+        faces = slice_of_fer2013.split("Training")
+        writer.writerows(
+            (label, " ".join(map(str, image.ravel()))) for image, label in zip(faces.images, faces.labels, strict=True)
+        )
+    ended = convert("train", "--data", path, "-o", tmp_path / "nano", *SMALL, "--epochs", 1)
+    assert ended.returncode == 0, ended.stderr
+    assert "training on 126 faces, validating on 14 held out of Training, as there is no PublicTest" in ended.stdout
+    recipe = json.loads((tmp_path / "nano/recipe.json").read_text())
+    assert recipe["data"]["validation_is"] == "held out of Training"
+    assert recipe["data"]["validation"]["disgust"] == 2
+
+
+def test_an_unknown_backend_is_one_line(fer2013_csv: Path, convert, tmp_path: Path) -> None:
+    before = "import os; os.environ['KERAS_BACKEND'] = 'theano'"
+    ended = convert("train", "--data", fer2013_csv, "-o", tmp_path / "nano", *SMALL, before=before)
+    assert ended.returncode == 1
+    assert ended.stderr == "fer-convert: KERAS_BACKEND is 'theano'; choose one of tensorflow, jax, torch\n"
+    assert not (tmp_path / "nano").exists()
+
+
+def test_the_help_names_the_networks_and_needs_no_keras(convert) -> None:
+    before = "import sys; sys.modules['keras'] = sys.modules['tensorflow'] = None"
+    ended = convert("train", "--help", before=before)
+    assert ended.returncode == 0, ended.stderr
+    for word in ("classic", "small", "nano", "KERAS_BACKEND", "--patience"):
+        assert word in ended.stdout
