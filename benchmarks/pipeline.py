@@ -39,6 +39,7 @@ from fer_edge.vision.vision import model_path
 DETECT_WIDTH_PX = 160
 WARM_UP_FRAMES = 15
 DEVICE = "benchmark"
+GIVE_UP_S = 60.0
 
 
 class Memory:
@@ -128,6 +129,8 @@ def start_and_memory(config: Path, port: int, seconds: float) -> tuple[float, fl
     time.sleep(0.5)
     began = time.monotonic()
     with subprocess.Popen([Path(sys.executable).parent / "fer-edge", "run", "--config", str(config)]) as daemon:
+        while not first_event and time.monotonic() - began < GIVE_UP_S:
+            time.sleep(0.01)
         time.sleep(seconds)
         resident = resident_bytes(daemon.pid)
         daemon.terminate()

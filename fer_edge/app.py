@@ -41,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 # How long the main thread waits for a frame before it looks at the time, the camera and the signals.
 TICK_S = 0.25
+SETTLED_S = 5.0  # after the start: all that runs once has run
 LINK_STOP_S = 3.0  # what a stop may wait for the broker's last acknowledgement
 
 
@@ -78,6 +79,7 @@ class App:
         self._phase = Phase.OPENING
         self._meter = HealthMeter(time.monotonic())
         self._health_due = time.monotonic() + settings.publish.health_s
+        self._settles_at = time.monotonic() + SETTLED_S
 
     def run(self) -> int:
         """Runs until SIGTERM, Ctrl-C or the end of a video; gives the exit code.
@@ -87,7 +89,6 @@ class App:
         """
         with self._signals():
             self._reporter.info(info_facts(self._vision))
-            release_unused()
             self._link.start()
             self._camera.start()
             self._notifier.tell(READY=1)
@@ -115,6 +116,9 @@ class App:
         if self._reload.is_set():
             self._reload.clear()
             self._take_over_settings()
+        if now >= self._settles_at:
+            self._settles_at = float("inf")
+            release_unused()
         if now >= self._health_due:
             self._tell_health(now)
         self._notifier.tell(WATCHDOG=1)

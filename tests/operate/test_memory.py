@@ -1,6 +1,8 @@
 import subprocess
 import sys
 
+from fer_edge.operate.memory import code_mappings
+
 # A heap with a hole: large blocks freed below a small one that keeps the top of the heap where it is.
 SCRIPT = """
 import ctypes
@@ -24,3 +26,37 @@ print(before - resident_bytes())
 def test_heap_that_was_freed_goes_back_to_the_system() -> None:
     result = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert int(result.stdout) > 10_000_000
+
+
+MAPS = """\
+00400000-00452000 r-xp 00001000 08:02 173521 /usr/bin/python3.11
+00651000-00652000 r--p 00051000 08:02 173521 /usr/bin/python3.11
+00652000-00655000 rw-p 00052000 08:02 173521 /usr/bin/python3.11
+7f0000000000-7f0000001000 r-xp 00000000 08:02 99 /lib/a file with blanks.so (deleted)
+7f0000002000-7f0000003000 r-xs 00000000 08:02 98 /dev/shm/shared
+7f0000004000-7f0000005000 r-xp 00000000 00:00 0
+7ffd00000000-7ffd00002000 r-xp 00000000 00:00 0 [vdso]
+"""
+
+
+def test_only_unwritten_private_code_of_files_is_unmapped() -> None:
+    assert code_mappings(MAPS) == [(0x400000, 0x52000), (0x7F0000000000, 0x1000)]
+
+
+CODE_SCRIPT = """
+import cv2, numpy
+from fer_edge.operate.device import resident_bytes
+from fer_edge.operate.memory import release_unused
+picture = numpy.arange(120_000, dtype=numpy.uint8).reshape(200, 200, 3)
+small = cv2.resize(picture, (50, 50))
+before = resident_bytes()
+release_unused()
+print(before - resident_bytes(), (cv2.resize(picture, (50, 50)) == small).all())
+"""
+
+
+def test_code_that_ran_once_is_given_back_and_runs_again_as_before() -> None:
+    result = subprocess.run([sys.executable, "-c", CODE_SCRIPT], capture_output=True, text=True, check=True)
+    freed, same = result.stdout.split()
+    assert int(freed) > 5_000_000
+    assert same == "True"
