@@ -7,7 +7,7 @@ notebooks; the commands never import it.
 import json
 import re
 import tempfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,10 +43,11 @@ class Network:
     batch: int  # faces a call
     description: str  # container, who wrote it and what read it
 
-    def predict(self, images: NDArray[np.float32]) -> NDArray[np.float32]:
-        """(n, classes) float32 for ``images``, (n, h, w, c) float32, scaled as the network wants it."""
-        batches = [np.asarray(self.call(images[k : k + self.batch])) for k in range(0, len(images), self.batch)]
-        return np.concatenate(batches) if batches else np.zeros((0, self.classes), np.float32)
+    def ask(self, faces: Sequence[Grey], scaling: Scaling) -> NDArray[np.float32]:
+        """(n, classes) float32: what the network says of ``faces``, each (h, w) uint8 of any size; n at least 1."""
+        # Fed batch by batch: at 224x224x3 all of PublicTest together would take 2 GB.
+        batches = (faces[first : first + self.batch] for first in range(0, len(faces), self.batch))
+        return np.concatenate([np.asarray(self.call(fed(batch, self, scaling))) for batch in batches])
 
 
 def fed(faces: Iterable[Grey], network: Network, scaling: Scaling) -> NDArray[np.float32]:
@@ -78,12 +79,12 @@ def load(file: KerasFile) -> Network:
     assert file.architecture is not None
     check_architecture(file.architecture, vars(keras.layers), str(file.path))
     model = _built(file, keras)
-    check_one_each(file.path, len(model.inputs), len(model.outputs))
+    inputs, outputs = _ends(model, file.path)
     import tensorflow as tf
 
     call = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
     reader = f"{'tf-keras' if file.keras_2 else 'Keras'} {keras.__version__}"
-    return _network(file, call, model.inputs[0].shape, model.outputs[0].shape, f"{file}, read by {reader}")
+    return _network(file, call, inputs.shape, outputs.shape, f"{file}, read by {reader}")
 
 
 def _keras(file: KerasFile) -> Any:
@@ -123,6 +124,18 @@ def _built(file: KerasFile, keras: Any) -> Any:
         except Exception as error:  # the same
             raise UserError(f"{file.weights}: these weights do not fit {file.path}: {one_line(error)}") from error
     return model
+
+
+def _ends(model: Any, path: Path) -> tuple[Any, Any]:
+    """The only input and the only output of a Keras model."""
+    try:
+        inputs, outputs = model.inputs, model.outputs
+    except (AttributeError, ValueError):  # Keras 3, where no layer says what it takes; Keras 2 gives None
+        inputs, outputs = None, None
+    if inputs is None or outputs is None:
+        raise UserError(f"{path}: does not say what size of picture it takes; give its first layer an input shape")
+    check_one_each(path, len(inputs), len(outputs))
+    return inputs[0], outputs[0]
 
 
 def _network(file: KerasFile, call: Callable[[Any], Any], inputs: Any, outputs: Any, description: str) -> Network:

@@ -107,14 +107,14 @@ def _tflite(path: Path) -> tuple[Callable[[list[Grey]], NDArray[np.float32]], st
 def _keras(
     path: Path, weights: Path | None, labels: tuple[str, ...], scaling: Scaling
 ) -> tuple[Callable[[list[Grey]], NDArray[np.float32]], str]:
-    from converter.keras_network import check_classes, fed, load
+    from converter.keras_network import check_classes, load
 
     network = load(identify(path, weights))
     check_classes(network, str(path))
     columns = [labels.index(emotion) for emotion in EMOTIONS]
 
     def ask(faces: list[Grey]) -> NDArray[np.float32]:
-        outputs = network.predict(fed(faces, network, scaling))[:, columns]
+        outputs = network.ask(faces, scaling)[:, columns]
         return calibrated(outputs, output_kind(outputs), 1.0)
 
     return ask, network.description

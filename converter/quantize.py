@@ -94,15 +94,15 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
         float_io=float_io,
     )
     check_output(output)
-    # One file's draft lies beside the other's, as the files will: so the card is written as it will be read.
-    with replacing(output) as drafted, replacing(card_path(output)) as card:
+    # One file's draft lies beside the other's, as the files will, so that saving the card needs no other way.
+    with replacing(output) as drafted, replacing(card_path(output)):
         with (
             TemporaryDirectory(dir=output.parent, prefix=".fer-convert-") as work,
             console.status("reading faces") as at,
         ):
             made = quantize(job, *read_splits(data), Path(work), at.update)
         drafted.write_bytes(made.content)
-        assert save_card(replace(made.card, licence=licence), drafted) == card
+        save_card(replace(made.card, licence=licence), drafted)
     for line in summary(made.card, output, len(made.content)):
         console.print(line, markup=False)
 

@@ -58,11 +58,11 @@ def _work(folder: Path, say: Callable[[str], None]) -> None:
         asked, truth, representative = arrays["asked"], arrays["truth"], arrays["representative"]
 
     def ask(scaling: Scaling, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        return network.predict(fed(asked[indices], network, scaling))
+        return network.ask(asked[indices], scaling)
 
     layout, found = choose_layout(ask, truth, job.scaling, job.labels)
     say(f"asking the network about {len(asked)} faces")
-    outputs = network.predict(fed(asked, network, layout.scaling))
+    outputs = network.ask(asked, layout.scaling)
     if not np.isfinite(outputs).all():
         raise UserError(f"{job.model}: answers with numbers that are not finite; its weights are damaged")
     np.save(folder / quantize_job.OUTPUTS, outputs)

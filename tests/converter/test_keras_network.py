@@ -37,13 +37,13 @@ def test_every_container_gives_the_answers_of_the_network_it_was_saved_from(
     assert (network.height, network.width, network.channels, network.classes) == (48, 48, 1, 7)
     with np.load(models / "keras2/reference_io.npz") as reference:
         inputs, outputs = (reference[key] for key in reference.files)
-    assert network.predict(inputs) == pytest.approx(outputs, abs=1e-5)
+    assert np.asarray(network.call(inputs)) == pytest.approx(outputs, abs=1e-5)
 
 
 def test_the_courses_architecture_builds_without_weights(data: Path):
     network = load(identify(data / "models/course/model-keras-2.2.4-tf.json", untrained=True))
     assert network.classes == 7
-    assert network.predict(np.zeros((3, 48, 48, 1), np.float32)).shape == (3, 7)
+    assert network.ask(np.zeros((3, 48, 48), np.uint8), RANGES["0,1"]).shape == (3, 7)
 
 
 def test_faces_are_sized_and_scaled_as_the_network_wants_them(data: Path):
@@ -53,6 +53,10 @@ def test_faces_are_sized_and_scaled_as_the_network_wants_them(data: Path):
     assert images.shape == (2, 64, 64, 1)
     assert (images[0] == -1).all()
     assert (images[1] == 1).all()
+    many = np.concatenate([faces] * 40)  # more than one batch, and a last one that is not full
+    assert network.ask(many, RANGES["-1,1"]) == pytest.approx(
+        np.tile(np.asarray(network.call(images)), (40, 1)), abs=1e-5
+    )
 
 
 def test_weights_of_another_network_are_refused(data: Path):
@@ -136,6 +140,17 @@ def test_what_is_no_picture_in_and_one_vector_out_is_refused(tmp_path: Path):
         load(saved("any.keras", any_size, keras.layers.Dense(7)(keras.layers.GlobalMaxPooling2D()(any_size))))
     with pytest.raises(UserError, match=r"gives \(48, 48, 1\); an expression network gives one vector"):
         load(saved("map.keras", face, keras.layers.ReLU()(face)))
+
+
+def test_an_architecture_without_an_input_size_is_one_line(tmp_path: Path):
+    for major, layer in (("2.10.0", "Flatten"), ("3.0.0", "Flatten")):
+        config = {"name": "net", "layers": [{"class_name": layer, "config": {"name": "flat"}}]}
+        if major.startswith("3"):
+            config["layers"][0] |= {"module": "keras.layers", "registered_name": None}
+        path = tmp_path / f"{major}.json"
+        path.write_text(json.dumps({"class_name": "Sequential", "config": config, "keras_version": major}))
+        with pytest.raises(UserError, match=r"does not say what size of picture it takes"):
+            load(identify(path, untrained=True))
 
 
 def test_a_truncated_saved_model_is_one_line(data: Path, tmp_path: Path):
