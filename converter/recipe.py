@@ -43,6 +43,8 @@ class Recipe:
     """Epochs without a better validation accuracy after which the run stops early, 0 for never."""
     seed: int = 2013
     """Of the first weights, the order of faces, the augmentation and the dropout."""
+    start: str = ""
+    """SHA-256 of the weights file that the run began with, empty for fresh weights."""
     augment: Augment = field(default_factory=Augment)
 
     def __post_init__(self) -> None:

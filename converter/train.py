@@ -1,6 +1,7 @@
 """`fer-convert train`: a network from FER-2013, in a folder from which an interrupted run can be resumed."""
 
 import dataclasses
+import hashlib
 import json
 import os
 import subprocess
@@ -107,6 +108,11 @@ def _listed(values: dict[Optimizer, float]) -> str:
     show_default=True,
     help="Stop after so many epochs without a better validation accuracy; 0: never.",
 )
+@click.option(
+    "--start",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Begin with these weights of the same network (.keras or .weights.h5) instead of fresh ones.",
+)
 @click.option("--limit", type=click.IntRange(1), help="Use at most so many faces of each split, to try things out.")
 @click.option("--seed", type=click.IntRange(0), default=DEFAULT.seed, show_default=True)
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that prepare batches.")
@@ -133,15 +139,17 @@ def command(**given: Any) -> None:
     )
     with console.status("building the network"):
         backend = load_backend()
+    start = given["start"]
     story = {
         "network": recipe.network,
         "recipe": recipe.as_json(),
         "data": _data_story(given["data"], training, validation, held_out=held_out),
+        "start": start.name if start else None,
         "backend": backend,
         "versions": versions(),
         "commit": _commit(),
     }
-    train(recipe, training, validation, folder, console, workers=given["workers"], story=story)
+    train(recipe, training, validation, folder, console, workers=given["workers"], start=start, story=story)
 
 
 def train(  # noqa: PLR0913  what a run is made of
@@ -152,13 +160,14 @@ def train(  # noqa: PLR0913  what a run is made of
     console: Console,
     *,
     workers: int,
+    start: Path | None,
     story: dict[str, Any],
 ) -> None:
     """Run, or resume, one training with everything a person sees of it; ``story`` goes into recipe.json."""
     from converter.curves import draw_curves, live_curves
     from converter.training import Run
 
-    run = Run(recipe, training, validation, folder)
+    run = Run(recipe, training, validation, folder, start)
     if run.rows:
         click.echo(f"resuming after epoch {len(run.rows)} of {recipe.epochs}")
     live = live_curves()
@@ -194,6 +203,7 @@ def _recipe(given: dict[str, Any]) -> Recipe:
         warmup_epochs=given["warmup"],
         votes=given["votes_share"],
         seed=given["seed"],
+        start=hashlib.sha256(given["start"].read_bytes()).hexdigest() if given["start"] else "",
         augment=augment,
     )
 

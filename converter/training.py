@@ -31,13 +31,18 @@ PREDICT_BATCH = 256
 class Run:
     """One training run and its folder. Not thread-safe; the caller's thread owns it."""
 
-    def __init__(self, recipe: Recipe, training: Faces, validation: Faces, folder: Path) -> None:
-        """Build the networks and take up what ``folder`` holds of an earlier, interrupted run of the same recipe.
+    def __init__(
+        self, recipe: Recipe, training: Faces, validation: Faces, folder: Path, start: Path | None = None
+    ) -> None:
+        """Build the networks, with the weights of ``start`` (.keras or .weights.h5) where it is given, and take up
+        what ``folder`` holds of an earlier, interrupted run of the same recipe.
 
-        UserError where the folder holds a run of another recipe.
+        UserError where the folder holds a run of another recipe, or weights do not fit.
         """
         import keras
 
+        self._digest = _digest(training, validation)
+        kept = _kept(folder, recipe, self._digest)  # before Keras is made to work for a run that is refused
         keras.utils.set_random_seed(recipe.seed)
         self.recipe = recipe
         self.folder = folder
@@ -50,9 +55,10 @@ class Run:
             recipe.augment,
             recipe.balance,
         )
-        self._digest = _digest(training, validation)
         self._validation = (inputs(validation.images), validation.labels)
         self._network = networks.build(recipe.network)
+        if start:
+            _load(self._network, start)
         self._average = Average(networks.build(recipe.network), recipe.averaged * recipe.epochs)
         self._model = networks.logits_model(self._network)
         self._model.compile(
@@ -61,8 +67,8 @@ class Run:
             weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         )
         self._model.optimizer.build(self._model.trainable_variables)
-        if (folder / RESUME).exists():
-            self._take_up(checkpoint.read(folder / RESUME))
+        if kept:
+            self._take_up(kept)
 
     @property
     def network(self) -> Any:
@@ -132,15 +138,6 @@ class Run:
         checkpoint.write(self.folder / RESUME, checkpoint.Checkpoint(variables, optimizer, average, state))
 
     def _take_up(self, kept: checkpoint.Checkpoint) -> None:
-        before, now = kept.state["recipe"], self.recipe.as_json()
-        changed = sorted(key for key in now if before.get(key) != now[key])
-        if changed:
-            raise UserError(
-                f"{self.folder}: holds a run with another {', '.join(changed)}; "
-                "repeat its settings to resume it, or choose another folder"
-            )
-        if kept.state["data"] != self._digest:
-            raise UserError(f"{self.folder}: holds a run on other faces; choose another folder")
         checkpoint.put(self._network.variables, kept.variables, "weights")
         checkpoint.put(self._model.optimizer.variables, kept.optimizer, "optimizer state")
         self.network.set_weights(kept.average)
@@ -155,6 +152,30 @@ def save_network(network: Any, folder: Path, name: str) -> None:
         network.save_weights(beside)
     with replacing(folder / f"{name}.json") as beside:
         beside.write_text(network.to_json(), encoding="utf-8")
+
+
+def _kept(folder: Path, recipe: Recipe, digest: str) -> checkpoint.Checkpoint | None:
+    """What ``folder`` holds of this very run, if anything; UserError where it is another one."""
+    if not (folder / RESUME).exists():
+        return None
+    kept = checkpoint.read(folder / RESUME)
+    before, now = kept.state["recipe"], recipe.as_json()
+    changed = sorted(key for key in now if before.get(key) != now[key])
+    if changed:
+        raise UserError(
+            f"{folder}: holds a run with another {', '.join(changed)}; "
+            "repeat its settings to resume it, or choose another folder"
+        )
+    if kept.state["data"] != digest:
+        raise UserError(f"{folder}: holds a run on other faces; choose another folder")
+    return kept
+
+
+def _load(network: Any, start: Path) -> None:
+    try:
+        network.load_weights(start)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{start}: holds no weights that fit {network.name}") from error
 
 
 def _digest(*parts: Faces) -> str:

@@ -193,6 +193,28 @@ def test_without_publictest_a_tenth_is_held_out_and_said(slice_of_fer2013, conve
     assert recipe["data"]["validation"]["disgust"] == 2
 
 
+def test_a_run_can_begin_with_the_weights_of_another(
+    run: tuple[Path, str], fer2013_csv: Path, convert, tmp_path
+) -> None:
+    # A rate of almost nothing: what comes out is what went in, statistics of BatchNorm included.
+    still = ("--rate", "1e-9", "--decay", "0", "--averaged", "0", "--epochs", "1", "--start", run[0] / "nano.keras")
+    ended = convert("train", "--data", fer2013_csv, "-o", tmp_path / "more", *SMALL, *still)
+    assert ended.returncode == 0, ended.stderr
+    before, after = (keras.models.load_model(path / "nano.keras") for path in (run[0], tmp_path / "more"))
+    for old, new in zip(before.trainable_weights, after.trainable_weights, strict=True):
+        assert np.allclose(old, new, atol=1e-6)
+    assert json.loads((tmp_path / "more/recipe.json").read_text())["start"] == "nano.keras"
+
+
+def test_weights_of_another_network_are_refused_in_one_line(
+    run: tuple[Path, str], fer2013_csv: Path, convert, tmp_path: Path
+) -> None:
+    start = run[0] / "nano.weights.h5"
+    ended = convert("train", "--data", fer2013_csv, "-o", tmp_path / "s", "--network", "small", "--start", start)
+    assert ended.returncode == 1
+    assert ended.stderr.splitlines()[-1] == f"fer-convert: {start}: holds no weights that fit small"
+
+
 def test_an_unknown_backend_is_one_line(fer2013_csv: Path, convert, tmp_path: Path) -> None:
     before = "import os; os.environ['KERAS_BACKEND'] = 'theano'"
     ended = convert("train", "--data", fer2013_csv, "-o", tmp_path / "nano", *SMALL, before=before)
