@@ -80,9 +80,8 @@ def main() -> None:
     settled = samples[len(samples) // 10 :]
     per_hour = 3600 * slope_per_s(settled) / MIB
     values = [value / MIB for _, value in settled]
-    print(
-        f"{broker.name}, {len(received)} events, {min(values):.1f} to {max(values):.1f} MiB, slope {per_hour:+.2f} MiB/h"
-    )
+    extent = f"{min(values):.1f} to {max(values):.1f} MiB"
+    print(f"{broker.name}, {len(received)} events, {extent}, slope {per_hour:+.2f} MiB/h")
     sys.exit(per_hour > FLAT_MIB_PER_HOUR)
 
 
