@@ -112,10 +112,14 @@ def wrong_in_clip(events: Sequence[Event], seen: Seen) -> int:
 
 def missed_in_clip(events: Sequence[Event], seen: Seen) -> int:
     """How many of the things that had to be told were not, in their order."""
-    emotions = iter([event.emotion for event in events])
-    told = sum(emotion in emotions for emotion in seen.told)  # `in` reads the iterator on to where it found it
-    left = any(event.reason == "left" for event in events)
-    return len(seen.told) - told + (seen.leaves and not left)
+    missed = int(seen.leaves and not any(event.reason == "left" for event in events))
+    rest = [event.emotion for event in events]
+    for emotion in seen.told:
+        if emotion in rest:
+            rest = rest[rest.index(emotion) + 1 :]
+        else:
+            missed += 1
+    return missed
 
 
 def wrong_on_still(events: Sequence[Event]) -> int:

@@ -103,9 +103,9 @@ class DecideSettings(Section, frozen=True):
 
     smooth_s: Annotated[float, Meta(ge=0.0, le=30.0)] = 0.6
     """Time constant in seconds, 0 to 30, of the average over a face's scores; 0 takes each frame as it is."""
-    enter: Fraction = 0.55
+    enter: Fraction = 0.5
     """Smoothed probability, 0 to 1, from which an expression is believed."""
-    leave: Fraction = 0.4
+    leave: Fraction = 0.35
     """Smoothed probability, 0 to 1, below which a believed expression is given up; at most `enter`."""
     dwell_s: Seconds = 0.5
     """Seconds an expression must stay the strongest and above `enter` before it is announced."""
