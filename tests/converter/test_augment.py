@@ -67,12 +67,23 @@ def test_a_turn_is_about_the_centre() -> None:
     dot[0, 22:26, 22:26] = 255  # the centre of 48 pixels lies between the 24th and the 25th
     turned, _ = augmented(dot, targets(1), made(rotate_deg=90), np.random.default_rng(5))
     assert centroid(turned[0]) == pytest.approx((23.5, 23.5), abs=0.1)
-    aside = np.zeros((1, 48, 48), np.uint8)
-    aside[0, 22:26, 36:40] = 255
-    turned, _ = augmented(aside, targets(1), made(rotate_deg=90), np.random.default_rng(5))
-    x, y = centroid(turned[0])
-    assert np.hypot(x - 23.5, y - 23.5) == pytest.approx(14.0, abs=0.2)
-    assert abs(y - 23.5) > 1
+
+
+def test_a_turn_keeps_lengths_and_angles() -> None:
+    dots = np.zeros((2, 48, 48), np.uint8)
+    dots[0, 22:26, 36:40] = 255  # 14 to the right of the centre
+    dots[1, 34:38, 22:26] = 255  # 12 below it
+    right, below = (turned_offset(dot, seed=5) for dot in dots)
+    assert np.hypot(*right) == pytest.approx(14.0, abs=0.2)
+    assert np.hypot(*below) == pytest.approx(12.0, abs=0.2)
+    assert np.dot(right, below) / (14 * 12) == pytest.approx(0.0, abs=0.03)
+    assert abs(right[1]) > 1, "it was turned at all"
+
+
+def turned_offset(dot: np.ndarray, seed: int) -> np.ndarray:
+    """Where a dot lies from the centre after a turn of up to 90 degrees; the same turn for the same seed."""
+    turned, _ = augmented(dot[np.newaxis], targets(1), made(rotate_deg=90), np.random.default_rng(seed))
+    return np.subtract(centroid(turned[0]), 23.5)
 
 
 def test_brightness_moves_all_pixels_alike_and_clips_them() -> None:

@@ -104,3 +104,11 @@ def test_a_run_that_begins_later_shows_what_the_whole_run_would_have() -> None:
     for (pixels, truth, _), (pixels_too, truth_too, _) in zip(whole[14:], rest, strict=True):
         assert np.array_equal(pixels, pixels_too)
         assert np.array_equal(truth, truth_too)
+
+
+def test_the_same_faces_look_different_in_the_next_epoch() -> None:
+    of = faces([0, 1, 2, 3])
+    made = epochs(of, augment=Augment(brightness=0.5))
+    order = np.arange(4)
+    assert not np.array_equal(made.made(0, 0, order)[0], made.made(1, 0, order)[0])
+    assert np.array_equal(made.made(1, 0, order)[0], made.made(1, 0, order)[0])
