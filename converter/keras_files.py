@@ -18,6 +18,7 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 ZIP_MAGIC = b"PK\x03\x04"
 TFLITE_MAGIC = b"TFL3"  # at offset 4
 LFS_MAGIC = b"version https://git-lfs"
+LONGEST_REASON = 200  # characters of another library's message
 
 
 class Container(StrEnum):
@@ -69,9 +70,10 @@ def identify(path: Path, weights: Path | None = None, *, untrained: bool = False
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of an error's message that says something, without its closing full stop."""
+    """The first line of an error's message that says something; Keras may print a whole network in it, so it is cut."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0].rstrip(".") if lines else type(error).__name__
+    line = lines[0].rstrip(".") if lines else type(error).__name__
+    return line if len(line) <= LONGEST_REASON else line[:LONGEST_REASON] + "..."
 
 
 def _start(path: Path) -> bytes:

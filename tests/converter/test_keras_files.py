@@ -8,7 +8,7 @@ from pathlib import Path
 import h5py
 import pytest
 
-from converter.keras_files import Container, identify
+from converter.keras_files import Container, identify, one_line
 from fer_edge.errors import UserError
 
 
@@ -166,3 +166,9 @@ def test_weights_that_are_truncated_are_told_before_anything_is_built(data: Path
     half = cut(data / "models/keras2/model_weights.h5", tmp_path / "half.h5")
     with pytest.raises(UserError, match=r"half\.h5: is a damaged or truncated HDF5 file"):
         identify(data / "models/keras2/model.json", half)
+
+
+def test_a_reason_of_another_library_is_its_first_line_and_not_endless():
+    assert one_line(ValueError("\n  Shapes differ.\nFull config: {}")) == "Shapes differ"
+    assert one_line(KeyError()) == "KeyError"
+    assert len(one_line(ValueError("x" * 5000))) == 203

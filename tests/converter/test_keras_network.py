@@ -142,15 +142,13 @@ def test_what_is_no_picture_in_and_one_vector_out_is_refused(tmp_path: Path):
         load(saved("map.keras", face, keras.layers.ReLU()(face)))
 
 
-def test_an_architecture_without_an_input_size_is_one_line(tmp_path: Path):
-    for major, layer in (("2.10.0", "Flatten"), ("3.0.0", "Flatten")):
-        config = {"name": "net", "layers": [{"class_name": layer, "config": {"name": "flat"}}]}
-        if major.startswith("3"):
-            config["layers"][0] |= {"module": "keras.layers", "registered_name": None}
-        path = tmp_path / f"{major}.json"
-        path.write_text(json.dumps({"class_name": "Sequential", "config": config, "keras_version": major}))
-        with pytest.raises(UserError, match=r"does not say what size of picture it takes"):
-            load(identify(path, untrained=True))
+@pytest.mark.parametrize("module", ["keras", "tf_keras"])
+def test_an_architecture_without_an_input_size_is_one_line(tmp_path: Path, module: str):
+    keras = pytest.importorskip(module)
+    path = tmp_path / "model.json"
+    path.write_text(keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(7)]).to_json())
+    with pytest.raises(UserError, match=r"does not say what size of picture it takes"):
+        load(identify(path, untrained=True))
 
 
 def test_a_truncated_saved_model_is_one_line(data: Path, tmp_path: Path):
