@@ -106,16 +106,17 @@ class Scene:
         self._next = 0
 
     def read(self) -> Image | None:
-        """The next picture when it is due; None when the scene is over."""
+        """The next picture when it is due; None when the scene is over. Pictures that are overdue are left out."""
         now = self._clock()
         if self._began is None:
             self._began = now
-        due = self._began + self._next / RATE_HZ
-        if due > now:
-            self._wait(due - now)
+        self._next = max(self._next, int((now - self._began) * RATE_HZ))
         at_s = self._next / RATE_HZ
         self._next += 1
-        return None if at_s >= self._length_s else self.draw(at_s)
+        if at_s >= self._length_s:
+            return None
+        self._wait(max(0.0, self._began + at_s - now))
+        return self.draw(at_s)
 
     def draw(self, at_s: float) -> Image:
         """The picture ``at_s`` seconds into the scene, (480, 640, 3) uint8 BGR, with a little of a sensor's noise."""

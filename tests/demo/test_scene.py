@@ -51,6 +51,25 @@ def test_scene_gives_a_frame_when_it_is_due_and_ends_by_itself() -> None:
     assert times == pytest.approx([50.0 + number / RATE_HZ for number in range(int(RATE_HZ))])
 
 
+def test_slow_machine_sees_fewer_pictures_of_the_same_length() -> None:
+    now = 0.0
+
+    def clock() -> float:
+        return now
+
+    def wait(seconds: float) -> None:
+        nonlocal now
+        now += seconds
+
+    scene = Scene(length_s=1.0, clock=clock, wait=wait)
+    pictures = 0
+    while scene.read() is not None:
+        pictures += 1
+        now += 0.21  # what drawing takes there
+    assert 1.0 <= now < 1.3
+    assert pictures == 5
+
+
 def test_empty_room_is_drawn_when_nobody_is_on_stage_and_people_when_they_are() -> None:
     scene = Scene()
     empty, with_one = scene.draw(LENGTH_S - 0.01).astype(int), scene.draw(4.0).astype(int)
