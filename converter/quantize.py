@@ -3,6 +3,7 @@
 Keras file -> worker (layout found, converted) -> asked by the edge's runner -> temperature fitted -> file and card
 """
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +30,7 @@ from fer_edge.vision.classify import Classifier
 from fer_edge.vision.runner import Runner
 
 REPRESENTATIVE_A_CLASS = 60  # Training faces of each class by whose activations the int8 scales are set
+STORY = "recipe.json"  # beside the networks that `fer-convert train` writes
 SEED = 20130701  # draws them; any would do, a fixed one makes the same file again
 UNTRAINED = Layout(RANGES["-1,1"], EMOTIONS)  # what a network that knows nothing yet is fed: as `train` would
 
@@ -179,6 +181,15 @@ def draw_representative(training: Faces) -> NDArray[np.uint8]:
     return faces
 
 
+def training_story(model: Path) -> dict[str, object] | None:
+    """What `fer-convert train` wrote beside ``model`` about its training; None where the model is not from there."""
+    try:
+        story = json.loads(model.with_name(STORY).read_bytes())
+    except (OSError, ValueError):  # nobody's file but the trainer's: what cannot be read is not its
+        return None
+    return story if isinstance(story, dict) and story.get("network") == model.stem else None
+
+
 def _card(job: Job, answer: Answer, content: bytes, representative: int) -> Card:
     result = answer.result
     how: dict[str, object] = {
@@ -190,6 +201,8 @@ def _card(job: Job, answer: Answer, content: bytes, representative: int) -> Card
         "operations": dict(operations(content)),
         "converter": f"fer-edge {__version__}, TensorFlow {result.tensorflow}",
     }
+    if story := training_story(job.model):
+        how["trained"] = story
     if job.kind == "int8":
         how["representative"] = {"split": "Training", "faces": representative, "seed": SEED}
     return Card(
