@@ -37,7 +37,7 @@ def logits_model(network: Any) -> Any:
     """The same layers up to the logits: what the loss sees, since log(softmax) loses precision on sure answers."""
     import keras
 
-    return keras.Model(network.inputs, network.get_layer(LOGITS).output, name=network.name)
+    return keras.Model(network.input, network.get_layer(LOGITS).output, name=network.name)
 
 
 def _classic() -> Any:
