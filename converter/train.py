@@ -2,9 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
-import os
-import subprocess
 from pathlib import Path
 from typing import Any, get_args
 
@@ -19,16 +16,14 @@ from converter.fer2013 import counted, read_faces
 from converter.history import best
 from converter.networks import NETWORKS
 from converter.options import data_option
-from converter.outputs import replacing
 from converter.recipe import DEFAULT_DECAYS, DEFAULT_RATES, Optimizer, Recipe
 from converter.splits import limited, training_and_validation
 from converter.train_progress import TrainProgress
+from converter.train_story import commit, data_story, write_story
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS
 
 DEFAULT = Recipe()
 CURVES = "curves.png"
-RECIPE = "recipe.json"
 
 
 def _listed(values: dict[Optimizer, float]) -> str:
@@ -143,11 +138,11 @@ def command(**given: Any) -> None:
     story = {
         "network": recipe.network,
         "recipe": recipe.as_json(),
-        "data": _data_story(given["data"], training, validation, held_out=held_out),
+        "data": data_story(given["data"], training, validation, held_out=held_out),
         "start": start.name if start else None,
         "backend": backend,
         "versions": versions(),
-        "commit": _commit(),
+        "commit": commit(),
     }
     train(recipe, training, validation, folder, console, workers=given["workers"], start=start, story=story)
 
@@ -176,7 +171,7 @@ def train(  # noqa: PLR0913  what a run is made of
         row = run.rows[-1]
         progress.epoch(row, is_best=best(run.rows) is row)
         draw_curves(run.rows, recipe.epochs, f"{recipe.network}, {len(training):,} faces", folder / CURVES)
-        _write_story(folder, story, run)
+        write_story(folder, story, run)
         if live:
             live(row)
 
@@ -206,46 +201,3 @@ def _recipe(given: dict[str, Any]) -> Recipe:
         start=hashlib.sha256(given["start"].read_bytes()).hexdigest() if given["start"] else "",
         augment=augment,
     )
-
-
-def _data_story(path: Path, training: Faces, validation: Faces, *, held_out: bool) -> dict[str, Any]:
-    def of_classes(faces: Faces) -> dict[str, int]:
-        return dict(zip(EMOTIONS, faces.counts().tolist(), strict=True))
-
-    return {
-        "name": path.name,
-        "training": {"faces": len(training), **of_classes(training)},
-        "validation": {"faces": len(validation), **of_classes(validation)},
-        "validation_is": "held out of Training" if held_out else "PublicTest",
-        "ferplus_votes": training.votes is not None,
-    }
-
-
-def _write_story(folder: Path, story: dict[str, Any], run: Any) -> None:
-    top = best(run.rows)
-    assert top is not None
-    result = {"epochs_done": len(run.rows), "finished": run.finished, "best": dataclasses.asdict(top)}
-    with replacing(folder / RECIPE) as beside:
-        beside.write_text(json.dumps({**story, "result": result}, indent=2) + "\n", encoding="utf-8")
-
-
-def _commit() -> str | None:
-    """The commit this code is of, with "+" where it was changed since; None where it is no checkout."""
-    here = Path(__file__).parent
-
-    def git(*arguments: str) -> str | None:
-        try:
-            done = subprocess.run(  # noqa: S603  fixed words
-                ["git", "-C", os.fspath(here), *arguments],  # noqa: S607  git is where the user has it
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-        except (OSError, subprocess.CalledProcessError):
-            return None
-        return done.stdout.strip()
-
-    if git("ls-files", "--error-unmatch", Path(__file__).name) is None:
-        return None
-    commit = git("rev-parse", "--short=12", "HEAD")
-    return commit and commit + ("+" if git("status", "--porcelain", "--", ".") else "")

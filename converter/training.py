@@ -18,8 +18,9 @@ from converter.averaging import Average
 from converter.batches import Epochs, inputs, targets
 from converter.faces import Faces
 from converter.history import Row, best, write_history
-from converter.outputs import replacing
+from converter.network_files import load_weights, save_network
 from converter.recipe import Recipe, make_optimizer
+from converter.watch_epochs import watcher
 from fer_edge.errors import UserError
 
 RESUME = "resume.npz"
@@ -58,7 +59,7 @@ class Run:
         self._validation = (inputs(validation.images), validation.labels)
         self._network = networks.build(recipe.network)
         if start:
-            _load(self._network, start)
+            load_weights(self._network, start)
         self._average = Average(networks.build(recipe.network), recipe.averaged * recipe.epochs)
         self._model = networks.logits_model(self._network)
         self._model.compile(
@@ -93,19 +94,25 @@ class Run:
         """
         if self.finished:
             return
+
+        def epoch_ended(loss: float, accuracy: float, seconds: float) -> bool:
+            self._epoch_ended(loss, accuracy, seconds)
+            on_epoch(self)
+            return self.finished
+
         done = len(self.rows)
         self._model.fit(
             self.epochs.stream(done, self.recipe.epochs, workers),
             steps_per_epoch=self.epochs.steps,
             initial_epoch=done,
             epochs=self.recipe.epochs,
-            callbacks=[_watcher(self._epoch_ended, on_epoch, on_step, self)],
+            callbacks=[watcher(epoch_ended, on_step)],
             shuffle=False,  # the stream is shuffled already
             verbose=0,
         )
 
-    def _epoch_ended(self, loss: float, accuracy: float, seconds: float) -> bool:
-        """Average, validate, keep; gives whether to stop."""
+    def _epoch_ended(self, loss: float, accuracy: float, seconds: float) -> None:
+        """Average, validate, keep."""
         done = len(self.rows) + 1
         order = self.epochs.order(done - 1)
         steps = range(min(STATISTICS_BATCHES, self.epochs.steps))
@@ -121,7 +128,6 @@ class Run:
             save_network(self.network, self.folder, self.recipe.network)
         write_history(self.folder / HISTORY, self.rows)
         self._keep()
-        return self.finished
 
     def _validate(self) -> tuple[float, float]:
         """Cross-entropy and accuracy of the averaged network against the labels alone."""
@@ -144,16 +150,6 @@ class Run:
         self.rows = [Row(**row) for row in kept.state["rows"]]
 
 
-def save_network(network: Any, folder: Path, name: str) -> None:
-    """The network as <name>.keras, its architecture as <name>.json, its weights as <name>.weights.h5 (HDF5)."""
-    with replacing(folder / f"{name}.keras") as beside:
-        network.save(beside)
-    with replacing(folder / f"{name}.weights.h5") as beside:
-        network.save_weights(beside)
-    with replacing(folder / f"{name}.json") as beside:
-        beside.write_text(network.to_json(), encoding="utf-8")
-
-
 def _kept(folder: Path, recipe: Recipe, digest: str) -> checkpoint.Checkpoint | None:
     """What ``folder`` holds of this very run, if anything; UserError where it is another one."""
     if not (folder / RESUME).exists():
@@ -171,13 +167,6 @@ def _kept(folder: Path, recipe: Recipe, digest: str) -> checkpoint.Checkpoint | 
     return kept
 
 
-def _load(network: Any, start: Path) -> None:
-    try:
-        network.load_weights(start)
-    except (OSError, ValueError, KeyError) as error:
-        raise UserError(f"{start}: holds no weights that fit {network.name}") from error
-
-
 def _digest(*parts: Faces) -> str:
     """What tells one set of faces from another: SHA-256 of pixels, labels and votes."""
     digest = hashlib.sha256()
@@ -185,32 +174,3 @@ def _digest(*parts: Faces) -> str:
         for array in (faces.images, faces.labels, faces.votes):
             digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
     return digest.hexdigest()
-
-
-def _watcher(
-    epoch_ended: Callable[[float, float, float], bool],
-    on_epoch: Callable[["Run"], None],
-    on_step: Callable[[int, int], None],
-    run: "Run",
-) -> Any:
-    """A Keras callback; made here because Keras, and with it its Callback, is imported late."""
-    import keras
-
-    class Watcher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
-        async_safe = True  # it reads no logs within an epoch, so a GPU need not wait for it at every step
-
-        # ruff: noqa: ARG002 (Keras' signatures)
-        def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            self._epoch = epoch + 1
-            self._started = time.monotonic()
-
-        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
-            on_step(self._epoch, batch + 1)
-
-        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
-            assert logs is not None
-            spent = time.monotonic() - self._started
-            self.model.stop_training = epoch_ended(float(logs["loss"]), float(logs["accuracy"]), spent)
-            on_epoch(run)
-
-    return Watcher()

@@ -1,0 +1,25 @@
+"""A trained network as files: whole, and as architecture and weights apart."""
+
+from pathlib import Path
+from typing import Any
+
+from converter.outputs import replacing
+from fer_edge.errors import UserError
+
+
+def save_network(network: Any, folder: Path, name: str) -> None:
+    """The network as <name>.keras, its architecture as <name>.json, its weights as <name>.weights.h5 (HDF5)."""
+    with replacing(folder / f"{name}.keras") as beside:
+        network.save(beside)
+    with replacing(folder / f"{name}.weights.h5") as beside:
+        network.save_weights(beside)
+    with replacing(folder / f"{name}.json") as beside:
+        beside.write_text(network.to_json(), encoding="utf-8")
+
+
+def load_weights(network: Any, path: Path) -> None:
+    """Give ``network`` the weights of a .keras or .weights.h5 file; UserError where they do not fit."""
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        raise UserError(f"{path}: holds no weights that fit {network.name}") from error

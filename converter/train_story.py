@@ -1,0 +1,62 @@
+"""The story of a training for those who come later: recipe.json beside the network, and the network's card."""
+
+import dataclasses
+import json
+import os
+import subprocess
+from pathlib import Path
+from typing import Any
+
+from converter.faces import Faces
+from converter.history import best
+from converter.outputs import replacing
+from converter.training import Run
+from fer_edge.labels import EMOTIONS
+
+RECIPE = "recipe.json"
+
+
+def data_story(path: Path, training: Faces, validation: Faces, *, held_out: bool) -> dict[str, Any]:
+    """What the data were, counted, for people who read the recipe later."""
+
+    def of_classes(faces: Faces) -> dict[str, int]:
+        return dict(zip(EMOTIONS, faces.counts().tolist(), strict=True))
+
+    return {
+        "name": path.name,
+        "training": {"faces": len(training), **of_classes(training)},
+        "validation": {"faces": len(validation), **of_classes(validation)},
+        "validation_is": "held out of Training" if held_out else "PublicTest",
+        "ferplus_votes": training.votes is not None,
+    }
+
+
+def write_story(folder: Path, story: dict[str, Any], run: Run) -> None:
+    """Write recipe.json: ``story``, and how far the run is and how good."""
+    top = best(run.rows)
+    assert top is not None
+    result = {"epochs_done": len(run.rows), "finished": run.finished, "best": dataclasses.asdict(top)}
+    with replacing(folder / RECIPE) as beside:
+        beside.write_text(json.dumps({**story, "result": result}, indent=2) + "\n", encoding="utf-8")
+
+
+def commit() -> str | None:
+    """The commit this code is of, with "+" where it was changed since; None where it is no checkout."""
+    here = Path(__file__).parent
+
+    def git(*arguments: str) -> str | None:
+        try:
+            done = subprocess.run(  # noqa: S603  fixed words
+                ["git", "-C", os.fspath(here), *arguments],  # noqa: S607  git is where the user has it
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+        except (OSError, subprocess.CalledProcessError):
+            return None
+        return done.stdout.strip()
+
+    if git("ls-files", "--error-unmatch", Path(__file__).name) is None:
+        return None
+    commit = git("rev-parse", "--short=12", "HEAD")
+    return commit and commit + ("+" if git("status", "--porcelain", "--", ".") else "")
