@@ -19,7 +19,7 @@ run: .venv/demo.stamp
 
 check: .venv/test.stamp .venv-converter/test.stamp lint
 	.venv/bin/pytest -q -m "not system" --ignore tests/converter
-	.venv-converter/bin/pytest -q -m "not system" tests/converter
+	.venv-converter/bin/pytest -q -m "not slow" tests/converter
 
 test: packages .venv/test.stamp .venv-converter/test.stamp lint
 	.venv/bin/pytest --ignore tests/converter

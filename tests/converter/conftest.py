@@ -16,7 +16,17 @@ from converter.fer2013 import read_faces
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 TRAINING_A_CLASS, PUBLIC_A_CLASS = 20, 50  # faces; enough that a right layout leads clearly and int8 is close to float
 
+SLOW_MODULES = {"test_train", "test_keras_network"}  # load Keras, train, convert: minutes in all
+
 Convert = Callable[..., subprocess.CompletedProcess[str]]
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Marks as slow what trains or converts, so that `make check` may leave it to `make test`."""
+    for item in items:
+        uses_command = isinstance(item, pytest.Function) and "convert" in item.fixturenames
+        if uses_command or item.path.stem in SLOW_MODULES:
+            item.add_marker(pytest.mark.slow)
 
 
 @pytest.fixture(scope="session")
