@@ -18,7 +18,7 @@ WIDTH_PX, HEIGHT_PX = 640, 480
 RATE_HZ = 15.0
 LENGTH_S = 30.0
 MOUTHS = 9  # steps from the lowest to the highest bend; drawn once, because a bend costs 3 ms
-BEND_LOW, BEND_HIGH = -0.10, 0.06  # face widths; beyond, the faces stop looking like faces
+BEND_LOW, BEND_HIGH = -0.10, 0.14  # face widths; beyond, the faces stop looking like faces
 
 
 @dataclass(frozen=True, slots=True)
