@@ -56,6 +56,17 @@ def play(story: dict[float, str], until_s: float, rate_hz: float) -> Listener:
     return listener
 
 
+def one_happy_second() -> tuple[Pipeline, Listener]:
+    """A pipeline that has seen a happy face from second 0 to 1, and would see it in every further frame."""
+    listener = Listener()
+    pipeline = Pipeline(
+        lambda frame: (face(1, "happy", 0.0, frame.captured_at),), Decider(SETTINGS, lost_s=1.0), listener
+    )
+    for number in range(11):
+        pipeline.step(Frame(BLACK, number / 10, number))
+    return pipeline, listener
+
+
 def told(listener: Listener) -> list[tuple[EventKind, str | None]]:
     return [(event.kind, event.emotion) for event in listener.events]
 
@@ -82,12 +93,7 @@ def test_state_shows_nobody_before_the_face_is_announced_and_after_it_is_gone() 
 
 
 def test_face_leaves_in_time_although_the_camera_gives_no_more_frames() -> None:
-    listener = Listener()
-    pipeline = Pipeline(
-        lambda frame: (face(1, "happy", 0.0, frame.captured_at),), Decider(SETTINGS, lost_s=1.0), listener
-    )
-    for number in range(11):
-        pipeline.step(Frame(BLACK, number / 10, number))
+    pipeline, listener = one_happy_second()
     pipeline.idle(1.9)
     assert told(listener) == [(EventKind.APPEARED, "happy")]
     pipeline.idle(2.1)
@@ -95,12 +101,7 @@ def test_face_leaves_in_time_although_the_camera_gives_no_more_frames() -> None:
 
 
 def test_frame_captured_before_the_latest_idle_tick_does_not_turn_time_back() -> None:
-    listener = Listener()
-    pipeline = Pipeline(
-        lambda frame: (face(1, "happy", 0.0, frame.captured_at),), Decider(SETTINGS, lost_s=1.0), listener
-    )
-    for number in range(11):
-        pipeline.step(Frame(BLACK, number / 10, number))
+    pipeline, listener = one_happy_second()
     pipeline.idle(1.5)
     pipeline.step(Frame(BLACK, 1.4, 11))
     pipeline.close(1.45, "stopped")
@@ -108,12 +109,7 @@ def test_frame_captured_before_the_latest_idle_tick_does_not_turn_time_back() ->
 
 
 def test_closing_says_farewell_with_its_reason_and_leaves_an_empty_state() -> None:
-    listener = Listener()
-    pipeline = Pipeline(
-        lambda frame: (face(1, "happy", 0.0, frame.captured_at),), Decider(SETTINGS, lost_s=1.0), listener
-    )
-    for number in range(11):
-        pipeline.step(Frame(BLACK, number / 10, number))
+    pipeline, listener = one_happy_second()
     pipeline.close(1.1, "stopped")
     assert [(event.kind, event.reason) for event in listener.events][1:] == [(EventKind.GONE, "stopped")]
     assert listener.states[-1] == ()

@@ -4,6 +4,18 @@ import pytest
 from fer_edge.demo.scene import HEIGHT_PX, LENGTH_S, RATE_HZ, WIDTH_PX, Actor, Pose, Scene, actors
 
 
+class Time:
+    """A clock that goes on only by waiting."""
+
+    now = 0.0
+
+    def clock(self) -> float:
+        return self.now
+
+    def wait(self, seconds: float) -> None:
+        self.now += seconds
+
+
 @pytest.fixture(scope="module")
 def cast() -> tuple[Actor, Actor]:
     return actors()
@@ -32,41 +44,25 @@ def test_pose_between_two_others_is_on_the_way_and_meets_both() -> None:
 
 
 def test_scene_gives_a_frame_when_it_is_due_and_ends_by_itself() -> None:
-    now = 50.0
-
-    def clock() -> float:
-        return now
-
-    def wait(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-
-    scene = Scene(length_s=1.0, clock=clock, wait=wait)
+    time = Time()
+    scene = Scene(length_s=1.0, clock=time.clock, wait=time.wait)
     times = []
     while (picture := scene.read()) is not None:
         assert picture.shape == (HEIGHT_PX, WIDTH_PX, 3)
         assert picture.dtype == np.uint8
-        times.append(now)
+        times.append(time.now)
     assert len(times) == RATE_HZ
-    assert times == pytest.approx([50.0 + number / RATE_HZ for number in range(int(RATE_HZ))])
+    assert times == pytest.approx([number / RATE_HZ for number in range(int(RATE_HZ))])
 
 
 def test_slow_machine_sees_fewer_pictures_of_the_same_length() -> None:
-    now = 0.0
-
-    def clock() -> float:
-        return now
-
-    def wait(seconds: float) -> None:
-        nonlocal now
-        now += seconds
-
-    scene = Scene(length_s=1.0, clock=clock, wait=wait)
+    time = Time()
+    scene = Scene(length_s=1.0, clock=time.clock, wait=time.wait)
     pictures = 0
     while scene.read() is not None:
         pictures += 1
-        now += 0.21  # what drawing takes there
-    assert 1.0 <= now < 1.3
+        time.wait(0.21)  # what drawing takes there
+    assert 1.0 <= time.now < 1.3
     assert pictures == 5
 
 
