@@ -34,7 +34,8 @@ def check_all(path: Path | None, console: Console) -> int:
 def describe_vision(vision: Vision) -> str:
     """The network, what it scored, and what runs it, in one line."""
     card, runner = vision.classifier.card, vision.classifier.runner
-    accuracy = "".join(f", {100 * scores['top1']:.1f} % on {split}" for split, scores in card.scores.items())
+    known = {split: scores["top1"] for split, scores in card.scores.items() if "top1" in scores}
+    accuracy = "".join(f", {100 * top1:.1f} % on {split}" for split, top1 in known.items())
     kernels = {True: " with XNNPACK", False: " without XNNPACK: slow", None: ""}[runner.xnnpack]
     return f"{card.name} ({card.short_hash}){accuracy}; {runner.runtime}{kernels}; detector {vision.detector.name}"
 
