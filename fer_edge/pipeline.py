@@ -30,29 +30,56 @@ class Publisher(Protocol):
         ...
 
 
+class Witness(Protocol):
+    """Whoever looks on: the recorder, the live page, an analysis. Sees all and changes nothing; never blocks."""
+
+    def looked(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
+        """A frame was looked at; ``now`` is the time it was decided for, at least that of the latest tick."""
+        ...
+
+    def waited(self, decision: Decision, now: float) -> None:
+        """Time passed without a frame."""
+        ...
+
+    def closed(self, events: Sequence[Event], reason: str, now: float) -> None:
+        """Every face was said farewell to."""
+        ...
+
+
 class Pipeline:
     """Not thread-safe; the main thread owns it and all that it is made of."""
 
-    def __init__(self, see: See, decider: Decider, publisher: Publisher) -> None:
+    def __init__(self, see: See, decider: Decider, publisher: Publisher, witnesses: Sequence[Witness] = ()) -> None:
         self._see = see
         self._decider = decider
         self._publisher = publisher
+        self._witnesses = tuple(witnesses)
         self._now = float("-inf")
 
     def step(self, frame: Frame) -> Decision:
         """Looks at one frame and publishes what follows."""
-        return self._decide(self._see(frame), frame.captured_at)
+        faces = self._see(frame)
+        decision = self._decide(faces, frame.captured_at)
+        for witness in self._witnesses:
+            witness.looked(frame, faces, decision, self._now)
+        return decision
 
     def idle(self, now: float) -> Decision:
         """Lets time pass without a frame, so that faces still leave when the camera is silent."""
-        return self._decide((), now)
+        decision = self._decide((), now)
+        for witness in self._witnesses:
+            witness.waited(decision, self._now)
+        return decision
 
     def close(self, now: float, reason: str) -> None:
         """Says farewell for every face: nobody will look again, or not for a while."""
         self._now = max(self._now, now)
-        for event in self._decider.close(self._now, reason):
+        events = self._decider.close(self._now, reason)
+        for event in events:
             self._publisher.event(event)
         self._publisher.nobody(self._now)
+        for witness in self._witnesses:
+            witness.closed(events, reason, self._now)
 
     def _decide(self, faces: Sequence[Face], now: float) -> Decision:
         # A frame that was captured before the latest idle tick must not turn time back.

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from fer_edge.config import DecideSettings
-from fer_edge.decide.decider import Decider
+from fer_edge.decide.decider import Decider, Decision
 from fer_edge.labels import EMOTIONS
 from fer_edge.pipeline import Pipeline
 from fer_edge.values import Box, Event, EventKind, Face, Frame, Verdict
@@ -113,3 +113,32 @@ def test_closing_says_farewell_with_its_reason_and_leaves_an_empty_state() -> No
     pipeline.close(1.1, "stopped")
     assert [(event.kind, event.reason) for event in listener.events][1:] == [(EventKind.GONE, "stopped")]
     assert listener.states[-1] == ()
+
+
+class Onlooker:
+    """A witness that remembers."""
+
+    def __init__(self) -> None:
+        self.told: list[tuple[str, float, int]] = []
+
+    def looked(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
+        self.told.append(("looked", now, len(faces)))
+
+    def waited(self, decision: Decision, now: float) -> None:
+        self.told.append(("waited", now, len(decision.events)))
+
+    def closed(self, events: Sequence[Event], reason: str, now: float) -> None:
+        self.told.append((f"closed, {reason}", now, len(events)))
+
+
+def test_witness_is_told_of_every_frame_tick_and_farewell_with_the_time_that_was_decided_for() -> None:
+    onlooker = Onlooker()
+    decider = Decider(SETTINGS, lost_s=1.0)
+    pipeline = Pipeline(lambda frame: (face(1, "happy", 0.0, frame.captured_at),), decider, Listener(), [onlooker])
+    for number in range(6):
+        pipeline.step(Frame(BLACK, number / 10, number))
+    pipeline.idle(0.8)
+    pipeline.step(Frame(BLACK, 0.7, 6))
+    pipeline.close(0.9, "camera")
+    assert onlooker.told[0] == ("looked", 0.0, 1)
+    assert onlooker.told[6:] == [("waited", 0.8, 0), ("looked", 0.8, 1), ("closed, camera", 0.9, 1)]

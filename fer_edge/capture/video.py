@@ -30,6 +30,8 @@ class VideoFile:
         self._capture = _open(self._path)
         self.rate_hz: float | None = self._capture.get(cv2.CAP_PROP_FPS) or None
         self.format = format_name(self._capture)
+        # What the file says of itself; some containers count the pictures, others make it up from length and rate.
+        self.stated_frames: int | None = int(self._capture.get(cv2.CAP_PROP_FRAME_COUNT)) or None
         self.position_s = 0.0
         self._frame_s = 1.0 / (self.rate_hz or FALLBACK_RATE_HZ)
         self._round_s = 0.0  # media time at which this round of a looping file began
