@@ -34,11 +34,13 @@ class Augment:
     """Largest change of brightness either way, fraction of white."""
     erase: float = 0.1
     """Probability, 0 to 1, of covering a rectangle with one random grey (Zhong et al. 2017)."""
+    spoil: float = 0.0
+    """Probability, 0 to 1, of a poor picture: of few pixels, noisy or dark, one of the three."""
     mixup: float = 0.0
     """Alpha of the beta distribution of mixup (Zhang et al. 2018), 0 for none; it slows small networks down."""
 
     def __post_init__(self) -> None:
-        for name in ("flip", "erase"):
+        for name in ("flip", "erase", "spoil"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UserError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
         for name, largest in (("rotate_deg", 180.0), ("shift", 1.0), ("scale", 0.9), ("contrast", 1.0)):
@@ -51,12 +53,17 @@ class Augment:
 
 
 AMOUNTS = {
-    "none": Augment(flip=0, rotate_deg=0, shift=0, scale=0, contrast=0, brightness=0, erase=0, mixup=0),
+    "none": Augment(flip=0, rotate_deg=0, shift=0, scale=0, contrast=0, brightness=0, erase=0),
     "light": Augment(),
-    "strong": Augment(rotate_deg=15, shift=0.1, scale=0.15, contrast=0.3, brightness=0.15, erase=0.5, mixup=0.2),
+    "strong": Augment(
+        rotate_deg=15, shift=0.1, scale=0.15, contrast=0.3, brightness=0.15, erase=0.5, spoil=0.25, mixup=0.2
+    ),
 }
 ERASED_AREA = (0.03, 0.18)  # fraction of the picture
 ERASED_ASPECT = (0.5, 2.0)  # width to height
+FEWEST_PIXELS = 16  # width to which a poor picture may shrink before it is enlarged again
+MOST_NOISE = 20.0  # standard deviation, grey levels
+LEAST_LIGHT = 0.15  # of the picture's own
 
 
 def augmented(
@@ -64,6 +71,8 @@ def augmented(
 ) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """(n, h, w) uint8 and (n, 7) float32 in; changed copies of both, same shapes and types, out."""
     pixels = _relit(_moved(images, how, rng).astype(np.float32), how, rng)
+    if how.spoil:
+        _spoil(pixels, how, rng)
     _erase(pixels, how, rng)
     targets = targets.copy()
     if how.mixup:
@@ -106,6 +115,21 @@ def _relit(pixels: NDArray[np.float32], how: Augment, rng: Generator) -> NDArray
     offset = 255.0 * rng.uniform(-how.brightness, how.brightness, count).astype(np.float32)
     mean = pixels.mean(axis=(1, 2), keepdims=True)
     return np.asarray((pixels - mean) * contrast + mean + offset, np.float32)
+
+
+def _spoil(pixels: NDArray[np.float32], how: Augment, rng: Generator) -> None:
+    """Make, in place, a share of the pictures as poor as a far, cheap or badly lit camera does."""
+    _, height, width = pixels.shape
+    for index in np.flatnonzero(rng.random(len(pixels)) < how.spoil):
+        kind, amount = rng.integers(3), rng.random()
+        if kind == 0:
+            few = round(FEWEST_PIXELS + amount * (width - FEWEST_PIXELS))
+            shrunk = cv2.resize(pixels[index], (few, max(1, few * height // width)), interpolation=cv2.INTER_AREA)
+            pixels[index] = cv2.resize(shrunk, (width, height), interpolation=cv2.INTER_LINEAR)
+        elif kind == 1:
+            pixels[index] += rng.normal(0.0, amount * MOST_NOISE, (height, width)).astype(np.float32)
+        else:
+            pixels[index] *= LEAST_LIGHT + amount * (1.0 - LEAST_LIGHT)
 
 
 def _erase(pixels: NDArray[np.float32], how: Augment, rng: Generator) -> None:

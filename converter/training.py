@@ -20,6 +20,7 @@ from converter.faces import Faces
 from converter.history import Row, best, write_history
 from converter.network_files import load_weights, save_network
 from converter.recipe import Recipe, make_optimizer
+from converter.torch_batch_norm import fused_batch_norm
 from converter.watch_epochs import watcher
 from fer_edge.errors import UserError
 
@@ -101,15 +102,16 @@ class Run:
             return self.finished
 
         done = len(self.rows)
-        self._model.fit(
-            self.epochs.stream(done, self.recipe.epochs, workers),
-            steps_per_epoch=self.epochs.steps,
-            initial_epoch=done,
-            epochs=self.recipe.epochs,
-            callbacks=[watcher(epoch_ended, on_step)],
-            shuffle=False,  # the stream is shuffled already
-            verbose=0,
-        )
+        with fused_batch_norm():
+            self._model.fit(
+                self.epochs.stream(done, self.recipe.epochs, workers),
+                steps_per_epoch=self.epochs.steps,
+                initial_epoch=done,
+                epochs=self.recipe.epochs,
+                callbacks=[watcher(epoch_ended, on_step)],
+                shuffle=False,  # the stream is shuffled already
+                verbose=0,
+            )
 
     def _epoch_ended(self, loss: float, accuracy: float, seconds: float) -> None:
         """Average, validate, keep."""

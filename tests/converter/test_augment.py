@@ -120,6 +120,27 @@ def test_erasing_spares_the_others() -> None:
     assert np.array_equal(changed(made(erase=0.0)), faces())
 
 
+def test_a_poor_picture_has_fewer_pixels_or_noise_or_little_light() -> None:
+    rng = np.random.default_rng(8)
+    steps = np.repeat(np.where(np.arange(48) % 8 < 4, 60, 180)[np.newaxis].astype(np.uint8), 48, axis=0)
+    many = np.repeat(steps[np.newaxis], 300, axis=0)
+    images, _ = augmented(many, targets(300), made(spoil=1.0), rng)
+    rows_differ = (images != images[:, :1]).any(axis=(1, 2))
+    darker = ~rows_differ & (images.max(axis=(1, 2)) < 175)
+    softer = ~rows_differ & ~darker & (images != steps).any(axis=(1, 2))
+    untouched = ~rows_differ & ~darker & ~softer  # of 48 pixels, or of no noise to speak of
+    counts = [int(kind.sum()) for kind in (rows_differ, darker, softer)]
+    assert all(75 <= count <= 125 for count in counts), counts
+    assert untouched.sum() <= 15
+
+
+def test_a_share_of_the_pictures_stays_good() -> None:
+    many = np.repeat(faces(1), 400, axis=0)
+    images, _ = augmented(many, targets(400), made(spoil=0.25), np.random.default_rng(3))
+    assert 265 <= (images == many).all(axis=(1, 2)).sum() <= 335
+    assert np.array_equal(changed(made(spoil=0.0)), faces())
+
+
 def test_mixup_blends_pictures_and_targets_alike() -> None:
     pixels = np.stack([np.full((2, 2), 100, np.float32), np.full((2, 2), 200, np.float32)])
     truth = np.array([[1, 0], [0, 1]], np.float32)
@@ -151,6 +172,7 @@ def test_what_is_given_is_not_edited() -> None:
     ("amounts", "word"),
     [
         ({"flip": 1.1}, "flip must be between 0 and 1"),
+        ({"spoil": 2}, "spoil must be between 0 and 1"),
         ({"erase": -0.1}, "erase must be between 0 and 1"),
         ({"scale": 1.0}, "scale must be between 0 and 0.9"),
         ({"mixup": -1.0}, "mixup must be 0 or more"),
