@@ -128,3 +128,4 @@ class Message:
     retain: bool = False
     expiry_s: int | None = None  # MQTT 5 message expiry interval, None for never
     seq: int | None = None  # its place among this boot's events, from 1; None where it is not an event
+    correlation: bytes | None = None  # MQTT 5 correlation data, of the request that it answers

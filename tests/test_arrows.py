@@ -44,7 +44,7 @@ ALLOWED: dict[str, set[str]] = {
 PURE = ("decide", "pipeline", "values", "labels")
 PURE_MODULES = (
     *(f"deliver/{name}.py" for name in ("messages", "payloads", "topics", "describe", "rounding", "state_pace")),
-    *(f"deliver/{name}.py" for name in ("event_line", "retained", "parcel", "versions", "once")),
+    *(f"deliver/{name}.py" for name in ("event_line", "retained", "letters", "parcel", "versions", "once")),
     "capture/supervise.py",
     "capture/pace.py",
     "vision/track.py",

@@ -7,7 +7,7 @@ link's thread other than being told to is raised in the main thread by `check`.
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fer_edge.backoff import Backoff
@@ -16,6 +16,7 @@ from fer_edge.deliver import trouble
 from fer_edge.deliver.connect import Patience, broker_of, open_session
 from fer_edge.deliver.credentials import load_credentials
 from fer_edge.deliver.doorbell import Doorbell
+from fer_edge.deliver.inbox import Listening
 from fer_edge.deliver.messages import OFFLINE, ONLINE, availability
 from fer_edge.deliver.once import Once, Word
 from fer_edge.deliver.outbox import Outbox, Tally
@@ -53,24 +54,27 @@ class _Status:
 class Link:
     """`start` to `stop` are the main thread's; `_run` and what it calls are the link thread's.
 
-    ``random`` gives 0 to 1 for the jitter of waits.
+    ``random`` gives 0 to 1 for the jitter of waits; ``listening`` is what is subscribed to, nothing without it.
 
     Raises:
         SettingsError: a password or certificate file that the settings name cannot be used.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, by name
         self,
         settings: MqttSettings,
         topics: Topics,
         outbox: Outbox,
         random: Callable[[], float],
+        *,
         patience: Patience | None = None,
+        listening: Listening | None = None,
     ) -> None:
         load_credentials(settings)
         self._settings = settings
         self._topics = topics
         self._outbox = outbox
+        self._listening = listening
         self._patience = patience or Patience()
         self._broker = broker_of(settings, topics.device)
         self._versions = Versions(settings.protocol)
@@ -91,14 +95,20 @@ class Link:
         self._thread.start()
 
     def publish(self, message: Message) -> None:
-        """Hands a message over and returns at once: an event waits in line, anything else is the newest of its topic.
-
-        After `stop` nobody sends it any more.
+        """Hands a message over and returns at once: an event waits in line, what is retained is the newest of its
+        topic, anything else is sent once. After `stop` nobody sends it any more.
         """
         if message.seq is not None:
             self._outbox.put(message, time.monotonic())
-        else:
+        elif message.retain:
             self._outbox.retain(message)
+        else:
+            self._outbox.post(message, time.monotonic())
+        self._bell.ring()
+
+    def repeat(self, topics: Sequence[str]) -> None:
+        """Sends once more what is retained of ``topics``."""
+        self._outbox.repeat(topics)
         self._bell.ring()
 
     def state(self, now: float) -> LinkState:
@@ -154,6 +164,8 @@ class Link:
         """Sends and listens until the link ends or we are told to stop."""
         self._up(session)
         try:
+            if self._listening is not None:
+                session.listen(self._listening)  # first, so that whoever sees `online` can ask
             session.send(Parcel(None, availability(self._topics, ONLINE)))
             while not self._stopping.is_set():
                 self._step(session, LONGEST_NAP_S)
@@ -186,7 +198,7 @@ class Link:
             return
         if answer.topic not in self._refused_topics:
             self._refused_topics.add(answer.topic)
-            logger.warning("%s", trouble.publish_refused(answer.topic, answer.code, answer.name, self._broker))
+            logger.warning("%s", _refusal(answer, self._broker))
         if answer.key:
             self._outbox.refused(answer.key)
 
@@ -222,3 +234,9 @@ class Link:
             logger.warning("%s; trying again for as long as it takes", reason)
         self._status = _Status(reason, retry_at=now + wait_s)
         self._stopping.wait(wait_s)
+
+
+def _refusal(answer: Answer, broker: trouble.Broker) -> str:
+    if answer.subscription:
+        return trouble.subscription_refused(answer.topic, answer.name, broker)
+    return trouble.publish_refused(answer.topic, answer.code, answer.name, broker)

@@ -6,6 +6,7 @@ from itertools import count
 from threading import Lock
 
 from fer_edge.deliver.event_line import EventLine, Word
+from fer_edge.deliver.letters import Letters
 from fer_edge.deliver.parcel import Parcel
 from fer_edge.deliver.retained import Retained
 from fer_edge.values import Message
@@ -39,6 +40,7 @@ class Outbox:
         self._lock = Lock()
         self._line = EventLine(capacity, word, mark_late, keys)
         self._retained = Retained(first, keys)
+        self._letters = Letters(keys)
         self._connected = False
 
     def put(self, message: Message, now: float) -> None:
@@ -51,6 +53,16 @@ class Outbox:
         with self._lock:
             if message.qos or self._connected:
                 self._retained.put(message)
+
+    def post(self, message: Message, now: float) -> None:
+        """Keeps what is neither an event nor retained until the broker has it or it is too old."""
+        with self._lock:
+            self._letters.put(message, now)
+
+    def repeat(self, topics: Sequence[str]) -> None:
+        """Makes what is retained of ``topics`` due once more: somebody who was not there before wants it."""
+        with self._lock:
+            self._retained.repeat(topics)
 
     def connected(self) -> None:
         """A link is there: everything that is not acknowledged is due, and all that is retained once more."""
@@ -65,11 +77,13 @@ class Outbox:
             self._connected = False
             self._line.land()
             self._retained.forget_passing()
+            self._letters.land()
 
     def due(self, room: int, now: float) -> list[Parcel]:
-        """What is to be sent now, at most ``room``: retained messages, then events in their order."""
+        """What is to be sent now, at most ``room``: retained messages, letters, then events in their order."""
         with self._lock:
             parcels = self._retained.due(room)
+            parcels += self._letters.due(room - len(parcels), now)
             return parcels + self._line.due(room - len(parcels), now)
 
     def acknowledged(self, key: int) -> None:
@@ -77,17 +91,19 @@ class Outbox:
         with self._lock:
             self._line.acknowledged(key)
             self._retained.answered(key)
+            self._letters.answered(key)
 
     def refused(self, key: int) -> None:
         """The broker will not have it, however often it is asked."""
         with self._lock:
             self._line.refused(key)
             self._retained.answered(key)
+            self._letters.answered(key)
 
     def idle(self) -> bool:
         """Whether nothing is on its way and nothing is due."""
         with self._lock:
-            return self._line.idle() and self._retained.idle()
+            return self._line.idle() and self._retained.idle() and self._letters.idle()
 
     def tally(self) -> Tally:
         """The figures for `health`."""

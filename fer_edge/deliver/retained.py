@@ -30,6 +30,12 @@ class Retained:
         for kept in self._present():
             kept.due, kept.key = True, None
 
+    def repeat(self, topics: Sequence[str]) -> None:
+        """Those of ``topics`` that are known are due once more."""
+        for kept in self._present():
+            if kept.message.topic in topics:
+                kept.due, kept.key = True, None
+
     def forget_passing(self) -> None:
         """The link ended: drops what is of QoS 0, for it would be old when it arrived."""
         for kept in self._present():

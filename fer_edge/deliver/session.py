@@ -10,22 +10,22 @@ import select
 import time
 from dataclasses import dataclass
 
-from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags
+from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
-from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from fer_edge.deliver import trouble
 from fer_edge.deliver.credentials import Credentials
 from fer_edge.deliver.doorbell import Doorbell
+from fer_edge.deliver.inbox import Heard, Listening
 from fer_edge.deliver.parcel import Parcel
+from fer_edge.deliver.properties import LARGEST_PACKET, MOST_IN_FLIGHT, PublishProperties, connect_properties
 from fer_edge.deliver.trouble import Broker, Trouble
 from fer_edge.deliver.versions import Version
 from fer_edge.values import Message
 
-# Messages on their way at once. mosquitto's own default; a broker that wants fewer says so in MQTT 5.
-MOST_IN_FLIGHT = 20
 # Keepalives without an acknowledgement, while something waits for one, after which a link is given up.
 LATE_KEEPALIVES = 2
 
@@ -34,12 +34,13 @@ PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What the broker said to one message of QoS 1."""
+    """What the broker said to one message of QoS 1, or to one subscription."""
 
     key: int | None  # the parcel's
     topic: str
     code: int  # MQTT 5 reason code; always 0 in 3.1.1, which has no way to refuse
     name: str
+    subscription: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,8 @@ class Session:
         self._most_in_flight = MOST_IN_FLIGHT
         self._sent: dict[int, _Sent] = {}  # by message id, oldest first
         self._answers: list[Answer] = []
-        self._expiry: tuple[int, Properties] | None = None
+        self._listening: Listening | None = None
+        self._publish_properties = PublishProperties()
         self._greeting: ReasonCode | None = None
         self._farewell: tuple[bool, ReasonCode] | None = None  # whether the broker said it, and why
         self._socket_error = ""
@@ -83,8 +85,9 @@ class Session:
             Trouble: there is no link, and why.
         """
         self._client.connect_timeout = connect_s
+        wishes = connect_properties() if self.version == "5" else None
         try:
-            self._client.connect(self._broker.host, self._broker.port, self._keepalive_s)
+            self._client.connect(self._broker.host, self._broker.port, self._keepalive_s, properties=wishes)
         except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
             raise Trouble(trouble.unreachable(error, self._broker)) from error
         deadline = time.monotonic() + answer_s
@@ -95,10 +98,22 @@ class Session:
                 raise Trouble(trouble.unanswered(self._broker, self.version), silent=True)
             self.serve(left_s)
 
+    def listen(self, listening: Listening) -> None:
+        """Subscribes; what comes is told while the session is served. A refusal comes as an answer."""
+        self._listening = listening
+        if self.version == "5":
+            # Retained messages keep their mark, also those that are sent while we are here.
+            options = SubscribeOptions(qos=1, retainAsPublished=True)
+            code, _ = self._client.subscribe([(one, options) for one in listening.filters])
+        else:
+            code, _ = self._client.subscribe([(one, 1) for one in listening.filters])
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
+            raise self._ending()
+
     def send(self, parcel: Parcel) -> None:
         """Sends one message; a parcel with QoS 1 is answered later."""
         message = parcel.message
-        properties = self._properties(message.expiry_s) if self.version == "5" else None
+        properties = self._publish_properties.of(message) if self.version == "5" else None
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ending()
@@ -126,6 +141,7 @@ class Session:
             bell.clear()
         if unread or socket in readable:
             self._client.loop_read()
+            self._refuse_giants()
         if socket in writable:
             self._client.loop_write()
         self._client.loop_misc()
@@ -146,15 +162,10 @@ class Session:
             with contextlib.suppress(OSError):
                 socket.close()
 
-    def _properties(self, expiry_s: int | None) -> Properties | None:
-        """The expiry as MQTT 5 wants it; the last one is kept, for paho takes long to make one and most are alike."""
-        if expiry_s is None:
-            return None
-        if self._expiry is None or self._expiry[0] != expiry_s:
-            properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
-            properties.MessageExpiryInterval = expiry_s
-            self._expiry = (expiry_s, properties)
-        return self._expiry[1]
+    def _refuse_giants(self) -> None:
+        """Hangs up on a message that is under way and too large, before it fills the memory (3.1.1 has no limit)."""
+        if self._client._in_packet["remaining_length"] > LARGEST_PACKET:  # noqa: SLF001  paho tells nobody else
+            raise Trouble(trouble.giant(LARGEST_PACKET, self._broker))
 
     def _raise_if_over(self) -> None:
         if self._client.socket() is None:
@@ -194,6 +205,8 @@ class Session:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.on_connect = self._on_connect
         client.on_publish = self._on_publish
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
         client.on_disconnect = self._on_disconnect
         client.on_log = self._on_log
         return client
@@ -211,6 +224,26 @@ class Session:
         sent = self._sent.pop(mid, None)
         if sent is not None:
             self._answers.append(Answer(sent.parcel.key, sent.parcel.message.topic, reason.value, str(reason)))
+
+    def _on_subscribe(
+        self, _client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _more: Properties | None
+    ) -> None:
+        filters = self._listening.filters if self._listening else ()
+        for one, reason in zip(filters, reasons, strict=False):
+            self._answers.append(Answer(None, one, reason.value, str(reason), subscription=True))
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        if self._listening is None or len(message.payload) > LARGEST_PACKET:
+            return
+        properties = message.properties
+        heard = Heard(
+            message.topic,
+            bytes(message.payload),
+            message.retain,
+            getattr(properties, "ResponseTopic", None),
+            getattr(properties, "CorrelationData", None),
+        )
+        self._listening.hear(heard)
 
     def _on_disconnect(
         self, _client: Client, _data: object, flags: DisconnectFlags, reason: ReasonCode, _more: Properties | None

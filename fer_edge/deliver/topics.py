@@ -41,6 +41,29 @@ class Topics:
         return f"{self.base}/health"
 
     @property
+    def summary(self) -> str:
+        """What a window of time amounts to, without saying who."""
+        return f"{self.base}/summary"
+
+    @property
+    def settings(self) -> str:
+        """What can be changed while the daemon runs, as it is, and where each value came from."""
+        return f"{self.base}/settings"
+
+    @property
+    def requests(self) -> str:
+        """The filter of all that may be asked of this device."""
+        return f"{self.base}/request/+"
+
+    def request(self, verb: str) -> str:
+        """Where ``verb`` is asked for."""
+        return f"{self.base}/request/{verb}"
+
+    def response(self, verb: str) -> str:
+        """Where the answer to ``verb`` comes, unless the request says otherwise."""
+        return f"{self.base}/response/{verb}"
+
+    @property
     def info(self) -> str:
         """What is running: version, model, runtime."""
         return f"{self.base}/info"

@@ -112,6 +112,16 @@ def gone_silent(broker: Broker) -> str:
     return f"{broker} has gone silent: it hangs, or the network between is cut"
 
 
+def giant(limit: int, broker: Broker) -> str:
+    """Somebody sends more than a request can be."""
+    return f"{broker} sends a message of more than {limit} bytes to a request topic: hung up, find out who sends it"
+
+
+def subscription_refused(topic: str, name: str, broker: Broker) -> str:
+    """Why nothing can be asked of this device over an otherwise good link."""
+    return f"{broker} does not let us subscribe to {topic} ({name}): allow it in the broker's access list"
+
+
 def publish_refused(topic: str, code: int, name: str, broker: Broker) -> str:
     """Why a message was refused on an otherwise good link."""
     what = "allow it in the broker's access list" if code == NOT_AUTHORIZED else "ask the broker's log why"

@@ -23,6 +23,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from fer_edge.config import MqttSettings
 from fer_edge.deliver.connect import Patience
+from fer_edge.deliver.inbox import Listening
 from fer_edge.deliver.link import Link
 from fer_edge.deliver.messages import Clocks, Messages, as_replayed
 from fer_edge.deliver.outbox import Outbox
@@ -211,6 +212,7 @@ class Received:
     payload: bytes
     retain: bool
     expiry_s: int | None
+    correlation: bytes | None = None
 
     @property
     def json(self) -> Any:
@@ -253,7 +255,8 @@ class Listener:
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         expiry_s = getattr(message.properties, "MessageExpiryInterval", None)
-        self.received.append(Received(message.topic, message.payload, message.retain, expiry_s))
+        correlation = getattr(message.properties, "CorrelationData", None)
+        self.received.append(Received(message.topic, message.payload, message.retain, expiry_s, correlation))
 
 
 @pytest.fixture
@@ -297,16 +300,16 @@ class Device:
 
 @pytest.fixture
 def make_device(settings_for: Callable[..., MqttSettings]) -> Iterator[Callable[..., Device]]:
-    """Gives `make(port, **settings)`; it is started, and stopped at the end."""
+    """Gives `make(port, listening, **settings)`; it is started, and stopped at the end."""
     with ExitStack() as stack:
 
-        def make(port: int, **others: Any) -> Device:
+        def make(port: int, listening: Listening | None = None, **others: Any) -> Device:
             settings = settings_for(port, **others)
             clocks = Clocks(time.time, time.monotonic, lambda: True)
             messages = Messages(TOPICS, MODEL, BOOT, clocks, settings.event_expiry_s)
             outbox = Outbox(settings.queue, messages.gap, as_replayed, (TOPICS.info, TOPICS.state))
             # The jitter is the test's own: waits are short, and the same in each run.
-            link = Link(settings, TOPICS, outbox, random.Random(1).random, patience=SHORT)
+            link = Link(settings, TOPICS, outbox, random.Random(1).random, patience=SHORT, listening=listening)
             stack.callback(link.stop, 1.0)
             link.start()
             return Device(messages, outbox, link)

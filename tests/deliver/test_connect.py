@@ -289,3 +289,12 @@ def test_probe_raises_one_line_for_people(free_port, tmp_path):
 def accepts(port: int) -> bool:
     with socket.socket() as client:
         return client.connect_ex((LOOPBACK, port)) == 0
+
+
+def test_message_that_would_fill_the_memory_is_not_read_to_its_end(script) -> None:
+    announced = b"\x30\xff\xff\xff\x7f"  # PUBLISH, with 268,435,455 bytes to come
+    broker = script([GREETING_311 + announced + b"x" * 1000, b""])
+    session = opened(MqttSettings(host=LOOPBACK, port=broker.port), ("3.1.1",))
+    with pytest.raises(Trouble, match="a message of more than 16384 bytes"):
+        session.serve(1.0)
+    session.abandon()

@@ -1,0 +1,45 @@
+"""What MQTT 5 packets carry beside their payload, as paho wants it."""
+
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+
+from fer_edge.values import Message
+
+# Messages on their way at once, in either direction. mosquitto's own default; a broker that wants fewer says so.
+MOST_IN_FLIGHT = 20
+# Bytes of one message to us, ten times what a request needs. Without a limit (3.1.1) anybody may send 256 MB.
+LARGEST_PACKET = 16384
+
+
+def connect_properties() -> Properties:
+    """What we ask of the broker before it sends us anything."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.MaximumPacketSize = LARGEST_PACKET
+    properties.ReceiveMaximum = MOST_IN_FLIGHT
+    return properties
+
+
+class PublishProperties:
+    """Makes those of messages; the last expiry is kept, for paho takes long to make one and most are alike."""
+
+    def __init__(self) -> None:
+        self._expiry: tuple[int, Properties] | None = None
+
+    def of(self, message: Message) -> Properties | None:
+        """Expiry and correlation; None where the message has neither."""
+        if message.correlation is not None:
+            properties = _properties(message.expiry_s)
+            properties.CorrelationData = message.correlation
+            return properties
+        if message.expiry_s is None:
+            return None
+        if self._expiry is None or self._expiry[0] != message.expiry_s:
+            self._expiry = (message.expiry_s, _properties(message.expiry_s))
+        return self._expiry[1]
+
+
+def _properties(expiry_s: int | None) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if expiry_s is not None:
+        properties.MessageExpiryInterval = expiry_s
+    return properties
