@@ -6,7 +6,6 @@ beside the types of `config.Settings`: each leaf is checked alone, so one mistak
 
 import difflib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,8 +22,7 @@ USUAL_PLACES = (Path("config.yaml"), Path("/etc/fer-edge/config.yaml"))
 MAX_BYTES = 1_000_000  # a settings file is about 8 KB; this bounds what a wrong path can make us read
 
 
-@dataclass(frozen=True, slots=True)
-class Mistake:
+class Mistake(msgspec.Struct, frozen=True):
     """One thing that is wrong in a settings file."""
 
     line: int  # from 1

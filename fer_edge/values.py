@@ -6,10 +6,10 @@ Two coordinate systems, and one place where they meet (`Box.scaled`): a Detectio
 after it in fractions of the frame, so that a camera that changes its size in the middle changes nothing downstream.
 """
 
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -30,8 +30,7 @@ class Box(NamedTuple):
         return Box(self.x * sx, self.y * sy, self.w * sx, self.h * sy)
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Frame:
+class Frame(msgspec.Struct, frozen=True, eq=False):
     """One picture from a source."""
 
     image: Image
@@ -39,8 +38,7 @@ class Frame:
     number: int  # counts up by one for each frame the source gave, so a hole is a dropped frame
 
 
-@dataclass(frozen=True, slots=True)
-class Detection:
+class Detection(msgspec.Struct, frozen=True):
     """A rectangle in which a detector sees a face."""
 
     box: Box  # pixels of the frame
@@ -57,8 +55,7 @@ class Unscored(StrEnum):
     OUTSIDE = "outside"  # too much of it lies outside the frame
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Face:
+class Face(msgspec.Struct, frozen=True, eq=False):
     """One tracked face as it is in one frame."""
 
     id: int  # track id, unique within a run, never reused
@@ -82,8 +79,7 @@ class Outcome(StrEnum):
     OUTSIDE = "outside"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True, eq=False):
     """What is held of one face that is present now."""
 
     face: int  # track id
@@ -102,8 +98,7 @@ class EventKind(StrEnum):
     GAP = "gap"
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Event:
+class Event(msgspec.Struct, frozen=True, eq=False):
     """One thing that happened to one face. No topic, no wall clock."""
 
     kind: EventKind
@@ -118,8 +113,7 @@ class Event:
     reason: str | None = None  # for face_gone: left, camera, stopped
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(msgspec.Struct, frozen=True):
     """What goes to the broker."""
 
     topic: str

@@ -1,8 +1,8 @@
 """Whether a source is well: a pure machine that is told what happened and when, and says what to do. No threads."""
 
-from dataclasses import dataclass, replace
 from enum import Enum, StrEnum
 
+import msgspec
 import numpy as np
 
 from fer_edge.backoff import Backoff
@@ -29,8 +29,7 @@ class Phase(StrEnum):
     ENDED = "ended"  # a file or folder is at its end
 
 
-@dataclass(frozen=True, slots=True)
-class CameraState:
+class CameraState(msgspec.Struct, frozen=True):
     """What there is to say about a source at a moment."""
 
     phase: Phase
@@ -65,7 +64,7 @@ class Supervisor:
         """The source was opened. It is well only when it gives a picture."""
         self._live = live
         if self._opened:
-            self.state = replace(self.state, reopened=self.state.reopened + 1)
+            self.state = msgspec.structs.replace(self.state, reopened=self.state.reopened + 1)
         self._opened = True
         self.heard_at = now
         if self.state.phase is not Phase.FROZEN:
@@ -107,7 +106,7 @@ class Supervisor:
         if not self._live or now - heard_at <= self._stall_s or state.phase not in (Phase.RUNNING, Phase.OPENING):
             return state
         reason = NO_OPENING if state.phase is Phase.OPENING else NO_PICTURE
-        return replace(state, phase=Phase.SILENT, since=heard_at, reason=reason)
+        return msgspec.structs.replace(state, phase=Phase.SILENT, since=heard_at, reason=reason)
 
     def _frozen(self, now: float) -> Verdict:
         """Read on while frozen, so that the first new picture is seen at once, and open anew now and then."""
@@ -122,7 +121,7 @@ class Supervisor:
         """Take a new state; the time of it moves only with the phase."""
         if (phase, reason) != (self.state.phase, self.state.reason):
             since = self.state.since if phase is self.state.phase else now
-            self.state = replace(self.state, phase=phase, since=since, reason=reason)
+            self.state = msgspec.structs.replace(self.state, phase=phase, since=since, reason=reason)
 
 
 def same(a: Image, b: Image) -> bool:

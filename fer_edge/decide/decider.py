@@ -1,7 +1,8 @@
 """Who came, whose expression changed, who left: the scored faces of each frame in, events out."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from fer_edge.config import DecideSettings
 from fer_edge.decide.rules import GRACE_S, make_rules
@@ -9,8 +10,7 @@ from fer_edge.decide.visit import Visit, arrived, ended, stayed, told, verdict
 from fer_edge.values import Event, Face, Outcome, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What one frame, or the time between frames, amounts to."""
 
     events: tuple[Event, ...]

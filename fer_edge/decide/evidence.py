@@ -7,9 +7,9 @@ usual `average += alpha * (scores - average)` would treat each frame as if it ha
 puts 5 fps ahead of 30 fps by half a frame.
 """
 
-from dataclasses import dataclass
 from math import exp, expm1
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -22,8 +22,7 @@ Mean = NDArray[np.float64]  # (7,) float64 in the order of labels.EMOTIONS, sums
 LONGEST_STEP_S = 0.25
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Evidence:
+class Evidence(msgspec.Struct, frozen=True, eq=False):
     """A face's average scores, and what it takes to go on averaging."""
 
     mean: Mean

@@ -3,7 +3,7 @@
 It remembers the evidence and derives the verdict, never the other way round: a doubt leaves the average untouched.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from fer_edge.decide.belief import believed, crossing
 from fer_edge.decide.evidence import Evidence, add, first, step_s
@@ -11,8 +11,7 @@ from fer_edge.decide.rules import GRACE_S, Rules
 from fer_edge.values import Scores
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Reading:
+class Reading(msgspec.Struct, frozen=True, eq=False):
     """One face's expression: `held` is what is said of it, `candidate` what its latest scored frame supports."""
 
     since: float  # seconds, monotonic, when `held` was first held

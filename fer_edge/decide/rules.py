@@ -1,6 +1,6 @@
 """The settings as decide works with them: thresholds for each of the seven, all times in seconds."""
 
-from dataclasses import dataclass
+import msgspec
 
 from fer_edge.config import DecideSettings, Threshold
 from fer_edge.labels import EMOTIONS
@@ -9,8 +9,7 @@ from fer_edge.labels import EMOTIONS
 GRACE_S = 1e-6
 
 
-@dataclass(frozen=True, slots=True)
-class Rules:
+class Rules(msgspec.Struct, frozen=True):
     """What turns evidence into events."""
 
     enter: tuple[float, ...]  # in the order of labels.EMOTIONS

@@ -1,7 +1,8 @@
 """What a window of time amounts to, without saying who: seconds per expression, faces seen, how much was watched."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from fer_edge.labels import EMOTIONS
 from fer_edge.values import Outcome, Verdict
@@ -10,8 +11,7 @@ from fer_edge.values import Outcome, Verdict
 LONGEST_STEP_S = 1.0
 
 
-@dataclass(frozen=True, slots=True)
-class Window:
+class Window(msgspec.Struct, frozen=True):
     """A closed window. Times of several faces add up, so the seconds may exceed its length."""
 
     started: float  # seconds, monotonic

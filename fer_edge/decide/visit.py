@@ -1,7 +1,6 @@
 """One face from its first frame to its last: whether it was announced, and what is said of it."""
 
-from dataclasses import dataclass, replace
-
+import msgspec
 import numpy as np
 
 from fer_edge.decide.evidence import LONGEST_STEP_S
@@ -15,8 +14,7 @@ NOTHING_KNOWN = np.full(len(EMOTIONS), 1.0 / len(EMOTIONS), np.float32)
 NOTHING_KNOWN.flags.writeable = False
 
 
-@dataclass(frozen=True, slots=True, eq=False)
-class Visit:
+class Visit(msgspec.Struct, frozen=True, eq=False):
     """All that is kept of one face; replaced at each frame it is in, dropped when it is gone."""
 
     face: Face  # as it was in the latest frame it was in
@@ -48,7 +46,7 @@ def told(before: Visit | None, after: Visit) -> tuple[Event, ...]:
     if old.held == new.held:
         return ()
     changed = _event(EventKind.CHANGED, after, after.at)
-    return (replace(changed, previous=_name(old.held), duration_s=after.at - old.since),)
+    return (msgspec.structs.replace(changed, previous=_name(old.held), duration_s=after.at - old.since),)
 
 
 def ended(visit: Visit, now: float, reason: str) -> tuple[Event, ...]:
@@ -56,7 +54,7 @@ def ended(visit: Visit, now: float, reason: str) -> tuple[Event, ...]:
     if not visit.announced:
         return ()
     duration_s = visit.face.last_seen - visit.face.first_seen
-    return (replace(_event(EventKind.GONE, visit, now), duration_s=duration_s, reason=reason),)
+    return (msgspec.structs.replace(_event(EventKind.GONE, visit, now), duration_s=duration_s, reason=reason),)
 
 
 def verdict(visit: Visit) -> Verdict:

@@ -1,7 +1,8 @@
 """From settings to an open session: which versions of MQTT are tried, and how long each may take."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from fer_edge.config import MqttSettings
 from fer_edge.deliver import trouble
@@ -14,8 +15,7 @@ from fer_edge.errors import SettingsError
 from fer_edge.values import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Patience:
+class Patience(msgspec.Struct, frozen=True):
     """How long the link waits, in seconds."""
 
     connect_s: float = 5.0  # for TCP and TLS, each address of the broker

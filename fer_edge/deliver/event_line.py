@@ -6,7 +6,8 @@ when it is sent. This class is the seam for a store on disk: it alone knows wher
 
 from collections import deque
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from fer_edge.deliver.parcel import Parcel
 from fer_edge.values import Message
@@ -17,8 +18,7 @@ REFUSED = "refused"  # the broker was asked and said no
 Word = Callable[[int, int, str], Message]  # first seq, last seq, reason -> the gap as a message
 
 
-@dataclass(slots=True, eq=False)
-class Entry:
+class Entry(msgspec.Struct, eq=False):
     """An event, or a gap in the place of several."""
 
     first: int  # seq
@@ -109,7 +109,7 @@ class EventLine:
         message = self._mark_late(entry.message) if entry.late and entry.reason is None else entry.message
         if message.expiry_s is not None:
             left_s = message.expiry_s - int(now - entry.kept_at)
-            message = replace(message, expiry_s=max(1, left_s))  # 0 would expire before anybody got it
+            message = msgspec.structs.replace(message, expiry_s=max(1, left_s))  # 0 would expire before anybody got it
         entry.key = next(self._keys)
         self._flying[entry.key] = entry
         return Parcel(entry.key, message)

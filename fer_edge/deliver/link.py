@@ -8,7 +8,8 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from fer_edge.backoff import Backoff
 from fer_edge.config import MqttSettings
@@ -33,8 +34,7 @@ LONGEST_NAP_S = 1.0  # keepalive and late acknowledgements are looked at this of
 OFFLINE_KEY = 0  # the outbox counts its keys from 1
 
 
-@dataclass(frozen=True, slots=True)
-class LinkState:
+class LinkState(msgspec.Struct, frozen=True):
     """How the link is, for `health` and for people."""
 
     connected: bool
@@ -44,8 +44,7 @@ class LinkState:
     outbox: Tally
 
 
-@dataclass(frozen=True, slots=True)
-class _Status:
+class _Status(msgspec.Struct, frozen=True):
     text: str
     protocol: Version | None = None
     retry_at: float | None = None  # seconds, monotonic

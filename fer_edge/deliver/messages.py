@@ -7,7 +7,6 @@ believed, and `uptime_s` orders the events of one boot whatever the clock did.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -31,8 +30,7 @@ MODEL_CHARACTERS = 8  # of the sha256
 _ENCODER = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Clocks:
+class Clocks(msgspec.Struct, frozen=True):
     """What time it is; read once for each message."""
 
     wall: Callable[[], float]  # seconds since 1970: time.time
@@ -166,7 +164,7 @@ def availability(topics: Topics, payload: bytes) -> Message:
 def as_replayed(message: Message) -> Message:
     """The same event, marked as made before the link that carries it; every other key stays as it was."""
     payload = msgspec.json.decode(message.payload, type=EventPayload)
-    return replace(message, payload=_ENCODER.encode(msgspec.structs.replace(payload, replayed=True)))
+    return msgspec.structs.replace(message, payload=_ENCODER.encode(msgspec.structs.replace(payload, replayed=True)))
 
 
 def dominant(verdicts: Sequence[Verdict]) -> Verdict | None:

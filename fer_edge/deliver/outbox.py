@@ -1,9 +1,10 @@
 """What has not been acknowledged yet: the one place that holds it, between the main thread and the link's."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import count
 from threading import Lock
+
+import msgspec
 
 from fer_edge.deliver.event_line import EventLine, Word
 from fer_edge.deliver.letters import Letters
@@ -12,8 +13,7 @@ from fer_edge.deliver.retained import Retained
 from fer_edge.values import Message
 
 
-@dataclass(frozen=True, slots=True)
-class Tally:
+class Tally(msgspec.Struct, frozen=True):
     """What became of the events since the start."""
 
     depth: int  # waiting or on their way now; a gap counts as one

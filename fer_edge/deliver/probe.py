@@ -1,7 +1,8 @@
 """What `fer-edge check` does to the broker: connect, be let in, hang up."""
 
 import socket
-from dataclasses import replace
+
+import msgspec
 
 from fer_edge.config import MqttSettings
 from fer_edge.deliver.connect import Patience, broker_of, open_session
@@ -22,7 +23,7 @@ def probe(settings: MqttSettings, patience: Patience | None = None) -> str:
     """
     load_credentials(settings)
     broker = broker_of(settings, socket.gethostname())
-    broker = replace(broker, client_id=broker.client_id + SUFFIX)
+    broker = msgspec.structs.replace(broker, client_id=broker.client_id + SUFFIX)
     try:
         session = open_session(settings, broker, Versions(settings.protocol).order(0.0), patience or Patience())
     except Trouble as why:

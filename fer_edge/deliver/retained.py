@@ -1,14 +1,14 @@
 """The newest message of each retained topic, kept for as long as the daemon runs: a broker may come back empty."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from fer_edge.deliver.parcel import Parcel
 from fer_edge.values import Message
 
 
-@dataclass(slots=True, eq=False)
-class _Kept:
+class _Kept(msgspec.Struct, eq=False):
     message: Message
     due: bool = True
     key: int | None = None

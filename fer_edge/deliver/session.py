@@ -8,8 +8,8 @@ only take notes, and whatever goes wrong is raised where the session is used.
 import contextlib
 import select
 import time
-from dataclasses import dataclass
 
+import msgspec
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, LogLevel, MQTTErrorCode, MQTTProtocolVersion
 from paho.mqtt.properties import Properties
@@ -32,8 +32,7 @@ LATE_KEEPALIVES = 2
 PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
+class Answer(msgspec.Struct, frozen=True):
     """What the broker said to one message of QoS 1, or to one subscription."""
 
     key: int | None  # the parcel's
@@ -43,8 +42,7 @@ class Answer:
     subscription: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class _Sent:
+class _Sent(msgspec.Struct, frozen=True):
     parcel: Parcel
     at: float
 

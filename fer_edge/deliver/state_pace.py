@@ -1,7 +1,8 @@
 """When what is seen is worth a `state` message: when it has changed, and not too soon after the last. Pure."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from fer_edge.values import Verdict
 
@@ -9,8 +10,7 @@ from fer_edge.values import Verdict
 CONFIDENCE_STEP = 0.1
 
 
-@dataclass(frozen=True, slots=True)
-class Shown:
+class Shown(msgspec.Struct, frozen=True):
     """What the latest message showed, as far as a difference matters."""
 
     camera: str

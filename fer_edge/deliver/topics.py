@@ -1,15 +1,15 @@
 """Where things are published: `<prefix>/<device>/<name>`, and who says so: the client id."""
 
 import hashlib
-from dataclasses import dataclass
+
+import msgspec
 
 # MQTT 3.1.1 obliges a broker to take 23 characters and no more; those in use take far more. 64 keeps a name readable.
 CLIENT_ID_MAX = 64
 DIGEST_CHARACTERS = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Topics:
+class Topics(msgspec.Struct, frozen=True):
     """The topics of one device."""
 
     prefix: str  # without `/` at its start, `#` and `+`

@@ -2,7 +2,8 @@
 
 import socket
 import ssl
-from dataclasses import dataclass
+
+import msgspec
 
 # MQTT 5 reason codes, OASIS MQTT 5.0 section 2.4. paho translates the return codes of 3.1.1 to the same numbers.
 UNSUPPORTED_PROTOCOL = 0x84
@@ -33,8 +34,7 @@ class Trouble(Exception):  # noqa: N818 - it is what keeps the link from being, 
         self.version = version
 
 
-@dataclass(frozen=True, slots=True)
-class Broker:
+class Broker(msgspec.Struct, frozen=True):
     """The broker as it is called in sentences."""
 
     host: str

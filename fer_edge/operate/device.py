@@ -2,8 +2,9 @@
 
 import os
 import time
-from dataclasses import dataclass
 from pathlib import Path
+
+import msgspec
 
 MIB = 1024 * 1024
 THERMAL_ZONE = Path("/sys/class/thermal/thermal_zone0/temp")  # millidegrees; the SoC on every Raspberry Pi
@@ -13,8 +14,7 @@ PI_THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 THROTTLED_NOW = 0b1111
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(msgspec.Struct, frozen=True):
     """Memory held now, and processor time as percent of one core since the last look."""
 
     rss_bytes: int

@@ -2,16 +2,15 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
 
+import msgspec
 import numpy as np
 
 from fer_edge.operate.device import MIB, ProcessUse, soc_temperature_c, throttled
 from fer_edge.values import Outcome, Verdict
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(msgspec.Struct, frozen=True):
     """The figures of one window, from one health message to the next."""
 
     window_s: float

@@ -6,9 +6,8 @@ Every step gives the same bytes on x86 and Arm. OpenCV's INTER_LINEAR on uint8 d
 by INTER_AREA do, and together they take a third of the time of INTER_AREA in one step (docs/vision.md).
 """
 
-from dataclasses import dataclass
-
 import cv2
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,16 +16,14 @@ from fer_edge.values import Box, Image
 Grey = NDArray[np.uint8]  # (h, w) uint8, 0 to 255
 
 
-@dataclass(frozen=True, slots=True)
-class Crop:
+class Crop(msgspec.Struct, frozen=True):
     """How the square that is read lies on a detector's box. Measured for each by benchmarks/crop_margin.py."""
 
     scale: float  # side of the square over the longer side of the box
     dy: float  # how far its centre lies below the box's, as a fraction of the box's longer side
 
 
-@dataclass(frozen=True, slots=True)
-class Region:
+class Region(msgspec.Struct, frozen=True):
     """A square of whole pixels; may reach outside the frame."""
 
     left: int

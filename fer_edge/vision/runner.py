@@ -5,13 +5,13 @@ memory never leaves: what `invoke` gives is a copy.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,8 +23,7 @@ IDENTIFIER, IDENTIFIER_AT = b"TFL3", slice(4, 8)  # of the flatbuffer's root; sc
 DTYPES = (np.uint8, np.int8, np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class TensorSpec:
+class TensorSpec(msgspec.Struct, frozen=True):
     """One tensor of a network: real value = scale * (stored value - zero_point); a scale of 0 stores it as it is."""
 
     shape: tuple[int, ...]

@@ -8,7 +8,8 @@ velocity yet, and somebody walking past a camera goes nine face widths a second.
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
 
 from fer_edge.config import TrackSettings
 from fer_edge.values import Box
@@ -25,8 +26,7 @@ YOUNG_S = 0.5  # how long a face that was seen only once may be out of sight: a 
 TRUST = 2.0  # seconds more of that for each second it was seen, until `track.lost_s`
 
 
-@dataclass(frozen=True, slots=True)
-class Track:
+class Track(msgspec.Struct, frozen=True):
     """One face over time."""
 
     id: int
@@ -69,7 +69,9 @@ class Tracker:
     def carry(self, now: float) -> tuple[Track, ...]:
         """The faces of the latest `update`, each where it is expected at ``now``, for a frame without detection."""
         return tuple(
-            replace(track, box=track.expected(now)) for track in self._tracks if track.last_seen == self._latest
+            msgspec.structs.replace(track, box=track.expected(now))
+            for track in self._tracks
+            if track.last_seen == self._latest
         )
 
     def _patience_s(self, track: Track) -> float:
@@ -127,7 +129,7 @@ def _continued(track: Track, box: Box, now: float) -> Track:
     """
     gap_s = now - track.last_seen
     if gap_s <= 0:
-        return replace(track, box=box)
+        return msgspec.structs.replace(track, box=box)
     share = math.expm1(-gap_s / VELOCITY_S) / math.expm1(-(now - track.first_seen) / VELOCITY_S)
     vx = (box.x + box.w / 2 - track.box.x - track.box.w / 2) / gap_s
     vy = (box.y + box.h / 2 - track.box.y - track.box.h / 2) / gap_s

@@ -1,8 +1,7 @@
 """Nothing is held before it lasted, nothing is given up for a moment, and what cannot be read any more is forgotten."""
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from fer_edge.config import DecideSettings
 from fer_edge.decide.reading import Reading, read, unread

@@ -1,7 +1,8 @@
 """Stories of events that wait: numbers are seqs, `gap 2-5` is a gap."""
 
-from dataclasses import replace
 from itertools import count
+
+from msgspec.structs import replace
 
 from fer_edge.deliver.event_line import EventLine
 from fer_edge.values import Message
