@@ -3,6 +3,7 @@
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -45,6 +46,42 @@ def check(path: Path | None) -> None:
     from fer_edge.check import check_all  # noqa: PLC0415
 
     sys.exit(check_all(path or usual_file(), Console()))
+
+
+@commands.command(short_help="Show the events that arrive, or judge whether all came.")
+@config_option
+@click.option("--device", metavar="NAME", help="Whose events; + for all devices. Without it: this device.")
+@click.option("--all", "everything", is_flag=True, help="Show state, health, info and availability as well.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines; they can be judged later.")
+@click.option("--audit", is_flag=True, help="End with a verdict: 0, nothing is missing, doubled or altered; else 1.")
+@click.option(
+    "--from-start", is_flag=True, help="For --audit: listening began before the daemon did, event 1 must come."
+)
+@click.option("--for", "for_s", type=click.FloatRange(min=0.0), metavar="SECONDS", help="End after so long.")
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many events.")
+@click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
+def events(path: Path | None, device: str | None, files: tuple[Path, ...], **options: Any) -> None:
+    """Subscribe and show events as they come, until Ctrl-C; or read them from recorded JSON lines FILEs.
+
+    \b
+    fer-edge events --audit --for 3600              an hour, then the verdict
+    fer-edge events --json > events.jsonl           record
+    fer-edge events --audit events.jsonl            judge what was recorded
+    """  # noqa: D301 - click wants the character itself
+    import socket  # noqa: PLC0415
+
+    from rich.console import Console  # noqa: PLC0415
+
+    from fer_edge.events import Wish, follow, read_recorded  # noqa: PLC0415
+
+    options["for_s"] = float("inf") if options["for_s"] is None else options["for_s"]
+    wish, console = Wish(**options), Console(highlight=False)
+    if files:
+        sys.exit(read_recorded(files, wish, console))
+    path = path or usual_file()
+    settings = load_settings(path) if path else Settings()
+    device = device or settings.device or socket.gethostname()
+    sys.exit(follow(settings.mqtt, device, wish, console, Console(stderr=True, highlight=False)))
 
 
 @commands.command(short_help="Print the JSON schema of config.yaml.")

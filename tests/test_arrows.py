@@ -34,8 +34,9 @@ ALLOWED: dict[str, set[str]] = {
     | {"capture", "vision", "decide", "deliver", "operate"}
     | {"pipeline", "settings_file", "facts", "reload"},
     "check": VALUES | {"capture", "vision", "deliver", "settings_file"},
-    "demo": VALUES | {"app", "capture", "deliver"},
-    "cli": VALUES | {"app", "check", "demo", "schema", "settings_file", ""},
+    "events": VALUES | {"deliver"},
+    "demo": VALUES | {"app", "capture", "deliver", "events"},
+    "cli": VALUES | {"app", "check", "demo", "events", "schema", "settings_file", ""},
     "__main__": {"cli", "errors"},
     "": set(),  # fer_edge/__init__.py
 }
@@ -45,6 +46,7 @@ PURE = ("decide", "pipeline", "values", "labels")
 PURE_MODULES = (
     *(f"deliver/{name}.py" for name in ("messages", "payloads", "topics", "describe", "rounding", "state_pace")),
     *(f"deliver/{name}.py" for name in ("event_line", "retained", "letters", "parcel", "versions", "once")),
+    *(f"deliver/{name}.py" for name in ("audit", "audit_boot")),
     "capture/supervise.py",
     "capture/pace.py",
     "vision/track.py",

@@ -24,10 +24,13 @@ def _event(event: Mapping[str, Any]) -> str:
             before = event["previous"] or "unsure"
             line = f"{face} changed from {before} to {_feeling(event)}, after {event['duration_s']:.1f} s"
         case "face_gone":
-            line = f"{face} gone ({event['reason']}), was here {event['duration_s']:.1f} s"
+            stayed = "" if event["duration_s"] is None else f", was here {event['duration_s']:.1f} s"
+            line = f"{face} gone ({event['reason']}){stayed}"
         case "gap":
             missing = event["missing"]
-            line = f"events {missing['from']} to {missing['to']} are missing: {event['reason']}"
+            of = f" of boot {missing['boot']}" if missing.get("boot") else ""
+            last = "an unknown end" if missing["to"] is None else missing["to"]
+            line = f"events {missing['from']} to {last}{of} are missing: {event['reason']}"
         case _:
             line = f"{face} {kind}"
     return line + (" (replayed)" if event.get("replayed") else "")

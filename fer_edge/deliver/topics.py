@@ -68,6 +68,11 @@ class Topics(msgspec.Struct, frozen=True):
         """What is running: version, model, runtime."""
         return f"{self.base}/info"
 
+    @property
+    def published(self) -> tuple[str, ...]:
+        """All that a listener may want to see."""
+        return self.availability, self.event, self.state, self.health, self.info
+
 
 def client_id(prefix: str, device: str) -> str:
     """`prefix-device`, the same at every start, so that a broker replaces the session of a daemon that died.

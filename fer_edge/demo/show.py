@@ -8,6 +8,7 @@ from fer_edge.config import PublishSettings, Settings
 from fer_edge.demo.broker import LOOPBACK, Broker, loopback_broker
 from fer_edge.demo.scene import LENGTH_S, Scene
 from fer_edge.demo.viewer import Viewer
+from fer_edge.events import verdict
 
 DEVICE = "demo"
 HEALTH_S = 10.0  # more often than by default, so that half a minute shows it
@@ -28,25 +29,18 @@ def show_demo(console: Console, length_s: float = LENGTH_S) -> int:
         console.print(
             f"To listen from another terminal: mosquitto_sub -p {broker.port} -t '{topics}/#' -v\n", soft_wrap=True
         )
-        viewer = Viewer(settings.mqtt.host, broker.port, topics, console)
+        viewer = Viewer(settings.mqtt, DEVICE, console)
         viewer.open()
         code = App(settings, opener=lambda _: scene).run()
         viewer.close(OFFLINE_S)
-    return code or _verdict(console, viewer.sequence)
+    console.print()
+    code = code or verdict(viewer.audit, console)
+    if not code:
+        console.print("Next: your own camera, see README.md.")
+    return code
 
 
 def _settings(broker: Broker) -> Settings:
     """The defaults, but for the broker and the names."""
     plain = Settings(device=DEVICE, log_level="warning", publish=PublishSettings(health_s=HEALTH_S))
     return replace(plain, mqtt=replace(plain.mqtt, host=LOOPBACK, port=broker.port, protocol=broker.protocol))
-
-
-def _verdict(console: Console, sequence: list[int]) -> int:
-    """Says whether the numbers of the events that arrived count up by one from the first."""
-    complete = sequence == list(range(1, len(sequence) + 1))
-    console.print()
-    if not sequence or not complete:
-        console.print(f"[red]Something is missing:[/red] events {sequence} arrived.")
-        return 1
-    console.print(f"{len(sequence)} events, none missing. Next: your own camera, see README.md.")
-    return 0

@@ -1,66 +1,50 @@
-"""A subscriber like any user's: prints what arrives over MQTT, as lines that a person reads."""
+"""The demo's subscriber: what `fer-edge events --all` shows, in a thread beside the daemon."""
 
-import json
 import threading
-from datetime import datetime
-from typing import Any
 
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from rich.console import Console
-from rich.text import Text
 
-from fer_edge.deliver.describe import describe
+from fer_edge.config import MqttSettings
+from fer_edge.deliver.audit import Audit
+from fer_edge.deliver.messages import OFFLINE
+from fer_edge.deliver.subscription import Subscription
+from fer_edge.deliver.topics import Topics
+from fer_edge.events import Printer, take
 
-STYLES = {"event": "bold", "state": "cyan", "health": "dim", "info": "dim", "availability": "green"}
-EVENT_STYLES = {"face_appeared": "bold green", "emotion_changed": "bold yellow", "face_gone": "bold red"}
-SHOWN = frozenset(STYLES)  # what else the daemon says (settings, answers) is not the demo's subject
-CONNECT_S = 10.0
+LOOK_S = 0.1
 
 
 class Viewer:
-    """Subscribes to everything below one device's topics and prints it.
+    """Prints everything below one device's topics; `audit` is to be read after `close`, when its thread has ended.
 
-    paho's thread calls `_on_message`; the counts are read after `close`, when that thread has ended.
+    Raises:
+        Trouble: on `open`: the broker does not let it listen.
     """
 
-    def __init__(self, host: str, port: int, topics: str, console: Console) -> None:
-        self._topics = topics
-        self._console = console
-        self._subscribed = threading.Event()
-        self._offline = threading.Event()
-        self.sequence: list[int] = []  # of the events, as they came
-        self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
-        self._client.on_connect = lambda client, *_: client.subscribe(f"{topics}/#", qos=1)
-        self._client.on_subscribe = lambda *_: self._subscribed.set()
-        self._client.on_message = self._on_message
-        self._client.connect(host, port)
+    def __init__(self, settings: MqttSettings, device: str, console: Console) -> None:
+        topics = Topics(settings.prefix, device)
+        self._availability = topics.availability
+        self._subscription = Subscription(settings, device, topics.published)
+        self._printer = Printer(console, as_json=False)
+        self.audit = Audit(from_start=True)
+        self._ending = threading.Event()
+        self._thread = threading.Thread(target=self._listen, name="viewer", daemon=True)
 
     def open(self) -> None:
         """Starts to listen; returns when the broker has confirmed it."""
-        self._client.loop_start()
-        if not self._subscribed.wait(CONNECT_S):
-            raise RuntimeError("the broker did not confirm the demo's subscription")
+        self._subscription.__enter__()
+        self._thread.start()
 
     def close(self, timeout_s: float) -> None:
         """Waits until the daemon is said to be offline, at most ``timeout_s``, and ends."""
-        self._offline.wait(timeout_s)
-        self._client.disconnect()
-        self._client.loop_stop()
+        self._thread.join(timeout_s)
+        self._ending.set()
+        self._thread.join()
+        self._subscription.__exit__()
 
-    def _on_message(self, _client: mqtt.Client, _userdata: Any, message: mqtt.MQTTMessage) -> None:
-        kind = message.topic.removeprefix(f"{self._topics}/")
-        text = message.payload.decode()
-        payload: dict[str, Any] | str = json.loads(text) if text.startswith("{") else text
-        style = STYLES.get(kind, "")
-        if kind == "event" and isinstance(payload, dict):
-            self.sequence.append(int(payload["id"].rpartition("-")[2]))
-            style = EVENT_STYLES.get(payload["event_type"], style)
-        if kind in SHOWN:
-            self._print(kind, describe(kind, payload), style)
-        if payload == "offline":
-            self._offline.set()
-
-    def _print(self, kind: str, line: str, style: str) -> None:
-        now = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
-        self._console.print(Text.assemble((f"{now}  ", "dim"), (f"{kind:<12}  ", style), (line, style)), soft_wrap=True)
+    def _listen(self) -> None:
+        while not self._ending.is_set():
+            for heard in self._subscription.listen(LOOK_S):
+                take(heard, self.audit, self._printer, all_devices=False)
+                if heard.topic == self._availability and heard.payload == OFFLINE:
+                    return

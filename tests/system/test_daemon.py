@@ -166,5 +166,5 @@ def test_demo_shows_events_and_ends_by_itself_with_none_missing(broker: Broker) 
     assert result.returncode == 0, result.stdout + result.stderr
     assert "appeared" in result.stdout
     assert "happy" in result.stdout
-    assert "none missing" in result.stdout
+    assert "nothing is missing unannounced" in result.stdout
     assert result.stderr == ""

@@ -1,0 +1,183 @@
+"""A listener like any user's: everything on some topics, for as long as it is asked, through broken links.
+
+In MQTT 5 its session outlives a broken link, so the broker keeps what it misses, unless the broker itself forgets; in
+3.1.1 it does not, for such a session would stay with the broker for ever. paho's socket is served by the caller's
+thread, callbacks only take notes.
+"""
+
+import secrets
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Self
+
+from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from fer_edge.config import MqttSettings
+from fer_edge.deliver import trouble
+from fer_edge.deliver.connect import broker_of
+from fer_edge.deliver.credentials import load_credentials
+from fer_edge.deliver.trouble import Trouble
+from fer_edge.deliver.versions import Version, Versions
+
+CONNECT_S = 5.0
+ANSWER_S = 3.0  # a broker that knows no MQTT 5 may never answer it
+RETRY_S = 1.0
+KEPT_S = 3600  # how long the broker keeps what a broken link misses
+STEP_S = 0.1  # longest wait in one look at the network
+KEEPALIVE_S = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One message that arrived."""
+
+    topic: str
+    payload: bytes
+    retain: bool
+    expiry_s: int | None  # what was left of it when the broker sent it; MQTT 5 only
+
+
+class Subscription:
+    """Listens to ``topics``. Not thread-safe; `with` opens and closes it.
+
+    Raises:
+        SettingsError: a password or certificate file cannot be used.
+        Trouble: on entering: the broker cannot be reached, or refuses; one line that says what to do.
+    """
+
+    def __init__(self, settings: MqttSettings, device: str, topics: Sequence[str]) -> None:
+        self._settings = settings
+        broker = broker_of(settings, device)
+        # A name of its own each time: two who listen must not throw each other out, nor the daemon.
+        self._broker = replace(broker, client_id=f"{broker.client_id}-events-{secrets.token_hex(4)}")
+        self._topics = topics
+        self._credentials = load_credentials(settings)
+        self._version: Version | None = None
+        self._greeting: ReasonCode | None = None
+        self._subscribed: list[ReasonCode] = []  # what the broker said to each topic
+        self._heard: list[Heard] = []
+        self._client: Client | None = None
+
+    def __enter__(self) -> Self:
+        self._connect()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._client is not None:
+            self._client.disconnect(properties=_session(PacketTypes.DISCONNECT, 0) if self._version == "5" else None)
+            self._client = None
+
+    def listen(self, timeout_s: float) -> Iterator[Heard]:
+        """What has arrived, after a wait of at most ``timeout_s`` for it.
+
+        Raises:
+            Trouble: the link has ended; `again` makes a new one.
+        """
+        if not self._heard:
+            self._serve(min(timeout_s, STEP_S))
+        heard, self._heard = self._heard, []
+        yield from heard
+
+    def again(self) -> bool:
+        """Whether a new link came about, after a short wait; to be called until it is so."""
+        time.sleep(RETRY_S)
+        try:
+            self._connect()
+        except Trouble:
+            return False
+        return True
+
+    def _connect(self) -> None:
+        """Connects and subscribes, in the first MQTT version that the broker answers."""
+        versions = [self._version] if self._version else Versions(self._settings.protocol).order(0.0)
+        for number, version in enumerate(versions, 1):
+            try:
+                self._open(version)
+            except Trouble as why:
+                if number == len(versions) or not (why.silent or why.version):
+                    raise
+            else:
+                self._version = version
+                return
+
+    def _open(self, version: Version) -> None:
+        client = self._make(version)
+        try:
+            if version == "5":
+                session = _session(PacketTypes.CONNECT, KEPT_S)
+                client.connect(self._broker.host, self._broker.port, KEEPALIVE_S, clean_start=False, properties=session)
+            else:
+                client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
+        except (OSError, ValueError) as error:
+            raise Trouble(trouble.unreachable(error, self._broker)) from error
+        self._client, self._greeting = client, None
+        self._subscribed.clear()
+        deadline = time.monotonic() + ANSWER_S
+        while not self._subscribed:
+            if time.monotonic() > deadline:
+                raise Trouble(trouble.unanswered(self._broker, version), silent=True)
+            self._serve(STEP_S)
+        refused = [code for code in self._subscribed if code.is_failure]
+        if refused:
+            what = f"allow user {self._settings.username!r} to read {', '.join(self._topics)}"
+            raise Trouble(f"{self._broker} refuses the subscription ({refused[0]}): {what}")
+
+    def _serve(self, timeout_s: float) -> None:
+        assert self._client is not None
+        code = self._client.loop(timeout_s)
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS and not self._heard:
+            raise self._ending()
+
+    def _ending(self) -> Trouble:
+        if self._greeting is not None and self._greeting.is_failure:
+            code, name = self._greeting.value, str(self._greeting)
+            return Trouble(trouble.refused(code, name, self._broker), version=code == trouble.UNSUPPORTED_PROTOCOL)
+        if self._greeting is None:
+            return Trouble(trouble.unanswered(self._broker, self._version or "5"), silent=True)
+        return Trouble(trouble.broken_off("", self._broker))
+
+    def _make(self, version: Version) -> Client:
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._broker.client_id,
+            clean_session=None if version == "5" else True,
+            protocol=MQTTProtocolVersion.MQTTv5 if version == "5" else MQTTProtocolVersion.MQTTv311,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_S
+        if self._credentials.username:
+            client.username_pw_set(self._credentials.username, self._credentials.password)
+        if self._credentials.tls is not None:
+            client.tls_set_context(self._credentials.tls)
+        client.on_connect = self._on_connect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        return client
+
+    def _on_connect(
+        self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: Properties | None
+    ) -> None:
+        self._greeting = reason
+        if not reason.is_failure:
+            client.subscribe([(topic, 1) for topic in self._topics])
+
+    def _on_subscribe(
+        self, _client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _more: Properties | None
+    ) -> None:
+        self._subscribed.extend(reasons)
+
+    def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
+        expiry_s = getattr(message.properties, "MessageExpiryInterval", None)
+        self._heard.append(Heard(message.topic, bytes(message.payload), message.retain, expiry_s))
+
+
+def _session(packet: int, kept_s: int) -> Properties:
+    """Asks the broker to keep the session for so long after the link."""
+    properties = Properties(packet)  # type: ignore[no-untyped-call]
+    properties.SessionExpiryInterval = kept_s
+    return properties
