@@ -2,7 +2,9 @@
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+
+from msgspec.structs import replace
 
 from fer_edge.deliver.parcel import Parcel
 from fer_edge.values import Message
