@@ -25,13 +25,16 @@ from fer_edge.deliver.messages import Clocks, Messages, as_replayed, new_boot
 from fer_edge.deliver.outbox import Outbox
 from fer_edge.deliver.reporter import Reporter
 from fer_edge.deliver.topics import Topics
-from fer_edge.errors import SettingsError
-from fer_edge.facts import health_figures, info_facts
+from fer_edge.errors import EXIT_FAILED, SettingsError
+from fer_edge.facts import health_figures, info_facts, status_of
 from fer_edge.operate.clock import is_synchronised
+from fer_edge.operate.device import MIB
 from fer_edge.operate.health import HealthMeter
 from fer_edge.operate.logs import set_level, set_up_logging
-from fer_edge.operate.memory import release_unused
+from fer_edge.operate.memory import MemoryBound, release_unused
 from fer_edge.operate.notify import Notifier
+from fer_edge.operate.status import Part, Pictures
+from fer_edge.operate.systemd import Systemd
 from fer_edge.pipeline import Pipeline
 from fer_edge.reload import changed_keys, merged, needs_restart
 from fer_edge.settings_file import load_settings
@@ -42,7 +45,9 @@ logger = logging.getLogger(__name__)
 # How long the main thread waits for a frame before it looks at the time, the camera and the signals.
 TICK_S = 0.25
 SETTLED_S = 5.0  # after the start: all that runs once has run
-LINK_STOP_S = 3.0  # what a stop may wait for the broker's last acknowledgement
+# A stop is over within five seconds (the unit grants ten): all farewells together, and of it the broker's last answer.
+STOP_S = 4.0
+LINK_STOP_S = 3.0
 
 
 class App:
@@ -62,7 +67,9 @@ class App:
         self._settings = settings
         self._settings_path = settings_path
         self._stop, self._reload = Event(), Event()
-        self._notifier = Notifier()
+        self._systemd = Systemd(Notifier(), time.monotonic())
+        self._memory = MemoryBound(settings.memory_max_mib * MIB)
+        self._exit_code = 0
         self._vision = build_vision(settings)
         topics = Topics(settings.mqtt.prefix, settings.device or socket.gethostname())
         clocks = Clocks(time.time, time.monotonic, is_synchronised)
@@ -77,6 +84,8 @@ class App:
         self._mailbox = Mailbox()
         self._camera = Camera(settings.camera, self._mailbox, opener=opener)
         self._phase = Phase.OPENING
+        self._pictures = Pictures(time.monotonic())
+        self._mistake = ""  # in the settings file, since it was last read
         self._meter = HealthMeter(time.monotonic())
         self._health_due = time.monotonic() + settings.publish.health_s
         self._settles_at = time.monotonic() + SETTLED_S
@@ -91,16 +100,15 @@ class App:
             self._reporter.info(info_facts(self._vision))
             self._link.start()
             self._camera.start()
-            self._notifier.tell(READY=1)
             try:
                 while not self._stop.is_set() and self._tick():
                     pass
             finally:
                 self._shut_down()
-        return 0
+        return self._exit_code
 
     def _tick(self) -> bool:
-        """One frame, or the passing of time without one; False when the source is at its end."""
+        """One frame, or the passing of time without one; False when there is nothing more to do."""
         frame = self._mailbox.take(TICK_S)
         self._camera.check()
         self._link.check()
@@ -109,19 +117,38 @@ class App:
         if frame is not None:
             decision = self._pipeline.step(frame)
             self._meter.frame(time.monotonic() - frame.captured_at, decision.in_frame)
-        elif self._phase is Phase.ENDED:
+            self._pictures.looked_at(len(decision.in_frame))
+        elif self._phase is Phase.ENDED and self._systemd.ready:
             return False
         else:
             self._pipeline.idle(now)
-        if self._reload.is_set():
+        self._pictures.pass_time(now)
+        if self._reload.is_set() and self._systemd.ready:
             self._reload.clear()
+            self._systemd.reloading()
             self._take_over_settings()
+            self._systemd.reloaded()
         if now >= self._settles_at:
             self._settles_at = float("inf")
             release_unused()
         if now >= self._health_due:
             self._tell_health(now)
-        self._notifier.tell(WATCHDOG=1)
+        tried = self._phase is not Phase.OPENING and self._link.state(now).tried
+        due_by = {"camera": self._camera.due_by, "link": self._link.due_by}
+        self._systemd.look(now, tried=tried, parts=lambda: self._parts(now), due_by=due_by)
+        return not self._too_large(now)
+
+    def _parts(self, now: float) -> list[Part]:
+        return status_of(self._camera.state(now), self._link.state(now), self._pictures, self._mistake)
+
+    def _too_large(self, now: float) -> bool:
+        """Whether memory has passed its bound: then the daemon ends, and whoever watches over it starts a fresh one."""
+        held = self._memory.passed(now)
+        if held is None:
+            return False
+        limit = self._settings.memory_max_mib
+        logger.error("holding %d MiB, memory_max_mib is %d: ending, to be started afresh", held // MIB, limit)
+        self._exit_code = EXIT_FAILED
         return True
 
     def _watch_camera(self, now: float) -> None:
@@ -131,7 +158,6 @@ class App:
             return
         self._phase = phase
         self._reporter.camera(phase)
-        self._notifier.tell(STATUS=f"camera {phase}")
         if phase in (Phase.LOST, Phase.SILENT, Phase.FROZEN):
             self._pipeline.close(now, "camera")
 
@@ -149,7 +175,9 @@ class App:
             new = load_settings(self._settings_path)
         except SettingsError as error:
             logger.error("the old settings stay in force:\n%s", error)  # noqa: TRY400  no traceback for a user's mistake
+            self._mistake = "the old ones stay in force: " + str(error).splitlines()[0]
             return
+        self._mistake = ""
         changed = changed_keys(self._settings, new)
         waiting = needs_restart(changed)
         self._settings = merged(self._settings, new)
@@ -165,11 +193,12 @@ class App:
 
     def _shut_down(self) -> None:
         """Camera, last events, `offline` acknowledged, link: in this order."""
-        self._notifier.tell(STOPPING=1)
+        stop_by = time.monotonic() + STOP_S
+        self._systemd.stopping()
         self._camera.stop()
         self._pipeline.close(time.monotonic(), "stopped")
-        self._link.stop(LINK_STOP_S)
-        self._notifier.close()
+        self._link.stop(min(LINK_STOP_S, stop_by - time.monotonic()))
+        self._systemd.close()
 
     @contextmanager
     def _signals(self) -> Iterator[None]:

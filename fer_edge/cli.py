@@ -30,8 +30,11 @@ def commands() -> None:
 @config_option
 def run(path: Path | None) -> None:
     """Run the daemon until it is told to end (SIGTERM, Ctrl-C) or a video file is over."""
+    import faulthandler  # noqa: PLC0415
+
     from fer_edge.app import App  # noqa: PLC0415  OpenCV and the runtime load only for what needs them
 
+    faulthandler.enable()  # where each thread stood, when systemd's watchdog or a crash in a library ends the daemon
     path = path or usual_file()
     settings = load_settings(path) if path else Settings()
     sys.exit(App(settings, settings_path=path).run())

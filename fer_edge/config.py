@@ -172,6 +172,8 @@ class Settings(Section, frozen=True):
     """Name of this device in topics, without `/`, `#`, `+` or blanks; empty means the host name."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
+    memory_max_mib: Annotated[int, Meta(ge=100, le=100000)] = 300
+    """MiB of memory, 100 to 100000, beyond which the daemon ends in good order, so that it is started afresh."""
     camera: CameraSettings = CameraSettings()
     detect: DetectSettings = DetectSettings()
     track: TrackSettings = TrackSettings()

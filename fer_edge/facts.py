@@ -1,13 +1,14 @@
-"""What the daemon says of itself, as the keys of the `info` and `health` messages (docs/mqtt.md)."""
+"""What the daemon says of itself: the keys of the `info` and `health` messages (docs/mqtt.md), the service's status."""
 
 from typing import Any
 
 import msgspec
 
 from fer_edge import __version__
-from fer_edge.capture.supervise import CameraState
+from fer_edge.capture.supervise import CameraState, Phase
 from fer_edge.deliver.link import LinkState
 from fer_edge.operate.health import Health
+from fer_edge.operate.status import Part, Pictures
 from fer_edge.vision.vision import Vision
 
 
@@ -40,3 +41,24 @@ def health_figures(health: Health, camera: CameraState, link: LinkState, now: fl
         },
         "outbox": msgspec.to_builtins(link.outbox),
     }
+
+
+def status_of(camera: CameraState, link: LinkState, pictures: Pictures, mistake: str) -> list[Part]:
+    """How the daemon is, for `systemctl status`; ``mistake`` is why the settings on disk are not in force, or empty."""
+    parts = [
+        Part("camera", camera.phase in (Phase.RUNNING, Phase.ENDED), _joined(camera.phase, camera.reason)),
+        Part("broker", link.connected, link.text),
+        Part("pictures", pictures.any, _told(pictures)),
+    ]
+    return [*parts, Part("settings", ok=False, text=mistake)] if mistake else parts
+
+
+def _told(pictures: Pictures) -> str:
+    if not pictures.any:
+        return "none yet"
+    rate = "" if pictures.rate_hz is None else f"{pictures.rate_hz:.1f} a second, "
+    return f"{rate}{pictures.faces} face{'' if pictures.faces == 1 else 's'} in view"
+
+
+def _joined(phase: Phase, reason: str) -> str:
+    return f"{phase}: {reason}" if reason else str(phase)

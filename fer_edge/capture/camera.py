@@ -17,6 +17,8 @@ from fer_edge.errors import SourceError, UnusableSource
 from fer_edge.values import Frame, Image
 
 FIRST_WAIT_S = 0.5  # bound of the wait before the first attempt to reopen
+# An opening or a read that takes longer than this hangs: every kind of source limits its own waiting to a fraction.
+HANG_S = 60.0
 STOP_LIMIT_S = 2.0  # a read that hangs in a driver cannot be interrupted; the thread is then left behind
 
 logger = logging.getLogger(__name__)
@@ -50,6 +52,7 @@ class Camera:
         self._said = self._supervisor.state
         self._number = 0
         self._error: BaseException | None = None
+        self._due_by = clock() + HANG_S
         self._thread = Thread(target=self._guarded, name="capture", daemon=True)
 
     def start(self) -> None:
@@ -64,6 +67,11 @@ class Camera:
             if self._thread.is_alive():
                 logger.debug("camera: a read is still under way; its thread ends with the process")
 
+    @property
+    def due_by(self) -> float:
+        """Until when, monotonic seconds, the capture thread has shown progress or hangs; infinite at a file's end."""
+        return self._due_by
+
     def state(self, now: float) -> CameraState:
         """How the source is doing at ``now``, monotonic seconds."""
         return self._supervisor.seen_at(now)
@@ -76,6 +84,7 @@ class Camera:
     def run(self) -> None:
         """Capture until `stop` is called or a file ends; what the thread does. Raises UnusableSource."""
         while not self._stopping.is_set() and self._supervisor.state.phase is not Phase.ENDED:
+            self._promise(HANG_S)
             try:
                 source = self._opener(self._settings)
             except UnusableSource:
@@ -85,7 +94,9 @@ class Camera:
             else:
                 wait_s = self._read_out(source)
             self._say()
+            self._promise(wait_s + HANG_S)
             self._wait(wait_s)
+        self._promise(float("inf"))
 
     def _guarded(self) -> None:
         """Run, and keep whatever ends the thread for `check`: a thread may not die quietly."""
@@ -100,6 +111,7 @@ class Camera:
         recording, pace = source if isinstance(source, Recording) else None, Pace()
         try:
             while not self._stopping.is_set():
+                self._promise(HANG_S)
                 image = source.read()
                 if image is None and not source.live:
                     self._supervisor.ended(self._clock())
@@ -107,7 +119,7 @@ class Camera:
                 if image is None:
                     return self._supervisor.lost(self._clock())
                 if recording is not None:
-                    self._wait(pace.wait_s(recording.position_s, self._clock()))
+                    self._pause(pace.wait_s(recording.position_s, self._clock()))
                 if self._hand_over(image) is Verdict.REOPEN:
                     return 0.0
         except SourceError as error:
@@ -115,6 +127,15 @@ class Camera:
         finally:
             source.close()
         return 0.0
+
+    def _pause(self, wait_s: float) -> None:
+        """Wait for a recording's next picture to be due, which may be long in one that is mostly still."""
+        self._promise(wait_s + HANG_S)
+        self._wait(wait_s)
+
+    def _promise(self, within_s: float) -> None:
+        """Say before anything that takes time until when it is over: what breaks its word hangs."""
+        self._due_by = self._clock() + within_s
 
     def _hand_over(self, image: Image) -> Verdict:
         """Leave a picture in the mailbox unless it is no news."""

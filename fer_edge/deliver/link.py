@@ -31,6 +31,9 @@ from fer_edge.values import Message
 logger = logging.getLogger(__name__)
 
 LONGEST_NAP_S = 1.0  # keepalive and late acknowledgements are looked at this often when nothing happens
+# What takes longer hangs for good. Connecting: a resolver that gives up after 30 s, four addresses, two versions.
+STEP_LIMIT_S = 30.0
+CONNECT_LIMIT_S = 120.0
 OFFLINE_KEY = 0  # the outbox counts its keys from 1
 
 
@@ -38,6 +41,7 @@ class LinkState(msgspec.Struct, frozen=True):
     """How the link is, for `health` and for people."""
 
     connected: bool
+    tried: bool  # the first attempt is over, whatever came of it
     protocol: Version | None  # None without a link
     text: str  # one line
     connects: int  # since the start
@@ -87,6 +91,7 @@ class Link:
         self._connects = 0
         self._said_goodbye = False
         self._failure: BaseException | None = None
+        self._due_by = time.monotonic() + CONNECT_LIMIT_S
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
 
     def start(self) -> None:
@@ -116,7 +121,15 @@ class Link:
         text = status.text
         if status.retry_at is not None:
             text += f"; next attempt in {max(0.0, status.retry_at - now):.0f} s"
-        return LinkState(status.protocol is not None, status.protocol, text, self._connects, self._outbox.tally())
+        tried = status.protocol is not None or status.retry_at is not None
+        return LinkState(
+            status.protocol is not None, tried, status.protocol, text, self._connects, self._outbox.tally()
+        )
+
+    @property
+    def due_by(self) -> float:
+        """Until when, monotonic seconds, the link's thread has shown progress or hangs."""
+        return self._due_by
 
     def check(self) -> None:
         """Raises here what ended the link's thread, if anything did."""
@@ -153,6 +166,7 @@ class Link:
             self._status = _Status(f"the link has failed: {error!r}")
 
     def _connect(self) -> Session:
+        self._promise(CONNECT_LIMIT_S)
         will = availability(self._topics, OFFLINE)
         order = self._versions.order(time.monotonic())
         session = open_session(self._settings, self._broker, order, self._patience, will)
@@ -174,6 +188,7 @@ class Link:
             self._outbox.disconnected()
 
     def _step(self, session: Session, nap_s: float) -> list[Answer]:
+        self._promise(nap_s + STEP_LIMIT_S)
         now = time.monotonic()
         for parcel in self._outbox.due(session.room, now):
             session.send(parcel)
@@ -232,7 +247,12 @@ class Link:
         if self._once.down(reason, now) is Word.DOWN:
             logger.warning("%s; trying again for as long as it takes", reason)
         self._status = _Status(reason, retry_at=now + wait_s)
+        self._promise(wait_s + STEP_LIMIT_S)
         self._stopping.wait(wait_s)
+
+    def _promise(self, within_s: float) -> None:
+        """Says before anything that takes time until when it is over: what breaks its word hangs."""
+        self._due_by = time.monotonic() + within_s
 
 
 def _refusal(answer: Answer, broker: trouble.Broker) -> str:

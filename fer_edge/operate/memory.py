@@ -1,8 +1,17 @@
-"""Memory that was needed only to start goes back to the system. See docs/decisions/004."""
+"""Memory: what was needed only to start goes back to the system (docs/decisions/004), and what is held has a bound.
+
+The bound is the daemon's own because Raspberry Pi OS boots with the kernel's memory controller switched off: there
+`MemoryMax=` of the unit does nothing, and a leak would end in swapping until the device hangs.
+"""
 
 import ctypes
+import gc
+from collections.abc import Callable
 from pathlib import Path
 
+from fer_edge.operate.device import resident_bytes
+
+LOOK_S = 5.0  # memory is looked at so often; reading it takes some microseconds
 MAPS = Path("/proc/self/maps")
 MADV_DONTNEED = 4  # <asm-generic/mman-common.h>
 
@@ -22,6 +31,29 @@ def release_unused() -> None:
         _libc.madvise(start, length, MADV_DONTNEED)
 
 
+class MemoryBound:
+    """Whether this process holds more than it may even after it gave back what it could. Not thread-safe."""
+
+    def __init__(
+        self, limit_bytes: int, held: Callable[[], int] = resident_bytes, give_back: Callable[[], object] | None = None
+    ) -> None:
+        self._limit_bytes = limit_bytes
+        self._held = held
+        self._give_back = give_back or _collect
+        self._next_at = float("-inf")
+
+    def passed(self, now: float) -> int | None:
+        """The bytes held at ``now`` (monotonic seconds) where they are too many; None while all is well."""
+        if now < self._next_at:
+            return None
+        self._next_at = now + LOOK_S
+        if self._held() <= self._limit_bytes:
+            return None
+        self._give_back()
+        held = self._held()
+        return held if held > self._limit_bytes else None
+
+
 def code_mappings(maps: str) -> list[tuple[int, int]]:
     """(address, bytes) of each mapping of a file's code in ``maps``, the text of proc_pid_maps(5).
 
@@ -35,3 +67,8 @@ def code_mappings(maps: str) -> list[tuple[int, int]]:
             start, _, end = extent.partition("-")
             found.append((int(start, 16), int(end, 16) - int(start, 16)))
     return found
+
+
+def _collect() -> None:
+    gc.collect()
+    release_unused()

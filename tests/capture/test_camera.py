@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from fer_edge.capture.camera import STOP_LIMIT_S, Camera
+from fer_edge.capture.camera import HANG_S, STOP_LIMIT_S, Camera
 from fer_edge.capture.mailbox import Mailbox
 from fer_edge.capture.sources import Source
 from fer_edge.capture.supervise import Phase
@@ -253,3 +253,52 @@ def test_stop_ends_a_long_wait_between_two_attempts() -> None:
 
 def test_stop_before_start_does_nothing() -> None:
     Camera(SETTINGS, Mailbox()).stop()
+
+
+def test_waiting_for_a_camera_that_is_away_keeps_the_word_given_to_the_watchdog(clock) -> None:
+    capture: Camera
+    slack: list[float] = []
+
+    def wait(seconds: float) -> None:
+        clock.wait(seconds)
+        slack.append(capture.due_by - clock.now)
+
+    refused = opener(*[SourceError("no such camera")] * 9)
+    capture = Camera(SETTINGS, Mailbox(), opener=refused, clock=clock, draw=lambda: 1.0, wait=wait)
+    tell(capture)
+    assert clock.waits[-1] == 30.0
+    assert slack == [HANG_S] * 9
+
+
+def test_read_that_hangs_breaks_its_word_after_a_minute_and_a_film_at_its_end_never_does(clock, picture) -> None:
+    source = Hanging(picture(0))
+    capture = Camera(SETTINGS, Mailbox(), opener=opener(source), clock=lambda: 100.0)
+    capture.start()
+    assert source.hangs.wait(10.0)
+    assert capture.due_by == 160.0
+    capture.stop()
+    source.let_go.set()
+    capture._thread.join(10.0)
+    film = camera(clock, ScriptedRecording(clock, [(0.0, picture(0))]))
+    film.run()
+    assert film.due_by == float("inf")
+
+
+def test_long_still_in_a_film_is_no_hang(clock, picture) -> None:
+    film = ScriptedRecording(clock, [(0.0, picture(n)) for n in range(2)])
+    slack: list[float] = []
+    capture: Camera
+
+    def wait(seconds: float) -> None:
+        clock.wait(seconds)
+        slack.append(capture.due_by - clock.now)
+
+    def read() -> Image | None:
+        film.position_s += 500.0
+        return Scripted.read(film)
+
+    film.read = read  # type: ignore[method-assign]
+    capture = Camera(SETTINGS, Mailbox(), opener=opener(film), clock=clock, wait=wait)
+    capture.run()
+    assert clock.waits[1] == 500.0
+    assert min(slack) >= 0.0

@@ -65,7 +65,7 @@ def produced(an_event) -> dict[str, list[Message]]:
     meter = HealthMeter(0.0)
     meter.frame(0.01, [VERDICT])
     camera = CameraState(Phase.RUNNING, 0.0)
-    link = LinkState(True, "5", "connected", 1, Tally(0, 0, 0, 0))
+    link = LinkState(True, True, "5", "connected", 1, Tally(0, 0, 0, 0))
     card = SimpleNamespace(name="n", sha256="0", emotions=EMOTIONS, scores={})
     runner = SimpleNamespace(runtime="r", xnnpack=True)
     vision = SimpleNamespace(

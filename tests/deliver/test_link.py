@@ -4,10 +4,14 @@ import logging
 import signal
 import subprocess
 import sys
+import threading
 import time
 
 import pytest
 
+from fer_edge.config import MqttSettings
+from fer_edge.deliver.link import CONNECT_LIMIT_S, Link
+from fer_edge.deliver.outbox import Outbox
 from fer_edge.deliver.topics import Topics
 from fer_edge.values import Message
 
@@ -260,3 +264,33 @@ def test_failure_of_the_link_thread_reaches_the_main_thread(mosquitto, make_devi
     assert not device.link.state(0.0).connected
     with pytest.raises(ValueError, match="wildcard"):
         device.link.check()
+
+
+def test_broker_that_is_away_is_no_hang_and_counts_as_tried(make_mosquitto, make_device, eventually):
+    device = make_device(make_mosquitto().port, reconnect_max_s=3600)
+    eventually(lambda: device.state().tried, "the first attempt")
+    assert not device.state().connected
+    assert device.link.due_by > time.monotonic()
+
+
+def test_thread_that_hangs_gives_no_new_word(make_mosquitto):
+    hangs, let_go = threading.Event(), threading.Event()
+
+    def dice() -> float:
+        hangs.set()
+        let_go.wait(60.0)
+        return 0.0
+
+    settings = MqttSettings(host="127.0.0.1", port=make_mosquitto().port)
+    word_of_a_gap = lambda *_: Message("a/gap", b"")  # noqa: E731 - nothing overflows here
+    link = Link(settings, TOPICS, Outbox(10, word_of_a_gap, lambda message: message), random=dice)
+    assert not link.state(0.0).tried
+    link.start()
+    assert hangs.wait(10.0)
+    assert not link.state(0.0).tried
+    assert link.due_by <= time.monotonic() + CONNECT_LIMIT_S
+    word = link.due_by
+    link.publish(Message("a/b", b""))
+    assert link.due_by == word
+    let_go.set()
+    link.stop(10.0)

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from fer_edge.operate.memory import code_mappings
+from fer_edge.operate.memory import MemoryBound, code_mappings
 
 # A heap with a hole: large blocks freed below a small one that keeps the top of the heap where it is.
 SCRIPT = """
@@ -60,3 +60,46 @@ def test_code_that_ran_once_is_given_back_and_runs_again_as_before() -> None:
     freed, same = result.stdout.split()
     assert int(freed) > 5_000_000
     assert same == "True"
+
+
+def bound(*held: int) -> tuple[MemoryBound, list[str]]:
+    """A bound of 300 bytes over a process that holds these, one after the other, and what was done about it."""
+    left, done = list(held), []
+    return MemoryBound(300, lambda: left.pop(0), lambda: done.append("gave back")), done
+
+
+def test_memory_up_to_the_bound_is_left_alone() -> None:
+    memory, done = bound(300)
+    assert memory.passed(0.0) is None
+    assert done == []
+
+
+def test_bound_is_passed_only_when_giving_back_does_not_help() -> None:
+    memory, done = bound(301, 299, 301, 302)
+    assert memory.passed(0.0) is None
+    assert done == ["gave back"]
+    assert memory.passed(5.0) == 302
+
+
+def test_memory_is_looked_at_every_five_seconds() -> None:
+    memory, _ = bound(301, 301, 1, 999)  # two looks of which the second would be too soon
+    assert memory.passed(0.0) == 301
+    assert memory.passed(4.9) is None
+    assert memory.passed(5.0) is None
+
+
+def test_memory_that_python_no_longer_needs_is_given_back_before_the_daemon_ends() -> None:
+    script = """
+from fer_edge.operate.device import resident_bytes
+from fer_edge.operate.memory import MemoryBound
+class Ring:
+    def __init__(self):
+        self.me, self.load = self, bytearray(b"x" * 50_000_000)
+import gc; gc.disable()
+bound = MemoryBound(resident_bytes() + 20_000_000)
+Ring()
+held = resident_bytes()
+print(held > bound._limit_bytes, bound.passed(0.0))
+"""
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert result.stdout.split() == ["True", "None"]
