@@ -29,6 +29,7 @@ lint: .venv/test.stamp .venv-converter/test.stamp
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
 	.venv/bin/mypy -p fer_edge
+	.venv/bin/mypy benchmarks
 	.venv-converter/bin/mypy -p converter
 
 packages:

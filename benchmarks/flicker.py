@@ -182,7 +182,10 @@ def stills(data: Path, settings: Settings, count: int, rate_hz: float) -> Iterat
     folders = [sorted((data / "expressions" / "press" / emotion).iterdir()) for emotion in EMOTIONS]
     paths = [path for group in itertools.zip_longest(*folders) for path in group if path is not None]
     for seed, path in enumerate(paths[:count]):
-        frames = trembling(cv2.imread(str(path)), min(rate_hz, STILL_RATE_HZ), STILL_S, seed)
+        photo = cv2.imread(str(path))
+        if photo is None:
+            raise click.ClickException(f"{path}: is no picture that OpenCV reads")
+        frames = trembling(np.asarray(photo, np.uint8), min(rate_hz, STILL_RATE_HZ), STILL_S, seed)
         name = f"{path.parent.name}/{path.stem}"
         yield judged(name, watched(frames, settings), settings, wrong_on_still, lambda _: 0)
 

@@ -71,7 +71,7 @@ def main() -> None:
             "mqtt": {"host": "127.0.0.1", "port": broker.port},
         }
         config.write_bytes(msgspec.yaml.encode(settings))
-        command = [Path(sys.executable).parent / "fer-edge", "run", "--config", str(config)]
+        command = [str(Path(sys.executable).parent / "fer-edge"), "run", "--config", str(config)]
         with subprocess.Popen(command) as daemon:
             samples = watch(daemon, arguments.minutes)
             daemon.terminate()

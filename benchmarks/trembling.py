@@ -31,7 +31,7 @@ def trembling(photo: Image, rate_hz: float, seconds: float, seed: int) -> Iterat
         top, left = random.integers(0, 64, 2)
         lit = cv2.convertScaleAbs(image, alpha=1.0 + LIGHT * float(sway[4]))
         noisy = cv2.add(lit, grain[top : top + HEIGHT, left : left + WIDTH], dtype=cv2.CV_8U)  # stays within 0 to 255
-        yield Frame(noisy, number / rate_hz, number)
+        yield Frame(np.asarray(noisy, np.uint8), number / rate_hz, number)
 
 
 def _moved(photo: Image, sway: np.ndarray) -> Image:
@@ -41,4 +41,5 @@ def _moved(photo: Image, sway: np.ndarray) -> Image:
     zoom = fit * (1 + ZOOM * float(sway[3]))
     turn = cv2.getRotationMatrix2D((width / 2, height / 2), TURN_DEG * float(sway[2]), zoom)
     turn[:, 2] += (WIDTH - width) / 2 + SHIFT_PX * sway[0], (HEIGHT - height) / 2 + SHIFT_PX * sway[1]
-    return cv2.warpAffine(photo, turn, (WIDTH, HEIGHT), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    moved = cv2.warpAffine(photo, turn, (WIDTH, HEIGHT), flags=cv2.INTER_AREA, borderMode=cv2.BORDER_REPLICATE)
+    return np.asarray(moved, np.uint8)
