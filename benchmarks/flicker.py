@@ -20,6 +20,7 @@ from pathlib import Path
 
 import click
 import cv2
+import numpy as np
 from rich.console import Console
 from rich.table import Table
 from trembling import trembling
