@@ -53,6 +53,14 @@ def test_weights_are_quantized_per_channel(int8_network: Path):
     assert scales.count(128) >= 4  # the last stage has 128 filters: a scale each, not one for all
 
 
+def test_tensors_have_no_names_that_a_small_device_would_have_to_hold(int8_network: Path):
+    from ai_edge_litert.interpreter import Interpreter
+
+    details = Interpreter(model_content=int8_network.read_bytes()).get_tensor_details()
+    # The names that are left are the delegate's own, made at run time.
+    assert {tensor["name"] for tensor in details if "Delegate" not in tensor["name"]} <= {""}
+
+
 def test_the_int8_file_says_what_the_original_says(int8_network: Path):
     scores = load_card(int8_network).scores["PublicTest"]
     assert scores["faces"] == 350
