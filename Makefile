@@ -45,7 +45,7 @@ packages:
 
 .venv/test.stamp: setup.cfg | .venv/bin/python
 	@echo "Installing fer-edge, its demo and its tests into .venv ..."
-	@.venv/bin/pip install $(PIP_QUIET) --editable '.[demo,test]'
+	@.venv/bin/pip install $(PIP_QUIET) --editable '.[demo,video,test]'
 	@touch $@ .venv/demo.stamp
 
 .venv-converter/test.stamp: setup.cfg | .venv-converter/bin/python

@@ -40,6 +40,54 @@ def run(path: Path | None) -> None:
     sys.exit(App(settings, settings_path=path).run())
 
 
+@commands.command(short_help="Analyse saved videos.")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="FILE...")
+@config_option
+@click.option(
+    "-o",
+    "--output",
+    "folder",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=".",
+    metavar="FOLDER",
+    help="Where to write; made if missing. Without it: the current folder.",
+)
+@click.option(
+    "--write",
+    "kinds",
+    metavar="KINDS",
+    default="video,events,scores,timeline",
+    show_default=True,
+    help="What to write: annotated video (H.264), events (JSON lines), scores (CSV), timeline (PNG); or none.",
+)
+@click.option("--jobs", type=click.IntRange(min=1), help="Videos analysed at a time. Without it: one for each core.")
+@click.option("--cluster", metavar="ADDRESS", help="Analyse on the workers of this Dask scheduler, tcp://host:8786.")
+@click.option("--json", "as_json", is_flag=True, help="The figures as JSON instead of a table.")
+def video(  # noqa: PLR0913 - options
+    *,
+    sources: tuple[Path, ...],
+    path: Path | None,
+    folder: Path,
+    kinds: str,
+    jobs: int | None,
+    cluster: str | None,
+    as_json: bool,
+) -> None:
+    """Analyse saved videos, every frame, with the daemon's own pipeline and thresholds. A folder stands for its videos.
+
+    Of clip.mp4 come clip.annotated.mp4, clip.events.jsonl, clip.scores.csv and clip.timeline.png.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from fer_edge.video.command import analyse_videos  # noqa: PLC0415
+    from fer_edge.video.plan import plan, wanted  # noqa: PLC0415
+
+    path = path or usual_file()
+    settings = load_settings(path) if path else Settings()
+    planned = plan(sources, folder, wanted(kinds))
+    sys.exit(analyse_videos(planned, settings, Console(), processes=jobs, cluster=cluster, as_json=as_json))
+
+
 @commands.command(short_help="Try settings, model, camera and broker.")
 @config_option
 def check(path: Path | None) -> None:

@@ -55,6 +55,13 @@ class Unscored(StrEnum):
     OUTSIDE = "outside"  # too much of it lies outside the frame
 
 
+class Quality(NamedTuple):
+    """How well a face can be read, as the gates measured it."""
+
+    brightness: float  # mean grey value, 0 to 255
+    sharpness: float  # variance of the Laplacian at 48x48
+
+
 class Face(msgspec.Struct, frozen=True, eq=False):
     """One tracked face as it is in one frame."""
 
@@ -64,6 +71,7 @@ class Face(msgspec.Struct, frozen=True, eq=False):
     last_seen: float  # seconds, monotonic; the time of the frame it was last detected in
     scores: Scores | None  # calibrated probabilities, None where it was not scored
     unscored: Unscored | None = None  # the reason, exactly where scores is None
+    quality: Quality | None = None  # None where size or place alone ruled the face out
 
 
 class Outcome(StrEnum):

@@ -3,7 +3,7 @@
 import cv2
 
 from fer_edge.config import GateSettings
-from fer_edge.values import Box, Unscored
+from fer_edge.values import Box, Quality, Unscored
 from fer_edge.vision.box import inside
 from fer_edge.vision.preprocess import Grey, resized
 
@@ -19,11 +19,16 @@ def placement_flaw(box: Box, width: int, height: int, settings: GateSettings) ->
     return None
 
 
-def pixel_flaw(face: Grey, settings: GateSettings) -> Unscored | None:
-    """Why ``face``, the square (h, w) uint8 that the network would see, cannot be read."""
-    if brightness(face) < settings.min_brightness:
+def quality_of(face: Grey) -> Quality:
+    """What the gates go by in ``face``, the square (h, w) uint8 that the network would see."""
+    return Quality(brightness(face), sharpness(face))
+
+
+def pixel_flaw(quality: Quality, settings: GateSettings) -> Unscored | None:
+    """Why a face of this quality cannot be read."""
+    if quality.brightness < settings.min_brightness:
         return Unscored.DARK
-    if settings.min_sharpness > 0 and sharpness(face) < settings.min_sharpness:
+    if quality.sharpness < settings.min_sharpness:
         return Unscored.BLURRED
     return None
 

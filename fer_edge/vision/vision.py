@@ -7,7 +7,7 @@ from fer_edge.config import GateSettings, Settings
 from fer_edge.values import Face, Frame, Image
 from fer_edge.vision.classify import Classifier, load_classifier
 from fer_edge.vision.detect import Detector, make_detector
-from fer_edge.vision.gates import pixel_flaw, placement_flaw
+from fer_edge.vision.gates import pixel_flaw, placement_flaw, quality_of
 from fer_edge.vision.preprocess import face_pixels, face_region
 from fer_edge.vision.track import Track, Tracker
 
@@ -51,14 +51,15 @@ class Vision:
     def _read(self, track: Track, image: Image) -> Face:
         height, width = image.shape[:2]
         box = track.box.scaled(width, height)
-        scores = None
+        scores = quality = None
         flaw = placement_flaw(box, width, height, self._gates)
         if flaw is None:
             size = self.classifier.card.input
             pixels = face_pixels(image, face_region(box, self.detector.crop), size.height, size.width)
-            flaw = pixel_flaw(pixels, self._gates)
+            quality = quality_of(pixels)
+            flaw = pixel_flaw(quality, self._gates)
             scores = self.classifier.scores(pixels) if flaw is None else None
-        return Face(track.id, track.box, track.first_seen, track.last_seen, scores, flaw)
+        return Face(track.id, track.box, track.first_seen, track.last_seen, scores, flaw, quality)
 
 
 def build_vision(settings: Settings) -> Vision:

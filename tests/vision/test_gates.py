@@ -5,7 +5,7 @@ import pytest
 
 from fer_edge.config import GateSettings
 from fer_edge.values import Box, Unscored
-from fer_edge.vision.gates import brightness, pixel_flaw, placement_flaw, sharpness
+from fer_edge.vision.gates import brightness, pixel_flaw, placement_flaw, quality_of, sharpness
 
 GATES = GateSettings(min_width_px=30, min_brightness=40.0, min_sharpness=10.0, min_inside=0.75)
 
@@ -31,14 +31,14 @@ def test_a_face_is_dark_below_its_mean_grey():
     stripes = np.zeros((48, 48), np.uint8)
     stripes[::2] = 80  # mean 40
     assert brightness(stripes) == 40.0
-    assert pixel_flaw(stripes, GATES) is None
+    assert pixel_flaw(quality_of(stripes), GATES) is None
     stripes[0, 0] = 0
-    assert pixel_flaw(stripes, GATES) is Unscored.DARK
+    assert pixel_flaw(quality_of(stripes), GATES) is Unscored.DARK
 
 
 def test_an_even_face_is_blurred_and_dark_comes_first():
-    assert pixel_flaw(np.full((48, 48), 128, np.uint8), GATES) is Unscored.BLURRED
-    assert pixel_flaw(np.full((48, 48), 10, np.uint8), GATES) is Unscored.DARK
+    assert pixel_flaw(quality_of(np.full((48, 48), 128, np.uint8)), GATES) is Unscored.BLURRED
+    assert pixel_flaw(quality_of(np.full((48, 48), 10, np.uint8)), GATES) is Unscored.DARK
 
 
 def test_sharpness_is_the_variance_of_the_laplacian():
@@ -50,7 +50,7 @@ def test_sharpness_is_the_variance_of_the_laplacian():
 
 def test_a_threshold_of_nought_lets_every_blur_pass():
     even = np.full((48, 48), 128, np.uint8)
-    assert pixel_flaw(even, GateSettings(min_sharpness=0.0)) is None
+    assert pixel_flaw(quality_of(even), GateSettings(min_sharpness=0.0)) is None
 
 
 def test_sharpness_is_measured_at_one_size_whatever_the_network_takes():

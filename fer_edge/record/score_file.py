@@ -1,0 +1,93 @@
+"""A table of scores on disk: a line with the settings it was decided by, then rows. Plain, or gzip by its name.
+
+The first line is a comment, `# fer-edge scores {...}`, so that other programs read the rest as CSV
+(`pandas.read_csv(path, comment="#")`).
+"""
+
+import gzip
+import itertools
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TextIO
+
+import msgspec
+
+from fer_edge.config import DecideSettings
+from fer_edge.errors import UserError
+from fer_edge.record.rows import RowError, header, steps
+from fer_edge.record.steps import Recording, Step
+
+MARK = "# fer-edge scores "
+SCHEMA = 1
+
+
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """The first line of a table: where its scores come from and how they were decided."""
+
+    schema: int = SCHEMA
+    decide: DecideSettings
+    lost_s: float
+    model: str  # sha256 of the network
+    source: str
+    began_wall: float | None = None  # seconds since 1970 of time 0, None for a video
+    run: str = ""  # of a ring: tables of one run follow each other without a hole
+
+
+def opening(origin: Origin) -> str:
+    """The first two lines of a table."""
+    return f"{MARK}{msgspec.json.encode(origin).decode()}\n{header()}"
+
+
+def read_recording(path: Path) -> Recording:
+    """The whole of a table.
+
+    Raises:
+        UserError: it cannot be read, or is no table of scores; one line that says so.
+    """
+    origin, kept = read_table(path)
+    return Recording(tuple(kept), origin.decide, origin.lost_s, path.name, origin.began_wall)
+
+
+def read_table(path: Path) -> tuple[Origin, list[Step]]:
+    """The first line and the steps of a table. One that was cut off within a line ends before it. Raises UserError."""
+    try:
+        with _opened(path) as file:
+            origin = _origin(path, file.readline())
+            lines = _whole_lines(file)
+            first = next(lines, None)
+            return origin, [] if first is None else list(steps(itertools.chain([first], lines)))
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: not a table of scores") from error
+    except RowError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
+def _opened(path: Path) -> TextIO:
+    if path.suffix == ".gz":
+        return gzip.open(path, "rt", encoding="utf-8", newline="")
+    return path.open(encoding="utf-8", newline="")
+
+
+def _origin(path: Path, line: str) -> Origin:
+    if not line.startswith(MARK):
+        raise UserError(f"{path}: not a table of scores that fer-edge wrote (its first line would say so)")
+    try:
+        origin = msgspec.json.decode(line.removeprefix(MARK), type=Origin)
+    except msgspec.DecodeError as error:
+        raise UserError(f"{path}: its first line cannot be read: {error}") from error
+    if origin.schema != SCHEMA:
+        raise UserError(f"{path}: written by another version of fer-edge (schema {origin.schema}, here {SCHEMA})")
+    return origin
+
+
+def _whole_lines(file: TextIO) -> Iterator[str]:
+    """The lines up to where a power cut ended the file: what follows was never written."""
+    try:
+        for line in file:
+            if line.endswith("\n"):
+                yield line
+    except (EOFError, zlib.error, gzip.BadGzipFile):
+        return

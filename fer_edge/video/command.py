@@ -1,0 +1,146 @@
+"""`fer-edge video` on the terminal: a bar for each video, one line for each failure, a table at the end."""
+
+import os
+import signal
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from types import FrameType
+
+import msgspec
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
+from rich.table import Table
+from rich.text import Text
+
+from fer_edge.config import Settings
+from fer_edge.errors import EXIT_FAILED
+from fer_edge.video.plan import Job
+from fer_edge.video.spread import analyse_all, analyse_on_cluster
+from fer_edge.video.tally import Report
+
+
+def analyse_videos(  # noqa: PLR0913 - the command's options
+    jobs: Sequence[Job],
+    settings: Settings,
+    console: Console,
+    *,
+    processes: int | None = None,
+    cluster: str | None = None,
+    as_json: bool = False,
+) -> int:
+    """Analyses all and says what came of it; the exit code: 0, or 1 where a video failed."""
+    processes = processes or os.cpu_count() or 1
+    reports = []
+    with _terminates_cleanly(), _bars(console, jobs) as bars:
+        done = (
+            analyse_on_cluster(jobs, settings, cluster)
+            if cluster
+            else analyse_all(jobs, settings, processes, bars.advance)
+        )
+        for report in done:
+            reports.append(report)
+            bars.finish(report)
+            if report.failure is not None:
+                print(f"fer-edge: {report.failure}", file=sys.stderr)  # noqa: T201  the one place
+    order = {str(job.source): number for number, job in enumerate(jobs)}
+    reports.sort(key=lambda report: order.get(report.source, len(order)))
+    if as_json:
+        sys.stdout.write(msgspec.json.encode(reports).decode() + "\n")
+    else:
+        _print(console, [report for report in reports if report.frames])
+    return EXIT_FAILED if any(report.failure for report in reports) else 0
+
+
+class Bars:
+    """A bar for each video; nothing where the output is no terminal."""
+
+    def __init__(self, progress: Progress, jobs: Sequence[Job]) -> None:
+        self._progress = progress
+        self._tasks = [progress.add_task(job.source.name, total=None, start=False) for job in jobs]
+        self._of = {str(job.source): task for job, task in zip(jobs, self._tasks, strict=True)}
+
+    def advance(self, number: int, done: int, stated: int | None) -> None:
+        """Video ``number`` has ``done`` frames of ``stated``."""
+        task = self._tasks[number]
+        self._progress.start_task(task)
+        self._progress.update(task, completed=done, total=None if stated is None else max(stated, done))
+
+    def finish(self, report: Report) -> None:
+        """The bar is full, at the frames that there were."""
+        task = self._of.get(report.source)
+        if task is not None:
+            self._progress.start_task(task)
+            self._progress.update(task, completed=report.frames, total=report.frames)
+            self._progress.stop_task(task)
+
+
+class RateColumn(ProgressColumn):
+    """Frames a second."""
+
+    def render(self, task: Task) -> Text:
+        """`43 frames/s`."""
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{speed:.0f} frames/s", style="dim")
+
+
+@contextmanager
+def _bars(console: Console, jobs: Sequence[Job]) -> Iterator[Bars]:
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        yield Bars(progress, jobs)
+
+
+@contextmanager
+def _terminates_cleanly() -> Iterator[None]:
+    """While it lasts, SIGTERM ends the program as Ctrl-C does: what is half written goes."""
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _print(console: Console, reports: Sequence[Report]) -> None:
+    """A table for a person, a line for each video where the output is piped."""
+    if not console.is_terminal:
+        for report in reports:
+            console.print(f"{report.source}: " + ", ".join(_cells(report)[1:]), soft_wrap=True, highlight=False)
+        return
+    table = Table()
+    for heading in ("video", "length", "frames", "speed", "faces", "events", "shown most"):
+        table.add_column(heading, justify="left" if heading in ("video", "shown most") else "right")
+    for report in reports:
+        table.add_row(*_cells(report))
+    console.print(table)
+    folders = sorted({str(Path(path).parent) for report in reports for path in report.outputs.values()})
+    if folders:
+        console.print(f"Written to {', '.join(folders)}", soft_wrap=True, highlight=False)
+
+
+def _cells(report: Report) -> list[str]:
+    speed = report.seconds / report.took_s if report.took_s else 0.0
+    return [
+        Path(report.source).name,
+        f"{report.seconds:.1f} s",
+        f"{report.frames} frames",
+        f"{speed:.1f} x real time",
+        f"{report.faces} {'face' if report.faces == 1 else 'faces'}",
+        f"{sum(report.events.values())} events",
+        _shown(report),
+    ]
+
+
+def _shown(report: Report) -> str:
+    """The expressions that were held longest: `happy 62 %, neutral 30 %`; of the time in which a face was there."""
+    whole = sum(report.emotion_s.values()) + report.unsure_s
+    if not whole:
+        return "no expression"
+    shares = {**report.emotion_s, "unsure": report.unsure_s}
+    longest = sorted(shares.items(), key=lambda share: -share[1])[:3]
+    return " ".join(f"{name} {100 * held_s / whole:.0f} %" for name, held_s in longest if held_s > 0.0)

@@ -1,0 +1,68 @@
+"""A table of scores on disk: its first line, its end, and what is no table."""
+
+import gzip
+from pathlib import Path
+
+import pytest
+
+from fer_edge.config import DecideSettings, Threshold
+from fer_edge.errors import UserError
+from fer_edge.record.rows import rows
+from fer_edge.record.score_file import Origin, opening, read_recording
+from fer_edge.record.steps import Step, StepKind
+
+ORIGIN = Origin(
+    decide=DecideSettings(enter=0.6, emotions={"happy": Threshold(enter=0.7)}), lost_s=1.5, model="ab", source="x"
+)
+TEXT = opening(ORIGIN) + "".join(rows(Step(StepKind.FRAME, at / 10, number=at)) for at in range(5))
+
+
+@pytest.mark.parametrize("name", ["scores.csv", "scores.csv.gz"])
+def test_settings_and_steps_come_back(tmp_path: Path, name: str) -> None:
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(TEXT.encode()) if name.endswith("gz") else TEXT.encode())
+    recording = read_recording(path)
+    assert (recording.decide, recording.lost_s) == (ORIGIN.decide, 1.5)
+    assert [step.now for step in recording.steps] == [0.0, 0.1, 0.2, 0.3, 0.4]
+    assert recording.seconds == pytest.approx(0.4)
+
+
+def test_table_that_was_cut_off_within_a_line_ends_before_it(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_text(TEXT[:-8])
+    assert len(read_recording(path).steps) == 4
+
+
+def test_gzip_that_was_cut_off_gives_all_whole_lines_that_are_in_it(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv.gz"
+    first = gzip.compress(TEXT.encode())
+    second = gzip.compress(rows(Step(StepKind.FRAME, 0.5, number=5)).encode())
+    path.write_bytes(first + second[: len(second) - 9])
+    assert len(read_recording(path).steps) in (5, 6)
+    path.write_bytes(first + second + b"\x00garbage")
+    assert len(read_recording(path).steps) == 6
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"", "not a table of scores"),
+        (b"a,b,c\n1,2,3\n", "not a table of scores"),
+        (b"\x89PNG\xff\xfe", "not a table of scores"),
+        (b"# fer-edge scores {nonsense}\n", "first line cannot be read"),
+        (opening(ORIGIN).replace('"schema":1', '"schema":9').encode(), "another version"),
+        (opening(ORIGIN).encode() + b"x,frame\n", "row 1 cannot be read"),
+    ],
+)
+def test_what_is_no_table_is_refused_in_one_line_that_names_the_file(tmp_path: Path, content: bytes, word: str) -> None:
+    path = tmp_path / "scores.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=word) as caught:
+        read_recording(path)
+    assert str(path) in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_table_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read: no such file"):
+        read_recording(tmp_path / "none.csv")
