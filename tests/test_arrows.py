@@ -122,3 +122,13 @@ def test_command_line_s_help_loads_neither_opencv_nor_the_runtime() -> None:
     )
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stderr
+
+
+def test_daemon_s_start_leaves_paho_and_what_a_terminal_needs_to_those_who_need_them() -> None:
+    script = (
+        "import sys, fer_edge.app\n"
+        "loaded = {'paho', 'rich', 'click', 'matplotlib', 'flask'} & set(sys.modules)\n"
+        "sys.exit(f'loaded: {loaded}' if loaded else 0)"
+    )
+    result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr

@@ -1,18 +1,21 @@
 """From settings to an open session: which versions of MQTT are tried, and how long each may take."""
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
 from fer_edge.config import MqttSettings
 from fer_edge.deliver import trouble
 from fer_edge.deliver.credentials import load_credentials
-from fer_edge.deliver.session import Session
 from fer_edge.deliver.topics import client_id
 from fer_edge.deliver.trouble import Broker, Trouble
 from fer_edge.deliver.versions import Version
 from fer_edge.errors import SettingsError
 from fer_edge.values import Message
+
+if TYPE_CHECKING:
+    from fer_edge.deliver.session import Session
 
 
 class Patience(msgspec.Struct, frozen=True):
@@ -37,12 +40,15 @@ def open_session(
     versions: Sequence[Version],
     patience: Patience,
     will: Message | None = None,
-) -> Session:
+) -> "Session":
     """A session in the first of ``versions`` that the broker answers. Files of secrets are read anew each time.
 
     Raises:
         Trouble: there is no link, and why.
     """
+    # paho takes a sixth of the start. Here the link's thread waits for it, while the first face is looked at already.
+    from fer_edge.deliver.session import Session  # noqa: PLC0415
+
     try:
         credentials = load_credentials(settings)
     except SettingsError as error:  # it was fine at the start, and may be again

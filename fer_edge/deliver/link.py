@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -22,11 +23,13 @@ from fer_edge.deliver.messages import OFFLINE, ONLINE, availability
 from fer_edge.deliver.once import Once, Word
 from fer_edge.deliver.outbox import Outbox, Tally
 from fer_edge.deliver.parcel import Parcel
-from fer_edge.deliver.session import Answer, Session
 from fer_edge.deliver.topics import Topics
 from fer_edge.deliver.trouble import Trouble
 from fer_edge.deliver.versions import Version, Versions
 from fer_edge.values import Message
+
+if TYPE_CHECKING:
+    from fer_edge.deliver.session import Answer, Session
 
 logger = logging.getLogger(__name__)
 
@@ -165,7 +168,7 @@ class Link:
             self._failure = error
             self._status = _Status(f"the link has failed: {error!r}")
 
-    def _connect(self) -> Session:
+    def _connect(self) -> "Session":
         self._promise(CONNECT_LIMIT_S)
         will = availability(self._topics, OFFLINE)
         order = self._versions.order(time.monotonic())
@@ -173,7 +176,7 @@ class Link:
         self._versions.answered(session.version, time.monotonic())
         return session
 
-    def _serve(self, session: Session) -> None:
+    def _serve(self, session: "Session") -> None:
         """Sends and listens until the link ends or we are told to stop."""
         self._up(session)
         try:
@@ -187,7 +190,7 @@ class Link:
             session.abandon()
             self._outbox.disconnected()
 
-    def _step(self, session: Session, nap_s: float) -> list[Answer]:
+    def _step(self, session: "Session", nap_s: float) -> list["Answer"]:
         self._promise(nap_s + STEP_LIMIT_S)
         now = time.monotonic()
         for parcel in self._outbox.due(session.room, now):
@@ -201,7 +204,7 @@ class Link:
             self._backoff.reset()
         return answers
 
-    def _settle(self, answer: Answer) -> None:
+    def _settle(self, answer: "Answer") -> None:
         """Takes note of what the broker said to one message."""
         if answer.code == trouble.QUOTA_EXCEEDED:
             raise Trouble(trouble.ended(answer.code, answer.name, self._broker))  # it may be taken later
@@ -216,7 +219,7 @@ class Link:
         if answer.key:
             self._outbox.refused(answer.key)
 
-    def _farewell(self, session: Session) -> bool:
+    def _farewell(self, session: "Session") -> bool:
         """Empties the outbox and says `offline`; whether the broker acknowledged that."""
         while not self._outbox.idle() and (left_s := self._stop_by - self._patience.farewell_s - time.monotonic()) > 0:
             self._step(session, min(left_s, LONGEST_NAP_S))
@@ -230,7 +233,7 @@ class Link:
                     return True
         return False
 
-    def _up(self, session: Session) -> None:
+    def _up(self, session: "Session") -> None:
         self._outbox.connected()
         status = _Status(f"connected to {self._broker} (MQTT {session.version})", session.version)
         if self._once.up(time.monotonic()) is Word.UP:
@@ -255,7 +258,7 @@ class Link:
         self._due_by = time.monotonic() + within_s
 
 
-def _refusal(answer: Answer, broker: trouble.Broker) -> str:
+def _refusal(answer: "Answer", broker: trouble.Broker) -> str:
     if answer.subscription:
         return trouble.subscription_refused(answer.topic, answer.name, broker)
     return trouble.publish_refused(answer.topic, answer.code, answer.name, broker)
