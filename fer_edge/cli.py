@@ -1,6 +1,7 @@
 """The command line: each command reads its options, says what it is for, and calls the piece that does it."""
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,8 @@ import click
 from fer_edge import __version__
 from fer_edge.config import Settings
 from fer_edge.settings_file import load_settings, usual_file
+
+SERVICE_FOLDER = Path("/etc/fer-edge")
 
 config_option = click.option(
     "--config",
@@ -96,7 +99,10 @@ def check(path: Path | None) -> None:
 
     from fer_edge.check import check_all  # noqa: PLC0415
 
-    sys.exit(check_all(path or usual_file(), Console()))
+    path = path or usual_file()
+    if path and path.parent == SERVICE_FOLDER:  # the service's password lies beside its settings, under this name
+        os.environ.setdefault("CREDENTIALS_DIRECTORY", str(path.parent))
+    sys.exit(check_all(path, Console()))
 
 
 @commands.command(short_help="Show the events that arrive, or judge whether all came.")
@@ -151,3 +157,33 @@ def demo() -> None:
     from fer_edge.demo.show import show_demo  # noqa: PLC0415
 
     sys.exit(show_demo(Console(highlight=False)))
+
+
+@commands.group(short_help="Install, inspect or remove the systemd service.")
+def service() -> None:
+    """Make a systemd service of this program, see how it is, take it away again."""
+
+
+@service.command("install", short_help="Install or upgrade it, start it, say what it sees.")
+def service_install() -> None:
+    """Install the service, or take over from an older version; start it, and say what it sees. Needs root."""
+    from fer_edge.operate.service.install import install  # noqa: PLC0415
+
+    install(load_settings, click.echo)
+
+
+@service.command("status", short_help="Say how it is.")
+def service_status() -> None:
+    """Say how the service is; the exit code is 0 where it runs, 1 where it does not."""
+    from fer_edge.operate.service.status import status  # noqa: PLC0415
+
+    sys.exit(status(click.echo))
+
+
+@service.command("uninstall", short_help="Stop and remove it.")
+@click.option("--purge", is_flag=True, help="Also remove settings, password, state and the service's user.")
+def service_uninstall(*, purge: bool) -> None:
+    """Stop and remove the service; settings and state stay. Needs root."""
+    from fer_edge.operate.service.uninstall import uninstall  # noqa: PLC0415
+
+    uninstall(click.echo, purge=purge)

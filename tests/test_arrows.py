@@ -25,7 +25,7 @@ ALLOWED: dict[str, set[str]] = {
     "vision": VALUES | {"models"},
     "decide": VALUES,
     "deliver": VALUES | {"backoff"},
-    "operate": VALUES,
+    "operate": VALUES | {""},
     "models": set(),
     "pipeline": VALUES | {"decide"},
     "overlay": VALUES,
@@ -40,7 +40,9 @@ ALLOWED: dict[str, set[str]] = {
     "check": VALUES | {"capture", "vision", "deliver", "settings_file"},
     "events": VALUES | {"deliver"},
     "demo": VALUES | {"app", "capture", "deliver", "events"},
-    "cli": VALUES | {"app", "check", "demo", "events", "schema", "settings_file", "video", ""},
+    "cli": VALUES
+    | {"app", "check", "demo", "events", "schema", "settings_file", "video", ""}
+    | {"operate"},  # `service`
     "__main__": {"cli", "errors"},
     "": set(),  # fer_edge/__init__.py
 }

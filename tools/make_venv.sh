@@ -1,8 +1,9 @@
 #!/bin/sh
-# make_venv.sh PYTHON FOLDER: a virtual environment of a Python that fer-edge runs on, or one line that says what to do.
+# make_venv.sh PYTHON FOLDER [OPTION...]: a virtual environment of a Python that fer-edge runs on, or one line that says what to do.
 set -eu
 python=$1
 folder=$2
+shift 2
 if ! command -v "$python" >/dev/null 2>&1; then
     "$(dirname "$0")/need.sh" python3 python3-venv
 fi
@@ -13,4 +14,4 @@ fi
 if ! "$python" -c 'import ensurepip, venv' 2>/dev/null; then
     "$(dirname "$0")/need.sh" python3-venv
 fi
-"$python" -m venv "$folder"
+"$python" -m venv "$@" "$folder"

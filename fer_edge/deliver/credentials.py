@@ -38,25 +38,26 @@ def load_credentials(settings: MqttSettings, environment: Mapping[str, str] = os
 def _password(settings: MqttSettings, environment: Mapping[str, str]) -> str | None:
     """The first line of the file, or of systemd's credential; None where neither is there."""
     if settings.password_file:
-        return _first_line(Path(settings.password_file), "mqtt.password_file")
+        password = _first_line(Path(settings.password_file), "mqtt.password_file")
+        if not password:
+            name = settings.password_file
+            raise SettingsError(f"mqtt.password_file: the first line of {name} is empty, put the password there")
+        return password
     folder = environment.get("CREDENTIALS_DIRECTORY")
     if folder and (path := Path(folder, CREDENTIAL)).exists():
-        return _first_line(path, f"credential {CREDENTIAL}")
+        # The unit gives an empty one where the user has no password file: the same as none.
+        return _first_line(path, f"credential {CREDENTIAL}") or None
     return None
 
 
 def _first_line(path: Path, key: str) -> str:
     try:
         with path.open("rb") as file:
-            line = file.readline(LONGEST_PASSWORD + 2).rstrip(b"\r\n")
-        password = line.decode()
+            return file.readline(LONGEST_PASSWORD + 2).rstrip(b"\r\n").decode()
     except OSError as error:
         raise SettingsError(f"{key}: cannot read {path}: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise SettingsError(f"{key}: {path} is not UTF-8 text") from error
-    if not password:
-        raise SettingsError(f"{key}: the first line of {path} is empty, put the password there")
-    return password
 
 
 def _context(settings: TlsSettings) -> ssl.SSLContext:

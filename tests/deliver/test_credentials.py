@@ -30,6 +30,12 @@ def test_systemd_s_credential_is_taken_where_no_file_is_named(tmp_path):
     assert load_credentials(MqttSettings(), environment).password is None
 
 
+def test_empty_credential_which_the_unit_gives_where_there_is_no_password_file_is_none(tmp_path):
+    (tmp_path / "mqtt-password").write_text("\n")
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert load_credentials(MqttSettings(username="cam"), environment).password is None
+
+
 @pytest.mark.parametrize(
     ("content", "line"),
     [

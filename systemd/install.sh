@@ -1,0 +1,29 @@
+#!/bin/sh
+# sudo systemd/install.sh: makes a service of this checkout. The program goes into a virtual environment of its own,
+# /opt/fer-edge/venv, and `fer-edge service install` does the rest. Run it again after `git pull` to upgrade in place.
+set -eu
+checkout=$(cd "$(dirname "$0")/.." && pwd)
+venv=/opt/fer-edge/venv
+python=${PYTHON:-python3}
+if [ "$(id -u)" != 0 ]; then
+    echo "this changes the system and needs root: sudo $0" >&2
+    exit 1
+fi
+if [ ! -x "$venv/bin/pip" ]; then
+    # picamera2 is a Debian package, built for the system's Python and libcamera: there the environment looks through.
+    options=""
+    if command -v "$python" >/dev/null 2>&1 && "$python" -c 'import picamera2' 2>/dev/null; then
+        options=--system-site-packages
+    fi
+    "$checkout/tools/make_venv.sh" "$python" "$venv" $options
+fi
+# Built from a copy, so that nothing of root's is left in the checkout.
+copy=$(mktemp -d)
+trap 'rm -rf "$copy"' EXIT
+(cd "$checkout" && cp -R fer_edge converter systemd setup.cfg pyproject.toml config.yaml README.md LICENSE "$copy")
+echo "Installing fer-edge into $venv ..."
+"$venv/bin/pip" install --quiet --disable-pip-version-check --no-input --upgrade "$copy"
+mkdir -p /usr/local/bin
+ln -sf "$venv/bin/fer-edge" /usr/local/bin/fer-edge
+cd / # not in the checkout, whose package would be found before the installed one
+"$venv/bin/fer-edge" service install

@@ -1,0 +1,124 @@
+"""A Debian that is really booted, in systemd-nspawn: a throw-away layer over a tree that was made once."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+TREES = REPOSITORY / ".machines"
+PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,pipx,mosquitto,mosquitto-clients"
+PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
+BOOT_S = 180.0  # far beyond what a boot takes, ten seconds, even where ten other things run
+COMMAND_S = 600.0
+
+
+def cannot_run(word: str) -> None:
+    """Skips with a clear word, or fails where nothing may be skipped."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(word)
+    pytest.skip(word)
+
+
+def tool(name: str, *arguments: object) -> None:
+    """Runs one of tools/, which say themselves what they do and what is wrong."""
+    done = subprocess.run(
+        [REPOSITORY / "tools" / name, *map(str, arguments)], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, f"tools/{name}: {done.stdout}{done.stderr}"
+
+
+class Machine:
+    """Booted from the tree of ``suite``, without a network but its own; commands run in it as root."""
+
+    def __init__(self, suite: str, shown: Mapping[str, Path]) -> None:
+        """``shown``: folders of this machine that are seen in that one, read-only, by their path there."""
+        self.suite = suite
+        self.shared = Path(tempfile.mkdtemp(prefix=f"fer-edge-{suite}."))
+        for name in ("upper", "work", "root"):
+            (self.shared / name).mkdir()
+        self.root = self.shared / "root"
+        layers = f"lowerdir={TREES / f'{suite}-amd64'},upperdir={self.shared / 'upper'},workdir={self.shared / 'work'}"
+        subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root], check=True)
+        binds = [f"--bind-ro={folder}:{there}" for there, folder in shown.items()]
+        console = (self.shared / "console.log").open("wb")
+        command = [
+            "systemd-nspawn", "--quiet", "--directory", str(self.root), "--register=no", "--keep-unit", "--boot",
+            "--machine", f"{suite}-{os.getpid()}", "--hostname=porch", "--private-network", "--console=pipe",
+            "--resolv-conf=off", "--timezone=off", *binds,
+        ]  # fmt: skip
+        self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
+        console.close()
+
+    def wait_until_up(self) -> None:
+        """Returns when the boot is over."""
+        self.wait_for("systemctl is-system-running", ("running", "degraded"), limit_s=BOOT_S)
+
+    def run(self, command: str, *, check: bool = True, environment: Mapping[str, str] | None = None) -> str:
+        """What the shell ``command`` said on both outputs; fails where it fails, unless told not to check."""
+        done = self.done(command, environment)
+        assert not check or done.returncode == 0, f"{command}: code {done.returncode}: {done.stdout}"
+        return done.stdout.strip()
+
+    def done(self, command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """The ended shell ``command`` with its code, and what it said on both outputs together."""
+        entered = ["nsenter", "--target", str(self._first_process()), "--all", "sh", "-c", command]
+        given = {
+            "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+            "LANG": "C.UTF-8",
+            "HOME": "/root",
+        }
+        return subprocess.run(
+            entered, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
+            timeout=COMMAND_S, env=given | dict(environment or {}), check=False,
+        )  # fmt: skip
+
+    def wait_for(self, command: str, wanted: str | tuple[str, ...], limit_s: float = 60.0) -> str:
+        """Repeats ``command`` until what it says holds (one of) ``wanted``; gives what it said."""
+        words = (wanted,) if isinstance(wanted, str) else wanted
+        deadline = time.monotonic() + limit_s
+        said = ""
+        while not any(word in said for word in words):
+            assert time.monotonic() < deadline, f"{command} never said {words}, at last {said!r}\n{self._story()}"
+            assert self.process.poll() is None, f"the machine died:\n{self._story()}"
+            time.sleep(0.2)
+            if self._first_process():
+                said = self.run(command, check=False)
+        return said
+
+    def write(self, path: str, text: str) -> None:
+        """Makes a file in the machine hold ``text``."""
+        target = self.root / path.lstrip("/")
+        target.parent.mkdir(parents=True, exist_ok=True)
+        self.run(f"cat > {path} <<'END-OF-FILE'\n{text}\nEND-OF-FILE")
+
+    def close(self) -> None:
+        """Pulls the plug, and removes all that the machine wrote."""
+        self.process.terminate()
+        try:
+            self.process.wait(20.0)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        subprocess.run(["umount", self.root], check=True)
+        shutil.rmtree(self.shared)
+
+    def _first_process(self) -> int:
+        """The machine's process 1 by its number out here; 0 while there is none."""
+        children = Path(f"/proc/{self.process.pid}/task/{self.process.pid}/children")
+        for child in children.read_text().split() if children.exists() else ():
+            if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
+                return int(child)
+        return 0
+
+    def _story(self) -> str:
+        """The end of what the machine said on its console, and its journal of the service."""
+        console = (self.shared / "console.log").read_text(errors="replace")[-1500:]
+        if self.process.poll() is not None or not self._first_process():
+            return console
+        return console + self.done("journalctl -u fer-edge --no-pager -n 40").stdout
