@@ -14,30 +14,36 @@ from pathlib import Path
 from threading import Event
 from types import FrameType
 
+import msgspec
+
+from fer_edge.attendant import Attendant
 from fer_edge.capture.camera import Camera
 from fer_edge.capture.mailbox import Mailbox
+from fer_edge.capture.shutter import Shutter
 from fer_edge.capture.sources import Source, open_source
 from fer_edge.capture.supervise import Phase
 from fer_edge.config import CameraSettings, Settings
 from fer_edge.decide.decider import Decider
+from fer_edge.deliver.inbox import Inbox, Listening
 from fer_edge.deliver.link import Link
 from fer_edge.deliver.messages import Clocks, Messages, as_replayed, new_boot
 from fer_edge.deliver.outbox import Outbox
 from fer_edge.deliver.reporter import Reporter
-from fer_edge.deliver.topics import Topics
-from fer_edge.errors import EXIT_FAILED, SettingsError
+from fer_edge.deliver.topics import Topics, client_id
+from fer_edge.errors import EXIT_FAILED
 from fer_edge.facts import health_figures, info_facts, status_of
+from fer_edge.live_settings import LiveSettings
 from fer_edge.operate.clock import is_synchronised
 from fer_edge.operate.device import MIB
 from fer_edge.operate.health import HealthMeter
 from fer_edge.operate.logs import set_level, set_up_logging
 from fer_edge.operate.memory import MemoryBound, release_unused
 from fer_edge.operate.notify import Notifier
+from fer_edge.operate.overlay_file import OverlayFile
 from fer_edge.operate.status import Part, Pictures
 from fer_edge.operate.systemd import Systemd
 from fer_edge.pipeline import Pipeline
-from fer_edge.reload import changed_keys, merged, needs_restart
-from fer_edge.settings_file import load_settings
+from fer_edge.settings_file import Document
 from fer_edge.vision.vision import build_vision
 
 logger = logging.getLogger(__name__)
@@ -45,6 +51,8 @@ logger = logging.getLogger(__name__)
 # How long the main thread waits for a frame before it looks at the time, the camera and the signals.
 TICK_S = 0.25
 SETTLED_S = 5.0  # after the start: all that runs once has run
+# While nobody is looked at, faces are said to be gone, for this reason.
+UNSEEING = {Phase.LOST: "camera", Phase.SILENT: "camera", Phase.FROZEN: "camera", Phase.PAUSED: "paused"}
 # A stop is over within five seconds (the unit grants ten): all farewells together, and of it the broker's last answer.
 STOP_S = 4.0
 LINK_STOP_S = 3.0
@@ -52,6 +60,9 @@ LINK_STOP_S = 3.0
 
 class App:
     """The daemon, built from settings; what it is built of belongs to the main thread.
+
+    ``document`` is where the settings come from and ``settings_path`` what a reload reads again; what is changed while
+    it runs is kept in the folder ``state``, and nowhere without one.
 
     Raises:
         UserError: what it needs cannot be had: a model, a password file, a certificate.
@@ -62,30 +73,50 @@ class App:
         settings: Settings,
         settings_path: Path | None = None,
         opener: Callable[[CameraSettings], Source] = open_source,
+        *,
+        document: Document | None = None,
+        state: Path | None = None,
     ) -> None:
         set_up_logging(settings.log_level)
-        self._settings = settings
-        self._settings_path = settings_path
+        now = time.monotonic()
+        given = Document(settings, msgspec.to_builtins(settings)) if document is None else document
+        topics = Topics(settings.mqtt.prefix, settings.device or socket.gethostname())
+        kept = None if state is None else OverlayFile(state / f"{client_id(topics.prefix, topics.device)}.json")
+        self._live = LiveSettings(given, settings_path, kept)
+        settings = self._live.settings
         self._stop, self._reload = Event(), Event()
         self._systemd = Systemd(Notifier(), time.monotonic())
         self._memory = MemoryBound(settings.memory_max_mib * MIB)
         self._exit_code = 0
         self._vision = build_vision(settings)
-        topics = Topics(settings.mqtt.prefix, settings.device or socket.gethostname())
         clocks = Clocks(time.time, time.monotonic, is_synchronised)
         model = self._vision.classifier.card.sha256
         messages = Messages(topics, model, new_boot(), clocks, settings.mqtt.event_expiry_s)
-        first = (topics.info, topics.state)
+        first = (topics.info, topics.settings, topics.state)
         outbox = Outbox(settings.mqtt.queue, messages.gap, as_replayed, first)
-        self._link = Link(settings.mqtt, topics, outbox, random=random.random)
+        inbox = Inbox()
+        listening = Listening((topics.requests,), inbox.put)
+        self._link = Link(settings.mqtt, topics, outbox, random=random.random, listening=listening)
         self._reporter = Reporter(messages, self._link.publish, settings.publish)
         self._decider = Decider(settings.decide, settings.track.lost_s)
         self._pipeline = Pipeline(self._vision.see, self._decider, self._reporter)
         self._mailbox = Mailbox()
-        self._camera = Camera(settings.camera, self._mailbox, opener=opener)
+        self._shutter = Shutter(
+            lambda: Camera(settings.camera, self._mailbox, opener=opener),
+            self._mailbox,
+            paused=self._live.paused,
+            now=now,
+        )
+        self._attendant = Attendant(
+            inbox=inbox,
+            topics=topics,
+            reporter=self._reporter,
+            live=self._live,
+            look=self._look,
+            apply=self._apply,
+        )
         self._phase = Phase.OPENING
         self._pictures = Pictures(time.monotonic())
-        self._mistake = ""  # in the settings file, since it was last read
         self._meter = HealthMeter(time.monotonic())
         self._health_due = time.monotonic() + settings.publish.health_s
         self._settles_at = time.monotonic() + SETTLED_S
@@ -98,8 +129,9 @@ class App:
         """
         with self._signals():
             self._reporter.info(info_facts(self._vision))
+            self._attendant.tell_settings()
             self._link.start()
-            self._camera.start()
+            self._shutter.start()
             try:
                 while not self._stop.is_set() and self._tick():
                     pass
@@ -110,7 +142,7 @@ class App:
     def _tick(self) -> bool:
         """One frame, or the passing of time without one; False when there is nothing more to do."""
         frame = self._mailbox.take(TICK_S)
-        self._camera.check()
+        self._shutter.check()
         self._link.check()
         now = time.monotonic()
         self._watch_camera(now)
@@ -126,76 +158,71 @@ class App:
         if self._reload.is_set() and self._systemd.ready:
             self._reload.clear()
             self._systemd.reloading()
-            self._take_over_settings()
+            self._attendant.reload()
             self._systemd.reloaded()
+        self._attendant.serve()
         if now >= self._settles_at:
             self._settles_at = float("inf")
             release_unused()
         if now >= self._health_due:
             self._tell_health(now)
         tried = self._phase is not Phase.OPENING and self._link.state(now).tried
-        due_by = {"camera": self._camera.due_by, "link": self._link.due_by}
+        due_by = {"camera": self._shutter.due_by, "link": self._link.due_by}
         self._systemd.look(now, tried=tried, parts=lambda: self._parts(now), due_by=due_by)
         return not self._too_large(now)
 
     def _parts(self, now: float) -> list[Part]:
-        return status_of(self._camera.state(now), self._link.state(now), self._pictures, self._mistake)
+        return status_of(self._shutter.state(now), self._link.state(now), self._pictures, self._attendant.mistake)
 
     def _too_large(self, now: float) -> bool:
         """Whether memory has passed its bound: then the daemon ends, and whoever watches over it starts a fresh one."""
         held = self._memory.passed(now)
         if held is None:
             return False
-        limit = self._settings.memory_max_mib
+        limit = self._live.settings.memory_max_mib
         logger.error("holding %d MiB, memory_max_mib is %d: ending, to be started afresh", held // MIB, limit)
         self._exit_code = EXIT_FAILED
         return True
 
     def _watch_camera(self, now: float) -> None:
         """Takes note of a camera that went away or came back: without one nobody is there to be seen."""
-        phase = self._camera.state(now).phase
+        phase = self._shutter.state(now).phase
         if phase is self._phase:
             return
         self._phase = phase
         self._reporter.camera(phase)
-        if phase in (Phase.LOST, Phase.SILENT, Phase.FROZEN):
-            self._pipeline.close(now, "camera")
+        if phase in UNSEEING:
+            self._pipeline.close(now, UNSEEING[phase])
 
     def _tell_health(self, now: float) -> None:
-        self._health_due = now + self._settings.publish.health_s
+        self._health_due = now + self._live.settings.publish.health_s
         health = self._meter.report(now, self._mailbox.dropped)
-        self._reporter.health(health_figures(health, self._camera.state(now), self._link.state(now), now))
+        camera, link = self._shutter.state(now), self._link.state(now)
+        self._reporter.health(health_figures(health, camera, link, now, self._attendant.figures()))
 
-    def _take_over_settings(self) -> None:
-        """Reads the settings again; wrong ones are named and change nothing."""
-        if self._settings_path is None:
-            logger.warning("there is no settings file to reload, the defaults stay in force")
-            return
-        try:
-            new = load_settings(self._settings_path)
-        except SettingsError as error:
-            logger.error("the old settings stay in force:\n%s", error)  # noqa: TRY400  no traceback for a user's mistake
-            self._mistake = "the old ones stay in force: " + str(error).splitlines()[0]
-            return
-        self._mistake = ""
-        changed = changed_keys(self._settings, new)
-        waiting = needs_restart(changed)
-        self._settings = merged(self._settings, new)
-        set_level(new.log_level)
-        self._vision.reconfigure(new.gates)
-        self._decider.reconfigure(new.decide, self._settings.track.lost_s)
-        self._reporter.reconfigure(new.publish)
-        self._health_due = min(self._health_due, time.monotonic() + new.publish.health_s)
-        taken = [key for key in changed if key not in waiting]
-        logger.info("settings reloaded: %s", ", ".join(taken) or "nothing to take over has changed")
-        if waiting:
-            logger.warning("these changes need a restart: %s", ", ".join(waiting))
+    def _look(self, may: bool) -> None:  # noqa: FBT001 - the one thing there is to say
+        """Opens the camera or closes it, and says so at once."""
+        now = time.monotonic()
+        if may:
+            self._shutter.resume()
+        else:
+            self._shutter.pause(now)
+        self._watch_camera(now)
+        self._tell_health(now)
+
+    def _apply(self, settings: Settings) -> None:
+        """Settings that changed are in force from the next frame on."""
+        set_level(settings.log_level)
+        self._vision.reconfigure(settings.gates)
+        self._decider.reconfigure(settings.decide, settings.track.lost_s)
+        self._reporter.reconfigure(settings.publish)
+        self._health_due = min(self._health_due, time.monotonic() + settings.publish.health_s)
 
     def _shut_down(self) -> None:
         """Camera, last events, `offline` acknowledged, link: in this order."""
         stop_by = time.monotonic() + STOP_S
         self._systemd.stopping()
-        self._camera.stop()
+        self._shutter.stop()
         self._pipeline.close(time.monotonic(), "stopped")
         self._link.stop(min(LINK_STOP_S, stop_by - time.monotonic()))
         self._systemd.close()

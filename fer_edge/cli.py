@@ -10,7 +10,7 @@ import click
 
 from fer_edge import __version__
 from fer_edge.config import Settings
-from fer_edge.settings_file import load_settings, usual_file
+from fer_edge.settings_file import Document, load_document, load_settings, usual_file
 
 SERVICE_FOLDER = Path("/etc/fer-edge")
 
@@ -36,11 +36,12 @@ def run(path: Path | None) -> None:
     import faulthandler  # noqa: PLC0415
 
     from fer_edge.app import App  # noqa: PLC0415  OpenCV and the runtime load only for what needs them
+    from fer_edge.operate.state_folder import state_folder  # noqa: PLC0415
 
     faulthandler.enable()  # where each thread stood, when systemd's watchdog or a crash in a library ends the daemon
     path = path or usual_file()
-    settings = load_settings(path) if path else Settings()
-    sys.exit(App(settings, settings_path=path).run())
+    document = load_document(path) if path else Document(Settings(), {})
+    sys.exit(App(document.settings, path, document=document, state=state_folder()).run())
 
 
 @commands.command(short_help="Analyse saved videos.")

@@ -11,6 +11,8 @@ from fer_edge.operate.health import Health
 from fer_edge.operate.status import Part, Pictures
 from fer_edge.vision.vision import Vision
 
+WELL = (Phase.RUNNING, Phase.ENDED, Phase.PAUSED)  # how a camera may be without anything being wrong
+
 
 def info_facts(vision: Vision) -> dict[str, Any]:
     """Program, network, detector and runtime."""
@@ -24,8 +26,10 @@ def info_facts(vision: Vision) -> dict[str, Any]:
     }
 
 
-def health_figures(health: Health, camera: CameraState, link: LinkState, now: float) -> dict[str, Any]:
-    """The figures of a window, the camera and the link."""
+def health_figures(
+    health: Health, camera: CameraState, link: LinkState, now: float, requests: dict[str, int]
+) -> dict[str, Any]:
+    """The figures of a window, the camera, the link and the requests."""
     return {
         **msgspec.to_builtins(health),
         "camera": {
@@ -40,15 +44,16 @@ def health_figures(health: Health, camera: CameraState, link: LinkState, now: fl
             "connects": link.connects,
         },
         "outbox": msgspec.to_builtins(link.outbox),
+        "requests": requests,
     }
 
 
 def status_of(camera: CameraState, link: LinkState, pictures: Pictures, mistake: str) -> list[Part]:
     """How the daemon is, for `systemctl status`; ``mistake`` is why the settings on disk are not in force, or empty."""
     parts = [
-        Part("camera", camera.phase in (Phase.RUNNING, Phase.ENDED), _joined(camera.phase, camera.reason)),
+        Part("camera", camera.phase in WELL, _joined(camera.phase, camera.reason)),
         Part("broker", link.connected, link.text),
-        Part("pictures", pictures.any, _told(pictures)),
+        Part("pictures", pictures.any or camera.phase is Phase.PAUSED, _told(pictures)),
     ]
     return [*parts, Part("settings", ok=False, text=mistake)] if mistake else parts
 

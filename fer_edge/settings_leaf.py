@@ -63,7 +63,21 @@ def wanted(expected: inspect.Type) -> str:  # noqa: PLR0911 one return a type re
             return "a whole number" + _range(expected)
         case inspect.FloatType():
             return "a number" + _range(expected)
+        case inspect.VarTupleType():
+            return "a list"
     raise NotImplementedError(f"config.py uses {expected}, teach settings_leaf.py to name it")
+
+
+def items_of(expected: inspect.Type) -> inspect.Type:
+    """The list type below a description; any other type as it is."""
+    return items_of(expected.type) if isinstance(expected, inspect.Metadata) else expected
+
+
+def has_length(count: int, expected: inspect.VarTupleType | inspect.TupleType) -> bool:
+    """Whether a list may have so many entries."""
+    if isinstance(expected, inspect.TupleType):
+        return count == len(expected.item_types)
+    return (expected.min_length or 0) <= count <= (expected.max_length or count)
 
 
 def shown(node: yaml.ScalarNode) -> str:
@@ -89,7 +103,7 @@ def _matches(value: str, expected: inspect.StrType) -> bool:
 
 def _in_range(value: float, expected: inspect.IntType | inspect.FloatType) -> bool:
     return (
-        math.isfinite(value)
+        (isinstance(value, int) or math.isfinite(value))  # a whole number may be too large to be made a float
         and (expected.ge is None or value >= expected.ge)
         and (expected.gt is None or value > expected.gt)
         and (expected.le is None or value <= expected.le)

@@ -18,13 +18,20 @@ ALLOWED: dict[str, set[str]] = {
     "errors": set(),
     "backoff": set(),
     "config": {"labels"},
+    "spelling": set(),
     "settings_leaf": set(),
-    "settings_file": {"config", "errors", "settings_leaf"},
+    "settings_walk": {"config", "settings_leaf", "spelling"},
+    "settings_file": {"config", "errors", "settings_walk"},
+    "settings_layers": {"config", "labels", "reload", "settings_walk"},
+    # Settings that change while the daemon runs: the pure layers, and where they are kept.
+    "live_settings": {"config", "errors", "operate", "reload", "settings_file", "settings_layers", "settings_walk"},
+    # Answers requests: it stands between what is heard and what the daemon is made of.
+    "attendant": VALUES | {"deliver", "live_settings"},
     "schema": {"config"},
     "capture": VALUES | {"backoff"},
     "vision": VALUES | {"models"},
     "decide": VALUES,
-    "deliver": VALUES | {"backoff"},
+    "deliver": VALUES | {"backoff", "spelling"},
     "operate": VALUES | {""},
     "models": set(),
     "pipeline": VALUES | {"decide"},
@@ -36,13 +43,13 @@ ALLOWED: dict[str, set[str]] = {
     "reload": VALUES,
     "app": VALUES
     | {"capture", "vision", "decide", "deliver", "operate"}
-    | {"pipeline", "settings_file", "facts", "reload"},
+    | {"attendant", "pipeline", "settings_file", "live_settings", "facts"},
     "check": VALUES | {"capture", "vision", "deliver", "settings_file"},
     "events": VALUES | {"deliver"},
     "demo": VALUES | {"app", "capture", "deliver", "events"},
     "cli": VALUES
     | {"app", "check", "demo", "events", "schema", "settings_file", "video", ""}
-    | {"operate"},  # `service`
+    | {"operate"},  # `service`, and where `run` keeps what outlives it
     "__main__": {"cli", "errors"},
     "": set(),  # fer_edge/__init__.py
 }
@@ -51,7 +58,7 @@ ALLOWED: dict[str, set[str]] = {
 PURE = ("decide", "pipeline", "values", "labels")
 PURE_MODULES = (
     *(f"deliver/{name}.py" for name in ("messages", "payloads", "topics", "describe", "rounding", "state_pace")),
-    *(f"deliver/{name}.py" for name in ("event_line", "retained", "letters", "parcel", "versions", "once")),
+    *(f"deliver/{name}.py" for name in ("event_line", "retained", "letters", "parcel", "versions", "once", "requests")),
     *(f"deliver/{name}.py" for name in ("audit", "audit_boot")),
     "capture/supervise.py",
     "capture/pace.py",
@@ -62,6 +69,7 @@ PURE_MODULES = (
     "video/tally.py",
     "video/traces.py",
     "reload.py",
+    "settings_layers.py",
     "backoff.py",
 )
 SHELL = {"time", "threading", "socket", "subprocess", "pathlib", "os", "cv2", "paho", "queue", "asyncio", "io"}

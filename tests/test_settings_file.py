@@ -68,6 +68,10 @@ def test_all_mistakes_are_named_at_once_in_the_order_of_the_file() -> None:
     [
         ("decide: {enter: .nan}", "c.yaml:1:17: decide.enter: must be a number between 0 and 1, got .nan"),
         ("decide: {dwell_s: .inf}", "c.yaml:1:19: decide.dwell_s: must be a number between 0 and 86400, got .inf"),
+        (
+            "decide: {enter: 1" + "0" * 400 + "}",
+            "c.yaml:1:17: decide.enter: must be a number between 0 and 1, got 1" + "0" * 36 + "...",
+        ),
         ("decide: {enter: true}", "c.yaml:1:17: decide.enter: must be a number between 0 and 1, got true"),
         ("camera: {width: 64.5}", "c.yaml:1:17: camera.width: must be a whole number between 64 and 4096, got 64.5"),
         ("camera: {rotate: 45}", "c.yaml:1:18: camera.rotate: must be one of 0, 90, 180, 270, got 45"),

@@ -59,13 +59,22 @@ class Camera:
         """Begin to capture, in a thread of its own."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """End the capture; returns within STOP_LIMIT_S even where a read hangs. A second call does nothing."""
+    def stop(self) -> bool:
+        """End the capture; returns within STOP_LIMIT_S even where a read hangs. A second call does nothing.
+
+        Returns:
+            Whether it has ended. Where not, a read hangs: nothing that it may still give is handed over.
+        """
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(STOP_LIMIT_S)
             if self._thread.is_alive():
-                logger.debug("camera: a read is still under way; its thread ends with the process")
+                logger.debug("camera: a read is still under way; its thread ends with it")
+        return self.ended()
+
+    def ended(self) -> bool:
+        """Whether the capture thread is not there, or not any more: the source is closed."""
+        return not self._thread.is_alive()
 
     @property
     def due_by(self) -> float:
@@ -138,7 +147,9 @@ class Camera:
         self._due_by = self._clock() + within_s
 
     def _hand_over(self, image: Image) -> Verdict:
-        """Leave a picture in the mailbox unless it is no news."""
+        """Leave a picture in the mailbox unless it is no news, or nobody wants it any more."""
+        if self._stopping.is_set():
+            return Verdict.WITHHOLD
         now = self._clock()
         verdict = self._supervisor.picture(image, now)
         if verdict is Verdict.DELIVER:

@@ -26,6 +26,11 @@ class Mailbox:
             self._frame = frame
             self._filled.notify()
 
+    def clear(self) -> None:
+        """Forget the frame in the slot; it does not count as dropped."""
+        with self._filled:
+            self._frame = None
+
     def take(self, timeout_s: float) -> Frame | None:
         """The frame in the slot, or the next to arrive within ``timeout_s`` seconds, or None."""
         with self._filled:

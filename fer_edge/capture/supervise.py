@@ -27,6 +27,7 @@ class Phase(StrEnum):
     SILENT = "silent"  # it is there and sends nothing
     FROZEN = "frozen"  # it sends the very same picture
     ENDED = "ended"  # a file or folder is at its end
+    PAUSED = "paused"  # somebody asked that nobody is looked at; the camera is closed
 
 
 class CameraState(msgspec.Struct, frozen=True):

@@ -7,6 +7,7 @@ believed, and `uptime_s` orders the events of one boot whatever the clock did.
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import msgspec
 
@@ -16,8 +17,10 @@ from fer_edge.deliver.payloads import (
     EventPayload,
     FacePayload,
     Missing,
+    ResponsePayload,
     StatePayload,
 )
+from fer_edge.deliver.requests import Request
 from fer_edge.deliver.rounding import box_fractions, fraction, rfc3339, score_table, seconds
 from fer_edge.deliver.topics import Topics
 from fer_edge.values import Event, EventKind, Message, Verdict
@@ -25,6 +28,7 @@ from fer_edge.values import Event, EventKind, Message, Verdict
 ONLINE = b"online"
 OFFLINE = b"offline"
 
+RESPONSE_EXPIRY_S = 60  # whoever asked has given up by then
 MODEL_CHARACTERS = 8  # of the sha256
 
 _ENCODER = msgspec.json.Encoder()
@@ -96,8 +100,12 @@ class Messages:
 
     def state(self, verdicts: Sequence[Verdict], camera: str) -> Message:
         """What is seen now; ``camera`` is the camera's state in one word."""
+        return Message(self._topics.state, _ENCODER.encode(self.state_payload(verdicts, camera)), qos=1, retain=True)
+
+    def state_payload(self, verdicts: Sequence[Verdict], camera: str) -> StatePayload:
+        """What a `state` message of this moment says."""
         top = dominant(verdicts)
-        payload = StatePayload(
+        return StatePayload(
             time=rfc3339(self._clocks.wall()),
             clock=self._clock(),
             device=self._topics.device,
@@ -105,7 +113,6 @@ class Messages:
             faces=tuple(self._face(verdict) for verdict in verdicts),
             dominant=None if top is None else self._dominant(top),
         )
-        return Message(self._topics.state, _ENCODER.encode(payload), qos=1, retain=True)
 
     def health(self, figures: Mapping[str, object]) -> Message:
         """How the daemon is doing. QoS 0: the next one comes soon, and an old one is of no use."""
@@ -114,6 +121,25 @@ class Messages:
     def info(self, facts: Mapping[str, object]) -> Message:
         """What is running here."""
         return Message(self._topics.info, self._figures(facts), qos=1, retain=True)
+
+    def settings(self, table: Mapping[str, object], *, paused: bool) -> Message:
+        """What can be changed while the daemon runs, as it is."""
+        return Message(self._topics.settings, self._figures({"paused": paused, "settings": table}), qos=1, retain=True)
+
+    def response(self, request: Request, mistakes: Sequence[str], data: dict[str, Any] | None) -> Message:
+        """The answer to a request: what is wrong with it, or what was done."""
+        payload = ResponsePayload(
+            time=rfc3339(self._clocks.wall()),
+            clock=self._clock(),
+            device=self._topics.device,
+            request=request.verb,
+            status="error" if mistakes else "ok",
+            transaction=request.transaction,
+            mistakes=tuple(mistakes),
+            data=None if mistakes else data,
+        )
+        encoded = _ENCODER.encode(payload)
+        return Message(request.reply_to, encoded, expiry_s=RESPONSE_EXPIRY_S, correlation=request.correlation)
 
     def _figures(self, figures: Mapping[str, object]) -> bytes:
         now = rfc3339(self._clocks.wall())

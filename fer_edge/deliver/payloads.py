@@ -3,6 +3,8 @@
 docs/mqtt.md explains every key; a test holds the two together.
 """
 
+from typing import Any
+
 from msgspec import Struct
 
 SCHEMA = 1  # counts up when a key changes its meaning or goes; new keys may come within a schema
@@ -57,6 +59,20 @@ class DominantPayload(Struct, frozen=True, kw_only=True):
     confidence: float
     face: int
     since: str
+
+
+class ResponsePayload(Struct, frozen=True, kw_only=True):
+    """What became of a request."""
+
+    schema: int = SCHEMA
+    time: str
+    clock: str
+    device: str
+    request: str
+    status: str
+    transaction: str | int | None
+    mistakes: tuple[str, ...]
+    data: dict[str, Any] | None
 
 
 class StatePayload(Struct, frozen=True, kw_only=True):

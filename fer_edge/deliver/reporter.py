@@ -1,9 +1,13 @@
 """Turns what the pipeline and the daemon have to say into messages, and hands them over."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import msgspec
 
 from fer_edge.config import PublishSettings
 from fer_edge.deliver.messages import Messages
+from fer_edge.deliver.requests import Request
 from fer_edge.deliver.state_pace import StatePace
 from fer_edge.values import Event, Message, Verdict
 
@@ -16,6 +20,7 @@ class Reporter:
         self._publish = publish
         self._pace = StatePace(settings.state_s)
         self._camera = "opening"
+        self._verdicts: Sequence[Verdict] = ()
 
     def event(self, event: Event) -> None:
         """An event, kept until the broker has acknowledged it."""
@@ -23,6 +28,7 @@ class Reporter:
 
     def seen(self, verdicts: Sequence[Verdict], now: float) -> None:
         """What is seen now; becomes a `state` message where it has changed."""
+        self._verdicts = verdicts
         if self._pace.is_due(verdicts, self._camera, now):
             self._publish(self._messages.state(verdicts, self._camera))
 
@@ -42,6 +48,19 @@ class Reporter:
     def info(self, facts: Mapping[str, object]) -> None:
         """What is running."""
         self._publish(self._messages.info(facts))
+
+    def settings(self, table: Mapping[str, object], *, paused: bool) -> None:
+        """What can be changed while the daemon runs, as it is."""
+        self._publish(self._messages.settings(table, paused=paused))
+
+    def response(self, request: Request, mistakes: Sequence[str], data: dict[str, Any] | None) -> None:
+        """The answer to a request."""
+        self._publish(self._messages.response(request, mistakes, data))
+
+    def snapshot(self) -> dict[str, Any]:
+        """What a `state` message of this moment says."""
+        payload: dict[str, Any] = msgspec.to_builtins(self._messages.state_payload(self._verdicts, self._camera))
+        return payload
 
     def reconfigure(self, settings: PublishSettings) -> None:
         """Another pace from now on."""

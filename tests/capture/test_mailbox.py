@@ -56,3 +56,11 @@ def test_every_frame_is_either_taken_or_counted_with_both_threads_at_it(picture)
             numbers.append(taken.number)
     assert numbers == sorted(set(numbers))
     assert len(numbers) + mailbox.dropped == total
+
+
+def test_cleared_mailbox_is_empty_and_has_dropped_nothing(picture) -> None:
+    mailbox = Mailbox()
+    mailbox.put(frame(1, picture))
+    mailbox.clear()
+    assert mailbox.take(0.0) is None
+    assert mailbox.dropped == 0

@@ -12,21 +12,26 @@ import pytest
 from msgspec.structs import replace
 
 from fer_edge.capture.supervise import CameraState, Phase
+from fer_edge.config import Settings
 from fer_edge.deliver.event_line import QUEUE_FULL, REFUSED
 from fer_edge.deliver.link import LinkState
 from fer_edge.deliver.messages import OFFLINE, Clocks, Messages, availability
 from fer_edge.deliver.outbox import Tally
 from fer_edge.deliver.payloads import SCHEMA
+from fer_edge.deliver.requests import Request, Verb
 from fer_edge.deliver.topics import Topics
 from fer_edge.facts import health_figures, info_facts
 from fer_edge.labels import EMOTIONS
 from fer_edge.operate.health import HealthMeter
+from fer_edge.reload import RELOADABLE
+from fer_edge.settings_layers import origins
 from fer_edge.values import Box, EventKind, Message, Outcome, Verdict
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "mqtt.md"
 TOPICS = Topics("fer_edge", "porch")
 # Objects whose keys are data, not contract, or are named in a sentence.
-WHOLE = {"scores", "model.scores"}
+TITLES = {"response": "`response/<verb>`"}
+WHOLE = {"scores", "model.scores", "settings", "data"}
 
 SCORES = np.full(7, 1 / 7, np.float32)
 VERDICT = Verdict(17, Box(0.1, 0.2, 0.3, 0.4), "happy", 0.9, SCORES, 0.0, Outcome.HELD)
@@ -71,41 +76,48 @@ def produced(an_event) -> dict[str, list[Message]]:
     vision = SimpleNamespace(
         classifier=SimpleNamespace(card=card, runner=runner), detector=SimpleNamespace(name="haar")
     )
+    request = Request("settings", TOPICS.response("settings"), None, "t", {}, ())
+    requests = {"done": 0, "refused": 0, "dropped": 0}
     kinds = (EventKind.APPEARED, EventKind.CHANGED, EventKind.GONE)
     return {
         "availability": [availability(TOPICS, OFFLINE)],
         "event": [*(messages.event(an_event(kind)) for kind in kinds), messages.gap(1, 2, QUEUE_FULL)],
         "state": [messages.state([VERDICT], Phase.RUNNING)],
-        "health": [messages.health(health_figures(meter.report(1.0, 0), camera, link, 1.0))],
+        "health": [messages.health(health_figures(meter.report(1.0, 0), camera, link, 1.0, requests))],
         "info": [messages.info(info_facts(vision))],
+        "settings": [messages.settings(origins(Settings(), {}, {}), paused=False)],
+        "response": [
+            messages.response(request, [], {"paused": True}),
+            messages.response(request, ["decide.entr: unknown key, did you mean enter?"], None),
+        ],
     }
 
 
 def test_every_topic_is_documented_with_its_qos_and_retain(produced):
     table = rows(PAGE.read_text().partition("\n## ")[0])
-    assert [words(row[0])[0] for row in table] == list(produced)
+    assert [words(row[0])[0].partition("/")[0] for row in table] == list(produced)
     for name, qos, retained, _ in table:
-        topic = words(name)[0]
-        for message in produced[topic]:
-            assert message.topic == getattr(TOPICS, topic) == f"fer_edge/porch/{topic}"
+        topic = words(name)[0].replace("<verb>", "settings")
+        for message in produced[topic.partition("/")[0]]:
+            assert message.topic == f"fer_edge/porch/{topic}"
             assert (str(message.qos), {True: "yes", False: "no"}[message.retain]) == (qos, retained)
 
 
-@pytest.mark.parametrize("topic", ["event", "state", "health", "info"])
+@pytest.mark.parametrize("topic", ["event", "state", "health", "info", "settings", "response"])
 def test_every_key_is_documented_and_every_documented_key_is_produced(produced, topic):
-    documented = [words(row[0])[0] for row in rows(chapter(f"`{topic}`"))]
+    documented = [words(row[0])[0] for row in rows(chapter(TITLES.get(topic, f"`{topic}`")))]
     found = [dict.fromkeys(keys(msgspec.json.decode(message.payload))) for message in produced[topic]]
     assert documented == list(max(found, key=len))  # in their order
     top = [[key for key in one if "." not in key] for one in found]
     assert all(one == top[0] for one in top), "every key is in every message"
 
 
-@pytest.mark.parametrize("topic", ["event", "state", "health", "info"])
+@pytest.mark.parametrize("topic", ["event", "state", "health", "info", "settings", "response"])
 def test_types_are_as_documented(produced, topic):
     types = {"integer": int, "string": str, "number": (int, float), "object": dict, "array": list, "boolean": bool}
     for message in produced[topic]:
         payload = msgspec.json.decode(message.payload)
-        for key, kind, _ in rows(chapter(f"`{topic}`")):
+        for key, kind, _ in rows(chapter(TITLES.get(topic, f"`{topic}`"))):
             name = words(key)[0]
             if "." not in name and payload[name] is not None:
                 assert isinstance(payload[name], types[kind]), name
@@ -122,6 +134,18 @@ def test_every_word_that_can_come_is_documented():
     assert [name.removeprefix("faces.") for name in health if name.startswith("faces.")] == [
         outcome.value for outcome in Outcome
     ]
+
+
+def test_every_verb_is_documented():
+    table = [line for line in chapter("Requests").splitlines() if line.startswith("| `request/")]
+    assert [words(line)[0] for line in table] == [f"request/{verb}" for verb in Verb]
+
+
+def test_settings_show_everything_that_can_be_changed_and_nothing_else(produced):
+    (message,) = produced["settings"]
+    shown = msgspec.json.decode(message.payload)["settings"]
+    row = {words(row[0])[0]: row[2] for row in rows(chapter("`settings`"))}["settings"]
+    assert list(shown) == list(RELOADABLE) == [word for word in words(row) if word != "config.yaml"]
 
 
 def test_schema_is_the_page_s(produced):

@@ -1,6 +1,7 @@
 """The daemon as users run it, the command in a process of its own, and a subscriber that hears all it says."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -36,6 +37,17 @@ class Subscriber:
         """The payloads of one topic so far."""
         return [payload for name, payload in self.heard if name == kind]
 
+    def ask(self, verb: str, payload: str = "{}", *, retain: bool = False) -> None:
+        """Publishes a request."""
+        self._client.publish(f"fer_edge/{DEVICE}/request/{verb}", payload, 1, retain)
+
+    def answer(self, verb: str, payload: str = "{}") -> Any:
+        """The answer to a request that is published now."""
+        before = len(self.of(f"response/{verb}"))
+        self.ask(verb, payload)
+        self.wait_for(lambda heard: len(heard.of(f"response/{verb}")) > before, f"an answer to {verb}")
+        return self.of(f"response/{verb}")[before]
+
     def wait_for(self, condition: Callable[["Subscriber"], object], what: str) -> None:
         """Returns when the condition holds; fails with what was heard when it never does."""
         deadline = time.monotonic() + GIVE_UP_S
@@ -49,7 +61,10 @@ class Subscriber:
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         text = message.payload.decode()
-        self.heard.append((message.topic.rpartition("/")[2], json.loads(text) if text.startswith("{") else text))
+        name = message.topic.removeprefix(f"fer_edge/{DEVICE}/")
+        if name.startswith("request/"):
+            return  # our own
+        self.heard.append((name, json.loads(text) if text.startswith("{") else text))
 
 
 class Daemon:
@@ -60,8 +75,10 @@ class Daemon:
         self.log_path = folder / "daemon.log"
         self.write(settings)
         command = [Path(sys.executable).parent / "fer-edge", "run", "--config", self.config]
-        with self.log_path.open("wb") as log:
-            self.process = subprocess.Popen(command, stderr=log, stdout=log)
+        self.state = folder / "state"
+        environment = {**os.environ, "STATE_DIRECTORY": str(self.state)}
+        with self.log_path.open("ab") as log:
+            self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment)
 
     def write(self, settings: dict[str, Any]) -> None:
         """Replaces the settings file; `reload` makes the daemon read it."""

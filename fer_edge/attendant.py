@@ -1,0 +1,116 @@
+"""Does what is asked of the device over MQTT or by a signal, and answers."""
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+from fer_edge.config import Settings
+from fer_edge.deliver.inbox import Inbox
+from fer_edge.deliver.reporter import Reporter
+from fer_edge.deliver.requests import PAUSED, Request, Verb, read_request
+from fer_edge.deliver.topics import Topics
+from fer_edge.errors import SettingsError, UserError
+from fer_edge.live_settings import LiveSettings
+
+logger = logging.getLogger(__name__)
+
+
+class Attendant:
+    """Not thread-safe; the main thread owns it.
+
+    ``look`` opens the camera or closes it; ``apply`` hands settings that are in force now to whom they concern.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts that it attends to, by name
+        self,
+        *,
+        inbox: Inbox,
+        topics: Topics,
+        reporter: Reporter,
+        live: LiveSettings,
+        look: Callable[[bool], None],
+        apply: Callable[[Settings], None],
+    ) -> None:
+        self._inbox = inbox
+        self._topics = topics
+        self._reporter = reporter
+        self._live = live
+        self._look = look
+        self._apply = apply
+        self._done = self._refused = 0
+        self.mistake = ""
+        """Why config.yaml as it was last read is not in force; empty where it is."""
+        self._verbs: dict[str, Callable[[Request], dict[str, Any]]] = {
+            Verb.PAUSE: lambda request: self._pause(paused=request.body.get(PAUSED, True)),
+            Verb.RESUME: lambda _: self._pause(paused=False),
+            Verb.SETTINGS: self._change,
+            Verb.RELOAD: lambda _: self._read_again(),
+            Verb.SNAPSHOT_STATE: lambda _: self._reporter.snapshot(),
+        }
+
+    def figures(self) -> dict[str, int]:
+        """What became of the requests since the start, for `health`."""
+        return {"done": self._done, "refused": self._refused, "dropped": self._inbox.dropped}
+
+    def tell_settings(self) -> None:
+        """Publishes what can be changed, as it is."""
+        self._reporter.settings(self._live.table(), paused=self._live.paused)
+
+    def serve(self) -> None:
+        """Does and answers at most one request: a flood costs no more than one a frame."""
+        heard = self._inbox.take()
+        request = None if heard is None else read_request(heard, self._topics)
+        if request is None:
+            return
+        mistakes, data = list(request.mistakes), None
+        if not mistakes:
+            try:
+                data = self._verbs[request.verb](request)
+            except UserError as error:
+                mistakes = str(error).splitlines()
+        self._done += not mistakes
+        self._refused += bool(mistakes)
+        self._reporter.response(request, mistakes, data)
+
+    def reload(self) -> None:
+        """Reads config.yaml again, as SIGHUP asks; mistakes are named in the log and change nothing."""
+        try:
+            self._read_again()
+        except UserError as error:
+            logger.error("the old settings stay in force:\n%s", error)  # noqa: TRY400  no traceback for a user's mistake
+
+    def _pause(self, *, paused: bool) -> dict[str, Any]:
+        changed = paused is not self._live.paused
+        kept = self._live.pause(paused=paused)
+        if changed:
+            self._look(not paused)
+            logger.info("paused: nobody is looked at" if paused else "resumed")
+            self.tell_settings()
+        return {PAUSED: paused, "kept": kept}
+
+    def _change(self, request: Request) -> dict[str, Any]:
+        if request.body:
+            taken = self._live.change(request.body)
+            self._apply(self._live.settings)
+            self.tell_settings()
+            logger.info("settings changed over MQTT: %s", ", ".join(taken.keys) or "to what they were")
+        return {PAUSED: self._live.paused, "settings": self._live.table()}
+
+    def _read_again(self) -> dict[str, Any]:
+        """Applies what config.yaml changes since it was last read, and says so.
+
+        Raises:
+            SettingsError: it has mistakes; nothing has changed.
+        """
+        try:
+            taken = self._live.reload()
+        except SettingsError as error:
+            self.mistake = "the old ones stay in force: " + str(error).splitlines()[0]
+            raise
+        self.mistake = ""
+        self._apply(self._live.settings)
+        self.tell_settings()
+        logger.info("settings reloaded: %s", ", ".join(taken.keys) or "nothing to take over has changed")
+        if taken.need_restart:
+            logger.warning("these changes need a restart: %s", ", ".join(taken.need_restart))
+        return {"taken_over": taken.keys, "need_restart": taken.need_restart}

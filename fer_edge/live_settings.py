@@ -1,0 +1,148 @@
+"""The settings in force: `config.yaml` below what was changed while the daemon runs, and how both change."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fer_edge.config import Settings
+from fer_edge.errors import SettingsError
+from fer_edge.operate.overlay_file import Overlay, OverlayError, OverlayFile
+from fer_edge.reload import changed_keys, merged, needs_restart
+from fer_edge.settings_file import Document, load_document
+from fer_edge.settings_layers import amended, check_change, origins, overlaid
+from fer_edge.settings_walk import Mistake, Tree, settle
+
+logger = logging.getLogger(__name__)
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What became of a change."""
+
+    keys: list[str]  # dotted, in force from now on
+    need_restart: list[str]  # dotted, of a file that was read again
+
+
+class LiveSettings:
+    """Not thread-safe; the main thread owns it. ``path`` is read again by `reload`; nothing is kept without ``file``.
+
+    Overrides that cannot be used (another version's keys, or no agreement with config.yaml) are set aside and said.
+    """
+
+    def __init__(self, document: Document, path: Path | None, file: OverlayFile | None) -> None:
+        self._given = document.values
+        self._path = path
+        self._file = file
+        self._overlay = Overlay()
+        self.settings = document.settings
+        if file is not None:
+            self._adopt(file)
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody asked that nobody be looked at; outlives a restart."""
+        return self._overlay.paused
+
+    def table(self) -> Tree:
+        """Every value that can be changed while the daemon runs, and where it came from."""
+        return origins(self.settings, self._given, self._overlay.settings)
+
+    def change(self, change: Mapping[str, Any]) -> Taken:
+        """Overrides what ``change`` names, and takes back what it says null to.
+
+        Raises:
+            SettingsError: it has mistakes, one line each; nothing has changed.
+            OverlayError: it cannot be stored; nothing has changed.
+        """
+        _raise_if_wrong(change)
+        overrides = amended(self._overlay.settings, change)
+        new = self._settled(self._given, overrides)
+        self._keep(msgspec.structs.replace(self._overlay, settings=overrides))
+        return self._take(new)
+
+    def reload(self) -> Taken:
+        """Reads the file again, below what was changed at run time.
+
+        Raises:
+            SettingsError: there is no file, it has mistakes, or it does not agree with the overrides; nothing changed.
+        """
+        if self._path is None:
+            raise SettingsError("there is no settings file to reload")
+        document = load_document(self._path)
+        new = self._settled(document.values, self._overlay.settings)
+        self._given = document.values
+        return self._take(new)
+
+    def pause(self, *, paused: bool) -> bool:
+        """Remembers whether to look; False where that cannot be stored, so that a restart forgets it."""
+        overlay = msgspec.structs.replace(self._overlay, paused=paused)
+        try:
+            self._keep(overlay)
+        except OverlayError as error:
+            logger.warning("a restart will not remember the %s: %s", "pause" if paused else "end of the pause", error)
+            self._overlay = overlay
+            return False
+        return self._file is not None
+
+    def _settled(self, given: Tree, overrides: Tree) -> Settings:
+        new, mistakes = settle(overlaid(given, overrides))
+        if new is None:
+            raise SettingsError(_lines(mistakes))
+        return new
+
+    def _take(self, new: Settings) -> Taken:
+        changed = changed_keys(self.settings, new)
+        waiting = needs_restart(changed)
+        self.settings = merged(self.settings, new)
+        return Taken([key for key in changed if key not in waiting], waiting)
+
+    def _keep(self, overlay: Overlay) -> None:
+        if self._file is not None and overlay != self._overlay:
+            self._file.save(overlay)
+        self._overlay = overlay
+
+    def _adopt(self, file: OverlayFile) -> None:
+        """Takes over what an earlier run left."""
+        try:
+            overlay = file.load()
+        except OverlayError as error:
+            _set_aside(file, str(error))
+            return
+        try:
+            _raise_if_wrong(overlay.settings)
+            self.settings = self._settled(self._given, overlay.settings)
+        except SettingsError as error:
+            _set_aside(file, f"{file.path}: {error}")
+            if overlay.paused:  # whoever did not want to be looked at is not looked at
+                self.pause(paused=True)
+            return
+        self._overlay = overlay
+        if overlay.settings:
+            logger.info("changed at run time, by %s: %s", file.path, ", ".join(_leaves(overlay.settings)))
+
+
+def _raise_if_wrong(change: Mapping[str, Any]) -> None:
+    mistakes = check_change(change)
+    if mistakes:
+        raise SettingsError(_lines(mistakes))
+
+
+def _lines(mistakes: list[Mistake]) -> str:
+    return "\n".join(str(mistake) for mistake in mistakes)
+
+
+def _leaves(tree: Mapping[str, Any], before: str = "") -> list[str]:
+    found: list[str] = []
+    for key, value in tree.items():
+        found += _leaves(value, f"{before}{key}.") if isinstance(value, Mapping) else [before + key]
+    return found
+
+
+def _set_aside(file: OverlayFile, why: str) -> None:
+    reason = "; ".join(why.splitlines())
+    try:
+        logger.warning("changes at run time are not in force: %s; set aside as %s", reason, file.set_aside())
+    except OverlayError as error:
+        logger.warning("changes at run time are not in force: %s; %s", reason, error)

@@ -1,0 +1,120 @@
+"""What is a request, and what is wrong with one that is not."""
+
+import msgspec
+import pytest
+
+from fer_edge.deliver.inbox import Heard
+from fer_edge.deliver.requests import Request, read_request
+from fer_edge.deliver.topics import Topics
+
+TOPICS = Topics("fer_edge", "porch")
+
+
+def asked(payload: bytes, verb: str = "pause", **more: object) -> Request | None:
+    return read_request(Heard(TOPICS.request(verb), payload, **{"retained": False, **more}), TOPICS)
+
+
+def mistakes(payload: bytes, verb: str = "pause", **more: object) -> tuple[str, ...]:
+    request = asked(payload, verb, **more)
+    assert request is not None
+    return request.mistakes
+
+
+def test_request_without_anything_is_answered_on_its_own_topic() -> None:
+    assert asked(b"{}", "reload") == Request("reload", "fer_edge/porch/response/reload", None, None, {}, ())
+
+
+def test_transaction_and_mqtt_5_s_own_way_of_answering_are_kept() -> None:
+    request = asked(b'{"decide":{"enter":0.6},"transaction":"a-7"}', "settings", reply_to="my/inbox", correlation=b"\0")
+    assert request == Request("settings", "my/inbox", b"\0", "a-7", {"decide": {"enter": 0.6}}, ())
+    assert asked(b'{"transaction":7}').transaction == 7
+
+
+def test_mistaken_request_still_echoes_its_transaction() -> None:
+    request = asked(b'{"transaction":7,"pausd":true,"x":1}')
+    assert request is not None
+    assert request.transaction == 7
+    assert request.mistakes == (
+        "pausd: unknown key, did you mean paused?",
+        "x: unknown key; there are paused, transaction",
+    )
+    assert mistakes(b'{"paused":1}') == ("paused: must be true or false",)
+    assert mistakes(b'{"paused":false}') == ()
+    assert mistakes(b'{"paused":false}', "resume") == ("paused: unknown key; there are transaction",)
+
+
+def test_unknown_verb_is_answered_in_a_known_place() -> None:
+    request = asked(b"{}", "paus")
+    assert request is not None
+    assert request.mistakes == ("unknown request 'paus', did you mean pause?",)
+    assert request.reply_to == "fer_edge/porch/response/unknown"
+    assert len(str(mistakes(b"{}", "x" * 60_000))) < 300
+
+
+@pytest.mark.parametrize(
+    "payload", [b"", b"on", b"[]", b"7", b"null", b'"{}"', b"{", b"\xff\xfe", b'{"a":1}{', b'{"a":' * 1500, b"[" * 8000]
+)
+def test_payload_that_is_no_object_does_nothing(payload: bytes) -> None:
+    (line,) = mistakes(payload)
+    assert line.startswith("the payload must be a JSON object, at least {}")
+    assert "\n" not in line
+
+
+def test_payload_that_is_nested_without_end_is_a_mistake() -> None:
+    deep = b'{"decide":{"enter":' + b'{"a":' * 900 + b"1" + b"}" * 902
+    assert mistakes(deep, "settings") == ("the payload is nested too deeply",)
+    assert mistakes(b'{"decide":{"enter":' + b"[" * 900 + b"]" * 900 + b"}}", "settings") == (
+        "the payload is nested too deeply",
+    )
+    assert mistakes(b'{"decide":{"emotions":{"sad":{"enter":0.5}}}}', "settings") == ()
+
+
+def test_payload_too_large_is_not_even_read() -> None:
+    assert mistakes(b'{"transaction":"' + b"x" * 9000 + b'"}') == ("the payload has 9018 bytes, more than 8192",)
+
+
+@pytest.mark.parametrize("transaction", [b"true", b"1.5", b"9" * 30, b"[]", b"{}", b'"' + b"x" * 129 + b'"'])
+def test_transaction_of_another_kind_is_a_mistake(transaction: bytes) -> None:
+    request = asked(b'{"transaction":' + transaction + b"}")
+    assert request is not None
+    assert request.transaction is None
+    assert request.mistakes == ("transaction: must be a whole number or text of at most 128 characters",)
+
+
+def test_retained_request_is_refused_and_clearing_one_is_no_request() -> None:
+    (line,) = mistakes(b"{}", retained=True)
+    assert line.startswith("a retained request is never done")
+    assert asked(b"", retained=True) is None
+
+
+@pytest.mark.parametrize(
+    "topic",
+    [
+        "",
+        "a/+/b",
+        "#",
+        "$SYS/x",
+        "fer_edge/porch/event",
+        "fer_edge/porch/request/resume",
+        "fer_edge/porch/availability",
+    ],
+)
+def test_answer_goes_nowhere_where_it_would_be_taken_for_something_else(topic: str) -> None:
+    request = asked(b"{}", reply_to=topic)
+    assert request is not None
+    assert len(request.mistakes) == 1
+    assert request.reply_to == "fer_edge/porch/response/pause"
+
+
+@pytest.mark.parametrize("topic", ["answers", "fer_edge/porch/response/mine", "fer_edge/porchlight/x", "other/event"])
+def test_other_topics_may_be_answered_on(topic: str) -> None:
+    request = asked(b"{}", reply_to=topic)
+    assert request is not None
+    assert (request.mistakes, request.reply_to) == ((), topic)
+
+
+def test_every_key_of_settings_goes_on_to_who_knows_them() -> None:
+    body = {"nonsense": 1, "decide": None}
+    request = asked(msgspec.json.encode(body), "settings")
+    assert request is not None
+    assert (request.mistakes, request.body) == ((), body)

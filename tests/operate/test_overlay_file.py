@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from fer_edge.operate.overlay_file import Overlay, OverlayError, OverlayFile
+
+CHANGED = Overlay(paused=True, settings={"decide": {"enter": 0.7}})
+
+
+def test_what_was_saved_is_loaded_and_nothing_else_lies_beside_it(tmp_path: Path) -> None:
+    file = OverlayFile(tmp_path / "new" / "folder" / "porch.json")
+    assert file.load() == Overlay()
+    file.save(CHANGED)
+    assert OverlayFile(file.path).load() == CHANGED
+    file.save(Overlay())
+    assert file.load() == Overlay()
+    assert [path.name for path in file.path.parent.iterdir()] == ["porch.json"]
+
+
+def test_power_cut_while_writing_leaves_the_old_one(tmp_path: Path) -> None:
+    file = OverlayFile(tmp_path / "porch.json")
+    file.save(CHANGED)
+    (tmp_path / "porch.json.new").write_text('{"schema": 1, "pau')  # what a cut leaves behind
+    assert file.load() == CHANGED
+    file.save(Overlay())
+    assert file.load() == Overlay()
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b'{"paused": "yes"}', b'{"shema": 1}', b"\xff\x00", b"[" * 9999])
+def test_file_that_holds_something_else_is_one_line_and_can_be_set_aside(tmp_path: Path, content: bytes) -> None:
+    file = OverlayFile(tmp_path / "porch.json")
+    file.path.write_bytes(content)
+    with pytest.raises(OverlayError, match=r"porch\.json: holds no changes") as caught:
+        file.load()
+    assert "\n" not in str(caught.value)
+    assert file.set_aside().read_bytes() == content
+    assert file.load() == Overlay()
+
+
+def test_disk_that_does_not_take_it_is_said_and_the_old_one_stays(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("not a folder")
+    with pytest.raises(OverlayError, match="cannot be written: File exists"):
+        OverlayFile(blocked / "porch.json").save(CHANGED)
+    full = OverlayFile(tmp_path / ("x" * 300 + ".json"))
+    with pytest.raises(OverlayError, match="File name too long"):
+        full.save(CHANGED)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
