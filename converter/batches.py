@@ -28,11 +28,18 @@ def inputs(images: NDArray[np.uint8]) -> NDArray[np.float32]:
     return ((images.astype(np.float32) - MEAN) / STD)[..., np.newaxis]
 
 
-def targets(faces: Faces, votes_weight: float, smoothing: float) -> NDArray[np.float32]:
-    """(n, 7) float32, each row sums to 1: the label, mixed with the annotators' votes, and smoothed.
+def targets(
+    faces: Faces,
+    votes_weight: float,
+    smoothing: float,
+    taught: NDArray[np.float32] | None = None,
+    taught_weight: float = 0.0,
+) -> NDArray[np.float32]:
+    """(n, 7) float32, each row sums to 1: the label, mixed with the annotators' votes and a teacher, and smoothed.
 
     ``votes_weight`` (0 to 1) is the share of the FER+ votes on our seven expressions; a face without such votes keeps
-    its label alone. ``smoothing`` (0 to 1) spreads that much evenly over the classes (Szegedy et al. 2016).
+    its label alone. ``taught_weight`` (0 to 1) is then the share of what the teacher says, ``taught`` (n, 7).
+    ``smoothing`` (0 to 1) spreads that much evenly over the classes (Szegedy et al. 2016).
     """
     truth = np.eye(len(EMOTIONS), dtype=np.float32)[faces.labels]
     if faces.votes is not None and votes_weight:
@@ -41,6 +48,8 @@ def targets(faces: Faces, votes_weight: float, smoothing: float) -> NDArray[np.f
         total = votes.sum(axis=1, keepdims=True)
         voted = np.divide(votes, total, out=truth.copy(), where=total > 0)
         truth = (1 - votes_weight) * truth + votes_weight * voted
+    if taught is not None:
+        truth = (1 - taught_weight) * truth + taught_weight * taught
     return ((1 - smoothing) * truth + smoothing / len(EMOTIONS)).astype(np.float32)
 
 

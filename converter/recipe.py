@@ -33,6 +33,10 @@ class Recipe:
     """Share of the kernels' weights taken away at each step, times the rate; None for `DEFAULT_DECAYS`."""
     votes: float = 0.3
     """Share, 0 to 1, of the FER+ votes in the targets, where the data have them."""
+    taught: float = 0.5
+    """Share, 0 to 1, of what the teachers say in the targets, where there are teachers."""
+    teachers: str = ""
+    """SHA-256 over the teachers' files, empty without."""
     smoothing: float = 0.0
     """Share, 0 to 1, of every target spread evenly over the classes."""
     balance: Balance = "none"
@@ -51,7 +55,7 @@ class Recipe:
         for name in ("epochs", "batch"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be 1 or more, got {getattr(self, name)}")
-        for name in ("votes", "smoothing", "averaged"):
+        for name in ("votes", "taught", "smoothing", "averaged"):
             if not 0.0 <= getattr(self, name) <= 1.0:
                 raise UserError(f"{name} must be between 0 and 1, got {getattr(self, name)}")
         for name in ("warmup_epochs", "patience", "seed"):

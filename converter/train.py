@@ -2,6 +2,7 @@
 
 import dataclasses
 import hashlib
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,7 +18,9 @@ from converter.history import best
 from converter.networks import NETWORKS
 from converter.options import data_option
 from converter.recipe import DEFAULT_DECAYS, DEFAULT_RATES, Optimizer, Recipe
+from converter.run_files import RunFiles
 from converter.splits import limited, training_and_validation
+from converter.teacher import digest
 from converter.train_progress import TrainProgress
 from converter.train_story import commit, data_story, write_story
 from fer_edge.errors import UserError
@@ -83,6 +86,20 @@ def _listed(values: dict[Optimizer, float]) -> str:
     help="Share of the FER+ votes in the targets, where there are votes.",
 )
 @click.option(
+    "--teacher",
+    "teachers",
+    multiple=True,
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Learn also from what this network (.keras) says of the faces; can be given several times.",
+)
+@click.option(
+    "--taught-share",
+    type=click.FloatRange(0, 1),
+    default=DEFAULT.taught,
+    show_default=True,
+    help="Share of what the teachers say in the targets.",
+)
+@click.option(
     "--smoothing",
     type=click.FloatRange(0, 1),
     default=DEFAULT.smoothing,
@@ -140,29 +157,32 @@ def command(**given: Any) -> None:
         "recipe": recipe.as_json(),
         "data": data_story(given["data"], training, validation, held_out=held_out),
         "start": start.name if start else None,
+        "teachers": [teacher.name for teacher in given["teachers"]],
         "backend": backend,
         "versions": versions(),
         "commit": commit(),
     }
-    train(recipe, training, validation, folder, console, workers=given["workers"], start=start, story=story)
+    files = RunFiles(folder, start, given["teachers"])
+    train(recipe, training, validation, files, console, workers=given["workers"], story=story)
 
 
 def train(  # noqa: PLR0913  what a run is made of
     recipe: Recipe,
     training: Faces,
     validation: Faces,
-    folder: Path,
+    files: RunFiles,
     console: Console,
     *,
     workers: int,
-    start: Path | None,
     story: dict[str, Any],
 ) -> None:
     """Run, or resume, one training with everything a person sees of it; ``story`` goes into recipe.json."""
     from converter.curves import draw_curves, live_curves
     from converter.training import Run
 
-    run = Run(recipe, training, validation, folder, start)
+    folder = files.folder
+    with console.status("asking the teachers") if files.teachers else nullcontext():
+        run = Run(recipe, training, validation, files)
     if run.rows:
         click.echo(f"resuming after epoch {len(run.rows)} of {recipe.epochs}")
     live = live_curves()
@@ -197,6 +217,8 @@ def _recipe(given: dict[str, Any]) -> Recipe:
         **{name: given[name] for name in same},
         warmup_epochs=given["warmup"],
         votes=given["votes_share"],
+        taught=given["taught_share"],
+        teachers=digest(given["teachers"]),
         seed=given["seed"],
         start=hashlib.sha256(given["start"].read_bytes()).hexdigest() if given["start"] else "",
         augment=augment,

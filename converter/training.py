@@ -20,6 +20,8 @@ from converter.faces import Faces
 from converter.history import Row, best, write_history
 from converter.network_files import load_weights, save_network
 from converter.recipe import Recipe, make_optimizer
+from converter.run_files import RunFiles
+from converter.teacher import taught
 from converter.torch_batch_norm import fused_batch_norm
 from converter.watch_epochs import watcher
 from fer_edge.errors import UserError
@@ -33,25 +35,24 @@ PREDICT_BATCH = 256
 class Run:
     """One training run and its folder. Not thread-safe; the caller's thread owns it."""
 
-    def __init__(
-        self, recipe: Recipe, training: Faces, validation: Faces, folder: Path, start: Path | None = None
-    ) -> None:
-        """Build the networks, with the weights of ``start`` (.keras or .weights.h5) where it is given, and take up
-        what ``folder`` holds of an earlier, interrupted run of the same recipe.
+    def __init__(self, recipe: Recipe, training: Faces, validation: Faces, files: RunFiles) -> None:
+        """Build the networks, with the weights to start with where there are any, ask the teachers, and take up what
+        the folder holds of an earlier, interrupted run of the same recipe.
 
         UserError where the folder holds a run of another recipe, or weights do not fit.
         """
         import keras
 
         self._digest = _digest(training, validation)
-        kept = _kept(folder, recipe, self._digest)  # before Keras is made to work for a run that is refused
+        kept = _kept(files.folder, recipe, self._digest)  # before Keras is made to work for a run that is refused
         keras.utils.set_random_seed(recipe.seed)
         self.recipe = recipe
-        self.folder = folder
+        self.folder = files.folder
         self.rows: list[Row] = []
+        said = taught(files.teachers, training.images) if files.teachers else None
         self.epochs = Epochs(
             training,
-            targets(training, recipe.votes, recipe.smoothing),
+            targets(training, recipe.votes, recipe.smoothing, said, recipe.taught),
             min(recipe.batch, len(training)),
             recipe.seed,
             recipe.augment,
@@ -59,8 +60,8 @@ class Run:
         )
         self._validation = (inputs(validation.images), validation.labels)
         self._network = networks.build(recipe.network)
-        if start:
-            load_weights(self._network, start)
+        if files.start:
+            load_weights(self._network, files.start)
         self._average = Average(networks.build(recipe.network), recipe.averaged * recipe.epochs)
         self._model = networks.logits_model(self._network)
         self._model.compile(
@@ -158,7 +159,8 @@ def _kept(folder: Path, recipe: Recipe, digest: str) -> checkpoint.Checkpoint | 
         return None
     kept = checkpoint.read(folder / RESUME)
     before, now = kept.state["recipe"], recipe.as_json()
-    changed = sorted(key for key in now if before.get(key) != now[key])
+    plain = Recipe().as_json()  # what a setting was before it was there to be set
+    changed = sorted(key for key in now if before.get(key, plain[key]) != now[key])
     if changed:
         raise UserError(
             f"{folder}: holds a run with another {', '.join(changed)}; "

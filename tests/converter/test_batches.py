@@ -52,6 +52,13 @@ def test_smoothing_spreads_its_share_evenly() -> None:
     assert truth[0] == pytest.approx([0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1])
 
 
+def test_a_teacher_s_share_is_taken_of_label_and_votes_together() -> None:
+    said = np.array([[0, 0, 0, 0.2, 0.8, 0, 0]], np.float32)
+    truth = targets(faces([4], [voted(neutral=10)]), 0.5, 0.0, said, 0.5)
+    assert truth[0] == pytest.approx([0, 0, 0, 0.1, 0.25 + 0.4, 0, 0.25])
+    assert targets(faces([4]), 0.0, 0.0, said, 0.0)[0] == pytest.approx([0, 0, 0, 0, 1, 0, 0])
+
+
 def test_a_class_weighs_inversely_to_its_count() -> None:
     # 12 faces in three classes: four each would weigh 1.
     weights = class_weights(np.array([8, 2, 2, 0, 0, 0, 0]))

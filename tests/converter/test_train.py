@@ -206,6 +206,26 @@ def test_a_run_can_begin_with_the_weights_of_another(
     assert json.loads((tmp_path / "more/recipe.json").read_text())["start"] == "nano.keras"
 
 
+def test_a_network_learns_from_another_and_resumes_with_no_other_teacher(
+    run: tuple[Path, str], fer2013_csv: Path, convert, tmp_path: Path
+) -> None:
+    taught = ("train", "--data", fer2013_csv, "-o", tmp_path / "taught", *SMALL, "--epochs", 1)
+    ended = convert(*taught, "--teacher", run[0] / "nano.keras", "--taught-share", 0.9)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads((tmp_path / "taught" / "recipe.json").read_text())["teachers"] == ["nano.keras"]
+    ended = convert(*taught, "--taught-share", 0.9)
+    assert ended.returncode == 1
+    assert "holds a run with another teachers" in ended.stderr
+
+
+def test_a_teacher_that_is_none_is_refused_in_one_line(fer2013_csv: Path, convert, tmp_path: Path) -> None:
+    (tmp_path / "none.keras").write_bytes(b"no zip")
+    command = ("train", "--data", fer2013_csv, "-o", tmp_path / "run", *SMALL, "--epochs", 1)
+    ended = convert(*command, "--teacher", tmp_path / "none.keras")
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1), ended.stderr
+    assert "none.keras: is no network that this Keras reads" in ended.stderr
+
+
 def test_weights_of_another_network_are_refused_in_one_line(
     run: tuple[Path, str], fer2013_csv: Path, convert, tmp_path: Path
 ) -> None:
