@@ -39,7 +39,7 @@ TFLITE = ".tflite"
 @data_option
 @click.option("--split", type=click.Choice(USAGES), default="PublicTest", show_default=True, help="The faces to ask.")
 @click.option(
-    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The folder to write into."
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Write a report into this folder, too."
 )
 @layout_options
 def command(  # noqa: PLR0913  one parameter an option is how click works
@@ -47,7 +47,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     files: tuple[Path, ...],
     data: Path,
     split: str,
-    output: Path,
+    output: Path | None,
     labels: str | None,
     pixel_range: str | None,
     mean: float | None,
@@ -71,11 +71,13 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
             else:
                 evaluations.append(evaluate_keras(path, faces, scaling, order, status.update))
         comparison = compare(evaluations, faces, split, data.name)
-        status.update("drawing")
-        write_report(comparison, output)
+        if output:
+            status.update("drawing")
+            write_report(comparison, output)
     scores = tables(comparison)[0]
     show_table(console, title(comparison), scores.columns, scores.rows)
-    console.print(f"written to {output}: report.html, report.md, report.json, pictures and counts", markup=False)
+    if output:
+        console.print(f"written to {output}: report.html, report.md, report.json, pictures and counts", markup=False)
 
 
 def compare(evaluations: Sequence[Evaluation], faces: Faces, split: str, data: str) -> Comparison:

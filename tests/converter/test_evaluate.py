@@ -67,6 +67,13 @@ def test_everything_is_written_without_tensorflow(evaluated: tuple[Path, str]):
     assert names == {"report.html", "report.md", "report.json"} | pictures | counts
 
 
+def test_without_a_folder_the_table_is_all_there_is(networks: tuple[Path, Path], fer2013_csv: Path, convert: Convert):
+    ended = convert("evaluate", networks[0], "--data", fer2013_csv, before=NO_TENSORFLOW)
+    assert (ended.returncode, ended.stderr) == (0, "")
+    assert "float" in ended.stdout
+    assert "written" not in ended.stdout
+
+
 def test_the_figures_are_those_of_the_answers_that_the_edge_gives(
     evaluated: tuple[Path, str], networks: tuple[Path, Path], slice_of_fer2013: Faces
 ):
