@@ -20,7 +20,7 @@ from fer_edge.vision.vision import build_vision, model_path
 def test_network_is_described_by_the_scores_that_its_card_has(
     tmp_path: Path, scores: dict[str, dict[str, float]], words: str
 ) -> None:
-    shipped = model_path("")
+    shipped = model_path("nano")
     model = tmp_path / "net.tflite"
     model.write_bytes(shipped.read_bytes())
     save_card(replace(load_card(shipped), name="mine", scores=scores), model)

@@ -11,7 +11,7 @@ from fer_edge.vision.gates import pixel_flaw, placement_flaw, quality_of
 from fer_edge.vision.preprocess import face_pixels, face_region
 from fer_edge.vision.track import Track, Tracker
 
-SHIPPED_MODEL = "fer-nano.tflite"
+SHIPPED = ("nano",)  # what `classify.model` may name without a path
 
 
 class Vision:
@@ -74,7 +74,7 @@ def build_vision(settings: Settings) -> Vision:
 
 
 def model_path(named: str) -> Path:
-    """The network file that `classify.model` names; the one that ships where it names none."""
-    if named:
-        return Path(named).expanduser()
-    return Path(str(files("fer_edge.models") / SHIPPED_MODEL))
+    """The network file that `classify.model` names: one that ships, or the user's own."""
+    if named in SHIPPED:
+        return Path(str(files("fer_edge.models") / f"fer-{named}.tflite"))
+    return Path(named).expanduser()

@@ -12,7 +12,7 @@ from fer_edge.values import Box, Detection, Frame, Unscored
 from fer_edge.vision.classify import load_classifier
 from fer_edge.vision.preprocess import Crop
 from fer_edge.vision.track import Tracker
-from fer_edge.vision.vision import Vision, build_vision, model_path
+from fer_edge.vision.vision import SHIPPED, Vision, build_vision, model_path
 
 NOISE = np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8)
 
@@ -135,7 +135,11 @@ def test_an_absent_network_is_told_with_the_setting(tmp_path: Path):
         load_classifier(tmp_path / "absent.tflite")
 
 
-def test_no_name_means_the_network_that_ships():
-    path = model_path("")
-    assert path.name == "fer-nano.tflite"
-    assert path.parent.joinpath("__init__.py").is_file()
+@pytest.mark.parametrize("name", SHIPPED)
+def test_a_network_that_ships_is_named_without_a_path(name: str):
+    assert load_classifier(model_path(name)).card.name == f"fer-{name}"
+
+
+def test_any_other_name_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert model_path("~/mine.tflite") == tmp_path / "mine.tflite"
