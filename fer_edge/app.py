@@ -1,6 +1,6 @@
 """The one composition root: settings in, a running daemon out. Threads, clocks and signals meet here and nowhere else.
 
-capture thread -> [mailbox, newest wins] -> main thread: vision, decide, messages -> outbox -> network thread
+capture thread -> [mailbox, newest wins] -> main thread: vision, decide, messages -> outbox -> link, store threads
 """
 
 import logging
@@ -24,10 +24,9 @@ from fer_edge.capture.sources import Source, open_source
 from fer_edge.capture.supervise import Phase
 from fer_edge.config import CameraSettings, Settings
 from fer_edge.decide.decider import Decider
+from fer_edge.deliver.delivery import Delivery, Folders
 from fer_edge.deliver.inbox import Inbox, Listening
-from fer_edge.deliver.link import Link
-from fer_edge.deliver.messages import Clocks, Messages, as_replayed, new_boot
-from fer_edge.deliver.outbox import Outbox
+from fer_edge.deliver.messages import Clocks
 from fer_edge.deliver.reporter import Reporter
 from fer_edge.deliver.topics import Topics, client_id
 from fer_edge.errors import EXIT_FAILED
@@ -61,14 +60,14 @@ LINK_STOP_S = 3.0
 class App:
     """The daemon, built from settings; what it is built of belongs to the main thread.
 
-    ``document`` is where the settings come from and ``settings_path`` what a reload reads again; what is changed while
-    it runs is kept in the folder ``state``, and nowhere without one.
+    ``document`` is where the settings come from and ``settings_path`` what a reload reads again. ``state`` and
+    ``runtime`` are the folders, on disk and in memory, for what outlives it; without one nothing does.
 
     Raises:
         UserError: what it needs cannot be had: a model, a password file, a certificate.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, by name
         self,
         settings: Settings,
         settings_path: Path | None = None,
@@ -76,6 +75,7 @@ class App:
         *,
         document: Document | None = None,
         state: Path | None = None,
+        runtime: Path | None = None,
     ) -> None:
         set_up_logging(settings.log_level)
         now = time.monotonic()
@@ -91,13 +91,19 @@ class App:
         self._vision = build_vision(settings)
         clocks = Clocks(time.time, time.monotonic, is_synchronised)
         model = self._vision.classifier.card.sha256
-        messages = Messages(topics, model, new_boot(), clocks, settings.mqtt.event_expiry_s)
-        first = (topics.info, topics.settings, topics.state)
-        outbox = Outbox(settings.mqtt.queue, messages.gap, as_replayed, first)
         inbox = Inbox()
-        listening = Listening((topics.requests,), inbox.put)
-        self._link = Link(settings.mqtt, topics, outbox, random=random.random, listening=listening)
-        self._reporter = Reporter(messages, self._link.publish, settings.publish)
+        self._delivery = Delivery(
+            settings.mqtt,
+            topics,
+            model,
+            clocks,
+            random.random,
+            folders=Folders(state, runtime),
+            first=(topics.info, topics.settings, topics.state),
+            listening=Listening((topics.requests,), inbox.put),
+        )
+        self._link = self._delivery.link
+        self._reporter = Reporter(self._delivery.messages, self._delivery, settings.publish)
         self._decider = Decider(settings.decide, settings.track.lost_s)
         self._pipeline = Pipeline(self._vision.see, self._decider, self._reporter)
         self._mailbox = Mailbox()
@@ -130,7 +136,7 @@ class App:
         with self._signals():
             self._reporter.info(info_facts(self._vision))
             self._attendant.tell_settings()
-            self._link.start()
+            self._delivery.start()
             self._shutter.start()
             try:
                 while not self._stop.is_set() and self._tick():
@@ -143,8 +149,8 @@ class App:
         """One frame, or the passing of time without one; False when there is nothing more to do."""
         frame = self._mailbox.take(TICK_S)
         self._shutter.check()
-        self._link.check()
         now = time.monotonic()
+        self._delivery.check(now)
         self._watch_camera(now)
         if frame is not None:
             decision = self._pipeline.step(frame)
@@ -224,7 +230,7 @@ class App:
         self._systemd.stopping()
         self._shutter.stop()
         self._pipeline.close(time.monotonic(), "stopped")
-        self._link.stop(min(LINK_STOP_S, stop_by - time.monotonic()))
+        self._delivery.stop(min(LINK_STOP_S, stop_by - time.monotonic()))
         self._systemd.close()
 
     @contextmanager

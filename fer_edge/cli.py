@@ -36,12 +36,14 @@ def run(path: Path | None) -> None:
     import faulthandler  # noqa: PLC0415
 
     from fer_edge.app import App  # noqa: PLC0415  OpenCV and the runtime load only for what needs them
+    from fer_edge.operate.runtime_folder import runtime_folder  # noqa: PLC0415
     from fer_edge.operate.state_folder import state_folder  # noqa: PLC0415
 
     faulthandler.enable()  # where each thread stood, when systemd's watchdog or a crash in a library ends the daemon
     path = path or usual_file()
     document = load_document(path) if path else Document(Settings(), {})
-    sys.exit(App(document.settings, path, document=document, state=state_folder()).run())
+    app = App(document.settings, path, document=document, state=state_folder(), runtime=runtime_folder())
+    sys.exit(app.run())
 
 
 @commands.command(short_help="Analyse saved videos.")

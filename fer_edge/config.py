@@ -150,10 +150,17 @@ class MqttSettings(Section, frozen=True):
     """Seconds, 5 to 3600, of silence after which the link is probed; a dead one is noticed after about twice that."""
     reconnect_max_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 60.0
     """Longest wait in seconds, 1 to 3600, between two attempts to reach the broker."""
-    event_expiry_s: Annotated[int, Meta(ge=0, le=31536000)] = 86400
-    """Seconds, 0 to a year, after which the broker drops an event nobody fetched (MQTT 5); 0 never."""
-    queue: Annotated[int, Meta(ge=10, le=1000000)] = 1000
+    event_expiry_s: Annotated[int, Meta(ge=0, le=31536000)] = 604800
+    """Seconds, 0 to a year, until an event nobody fetched is dropped, here and by the broker (MQTT 5); 0 never."""
+    durability: Literal["default", "strict", "memory"] = "default"
+    """`default` writes events to disk while the broker does not take them; `strict` each before it is published;
+    `memory` none ever."""
+    queue: Annotated[int, Meta(ge=10, le=1000000)] = 10000
     """Events kept, 10 to a million, while the broker is away; beyond it the oldest go and a `gap` says so."""
+    queue_mib: Annotated[int, Meta(ge=1, le=1024)] = 16
+    """MiB, 1 to 1024, of events kept while the broker is away, in memory and as much on disk."""
+    replay_hz: Annotated[float, Meta(ge=1.0, le=100000.0)] = 200.0
+    """Events a second, 1 to 100000, at most, that are sent later than they were made."""
 
 
 class PublishSettings(Section, frozen=True):

@@ -129,5 +129,6 @@ class Message(msgspec.Struct, frozen=True):
     qos: int = 1
     retain: bool = False
     expiry_s: int | None = None  # MQTT 5 message expiry interval, None for never
-    seq: int | None = None  # its place among this boot's events, from 1; None where it is not an event
+    seq: int | None = None  # its place among its boot's events, from 1; None where it is not an event
+    spare: bool = False  # an event that goes first where there is no room
     correlation: bytes | None = None  # MQTT 5 correlation data, of the request that it answers

@@ -143,19 +143,20 @@ class Link:
         """Sends what is left, says `offline`, waits until the broker has it, hangs up; all within ``timeout_s``.
 
         Returns:
-            Whether the broker acknowledged everything. Where not, the last will speaks, and the log says what is lost.
+            Whether the broker acknowledged everything. Where it did not hear `offline`, the last will speaks.
         """
         self._stop_by = time.monotonic() + timeout_s
         self._stopping.set()
         self._bell.ring()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
-        left = self._outbox.tally().depth
-        if left:
-            logger.warning("%d events were not delivered and are lost: they were kept in memory only", left)
         if not self._thread.is_alive():
             self._bell.close()
-        return self._said_goodbye and not left
+        return self._said_goodbye and not self._outbox.tally().depth
+
+    def wake(self) -> None:
+        """Something may be due that was not before; any thread may say so."""
+        self._bell.ring()
 
     def _run(self) -> None:
         try:
@@ -195,7 +196,7 @@ class Link:
         now = time.monotonic()
         for parcel in self._outbox.due(session.room, now):
             session.send(parcel)
-        answers = session.serve(nap_s, self._bell)
+        answers = session.serve(min(nap_s, self._outbox.wait_s(now)), self._bell)
         for answer in answers:
             self._settle(answer)
         if self._once.tick(now) is Word.UP:
@@ -211,13 +212,13 @@ class Link:
         if answer.code < trouble.FAILURE:
             self._refused_topics.discard(answer.topic)
             if answer.key:
-                self._outbox.acknowledged(answer.key)
+                self._outbox.acknowledged(answer.key, time.monotonic())
             return
         if answer.topic not in self._refused_topics:
             self._refused_topics.add(answer.topic)
             logger.warning("%s", _refusal(answer, self._broker))
         if answer.key:
-            self._outbox.refused(answer.key)
+            self._outbox.refused(answer.key, time.monotonic())
 
     def _farewell(self, session: "Session") -> bool:
         """Empties the outbox and says `offline`; whether the broker acknowledged that."""
@@ -234,7 +235,7 @@ class Link:
         return False
 
     def _up(self, session: "Session") -> None:
-        self._outbox.connected()
+        self._outbox.connected(time.monotonic())
         status = _Status(f"connected to {self._broker} (MQTT {session.version})", session.version)
         if self._once.up(time.monotonic()) is Word.UP:
             logger.info("%s", status.text)

@@ -79,24 +79,24 @@ class Messages:
         )
         return self._event_message(payload, self._seq)
 
-    def gap(self, first: int, last: int, reason: str) -> Message:
-        """What is said in the place of the events ``first`` to ``last``, which will not be sent; has the last one's id.
+    def gap(self, boot: str, first: int, last: int, reason: str) -> Message:
+        """What is said instead of a boot's events ``first`` to ``last``, which will not be sent; under the last id.
 
         So ids keep counting up without a hole of their own, and the gap needs no number that nobody reserved for it.
         """
-        now = self._clocks.monotonic()
-        payload = EventPayload(
-            id=self._id(last),
-            event_type=EventKind.GAP.value,
-            time=rfc3339(self._wall_of(now)),
-            clock=self._clock(),
-            uptime_s=seconds(now - self._started),
-            device=self._topics.device,
-            reason=reason,
-            missing=Missing(first, last),
-            model=self._model,
-        )
-        return self._event_message(payload, last)
+        return self._event_message(self._gap(f"{boot}-{last}", Missing(boot, first, last), reason), last)
+
+    def uptime_s(self, at: float) -> float:
+        """Seconds from the start of this boot to the moment ``at`` (seconds, monotonic)."""
+        return at - self._started
+
+    def lost(self, boot: str | None, first: int | None, reason: str) -> Message:
+        """The next event of this boot: of an earlier one everything from ``first`` on may be lost.
+
+        With None for ``boot`` not even which boots those were.
+        """
+        self._seq += 1
+        return self._event_message(self._gap(self._id(self._seq), Missing(boot, first, None), reason), self._seq)
 
     def state(self, verdicts: Sequence[Verdict], camera: str) -> Message:
         """What is seen now; ``camera`` is the camera's state in one word."""
@@ -146,8 +146,24 @@ class Messages:
         head = {"schema": SCHEMA, "time": now, "clock": self._clock(), "device": self._topics.device}
         return _ENCODER.encode({**head, **figures})
 
+    def _gap(self, name: str, missing: Missing, reason: str) -> EventPayload:
+        now = self._clocks.monotonic()
+        return EventPayload(
+            id=name,
+            event_type=EventKind.GAP.value,
+            time=rfc3339(self._wall_of(now)),
+            clock=self._clock(),
+            uptime_s=seconds(now - self._started) if missing.boot == self._boot else None,
+            device=self._topics.device,
+            reason=reason,
+            missing=missing,
+            model=self._model,
+        )
+
     def _event_message(self, payload: EventPayload, seq: int) -> Message:
-        return Message(self._topics.event, _ENCODER.encode(payload), qos=1, expiry_s=self._expiry_s, seq=seq)
+        spare = payload.event_type == EventKind.CHANGED.value
+        encoded = _ENCODER.encode(payload)
+        return Message(self._topics.event, encoded, qos=1, expiry_s=self._expiry_s, seq=seq, spare=spare)
 
     def _face(self, verdict: Verdict) -> FacePayload:
         return FacePayload(

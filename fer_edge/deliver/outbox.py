@@ -1,16 +1,21 @@
-"""What has not been acknowledged yet: the one place that holds it, between the main thread and the link's."""
+"""What has not been acknowledged yet: the one place that holds it, between the threads of main, link and store."""
 
 from collections.abc import Callable, Sequence
 from itertools import count
 from threading import Lock
+from typing import Literal
 
 import msgspec
 
+from fer_edge.deliver.entry import Entry, Limits
 from fer_edge.deliver.event_line import EventLine, Word
 from fer_edge.deliver.letters import Letters
+from fer_edge.deliver.mirror import BATCH_S, LATE_S, Batch, Mirror
 from fer_edge.deliver.parcel import Parcel
 from fer_edge.deliver.retained import Retained
 from fer_edge.values import Message
+
+Durability = Literal["default", "strict", "memory"]
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -18,33 +23,51 @@ class Tally(msgspec.Struct, frozen=True):
 
     depth: int  # waiting or on their way now; a gap counts as one
     acknowledged: int
-    dropped: int  # for want of room
+    dropped: int  # for want of room, or of age
     refused: int  # by the broker
+    stored: int = 0  # of the depth, on disk now
+    store: str = ""  # how the store is, one line for people
 
 
 class Outbox:
-    """Thread-safe by one lock: the main thread puts, the link's thread sends and reports what the broker said.
+    """Thread-safe by one lock, which nobody holds while waiting for a disk or the network.
 
-    ``capacity`` counts events; ``first`` names the retained topics that are sent first after a connect, in order;
-    ``word`` makes the message of a gap and ``mark_late`` marks an event that was made before the link that carries it.
+    The main thread puts, the link's thread sends and reports what the broker said, the store's thread takes batches to
+    write. ``first`` names the retained topics that are sent first after a connect, in order; ``word`` makes the message
+    of a gap and ``mark_late`` marks an event that was made before the link that carries it; ``boot`` is this run's name
+    and ``waiting`` what earlier ones left, ``first_row`` the first name in the store that nobody has. ``note`` is told
+    up to which seq of this boot nothing waits any more.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what it is made of, by name
         self,
-        capacity: int,
+        limits: Limits,
         word: Word,
         mark_late: Callable[[Message], Message],
         first: Sequence[str] = (),
+        *,
+        boot: str = "",
+        waiting: Sequence[Entry] = (),
+        first_row: int = 1,
+        durability: Durability = "memory",
+        note: Callable[[int], None] = lambda _seq: None,
     ) -> None:
         keys = count(1)
         self._lock = Lock()
-        self._line = EventLine(capacity, word, mark_late, keys)
+        self._durability = durability
+        self._mirror = Mirror(wanted=durability != "memory")
+        self._line = EventLine(
+            limits, word, mark_late, keys, self._mirror, boot=boot, waiting=waiting, first_row=first_row
+        )
         self._retained = Retained(first, keys)
         self._letters = Letters(keys)
-        self._connected = False
+        self._note = note
+        self._connected = self._stopping = False
+        self._store_works = True
+        self._store = ""
 
     def put(self, message: Message, now: float) -> None:
-        """Keeps an event until the broker has it; where there is no room the oldest go and a gap says so."""
+        """Keeps an event until the broker has it; where there is no room others go and a gap says so."""
         with self._lock:
             self._line.put(message, now)
 
@@ -64,11 +87,11 @@ class Outbox:
         with self._lock:
             self._retained.repeat(topics)
 
-    def connected(self) -> None:
+    def connected(self, now: float) -> None:
         """A link is there: everything that is not acknowledged is due, and all that is retained once more."""
         with self._lock:
             self._connected = True
-            self._line.recall()
+            self._line.recall(now)
             self._retained.recall()
 
     def disconnected(self) -> None:
@@ -84,19 +107,27 @@ class Outbox:
         with self._lock:
             parcels = self._retained.due(room)
             parcels += self._letters.due(room - len(parcels), now)
-            return parcels + self._line.due(room - len(parcels), now)
+            stored_only = self._durability == "strict" and self._store_works
+            return parcels + self._line.due(room - len(parcels), now, stored_only=stored_only)
 
-    def acknowledged(self, key: int) -> None:
+    def wait_s(self, now: float) -> float:
+        """How long the link may sleep before more of a backlog may go; infinite where only news can wake it."""
+        with self._lock:
+            return self._line.wait_s(now)
+
+    def acknowledged(self, key: int, now: float) -> None:
         """The broker has it."""
         with self._lock:
-            self._line.acknowledged(key)
+            self._line.acknowledged(key, now)
+            if (seq := self._line.acknowledged_to) is not None:
+                self._note(seq)
             self._retained.answered(key)
             self._letters.answered(key)
 
-    def refused(self, key: int) -> None:
+    def refused(self, key: int, now: float) -> None:
         """The broker will not have it, however often it is asked."""
         with self._lock:
-            self._line.refused(key)
+            self._line.refused(key, now)
             self._retained.answered(key)
             self._letters.answered(key)
 
@@ -109,4 +140,51 @@ class Outbox:
         """The figures for `health`."""
         with self._lock:
             line = self._line
-            return Tally(len(line), line.sent, line.dropped, line.refusals)
+            stored = self._mirror.stored
+            return Tally(len(line), line.sent, line.dropped, line.refusals, stored, self._store)
+
+    def store_is(self, text: str, *, works: bool) -> None:
+        """How the store is; where it does not work nothing waits for it, whatever the durability."""
+        with self._lock:
+            self._store, self._store_works = text, works
+
+    def stopping(self) -> None:
+        """From now on what waits is to be on disk as soon as can be."""
+        with self._lock:
+            self._stopping = True
+
+    def batch_due_at(self) -> float | None:
+        """When (monotonic seconds) the next batch is to be written as things are; None: there is nothing to write."""
+        with self._lock:
+            return self._mirror.due_at(self._patience_s())
+
+    def take_batch(self, now: float) -> Batch:
+        """What is to be written now; to be answered by `written` or `failed`."""
+        with self._lock:
+            return self._mirror.take(self._patience_s(), now)
+
+    def written(self, batch: Batch, now: float) -> None:
+        """The batch is on disk."""
+        with self._lock:
+            self._mirror.written(batch, now)
+
+    def failed(self, batch: Batch, now: float) -> None:
+        """The batch is not."""
+        with self._lock:
+            self._mirror.failed(batch, now)
+
+    def store_was_lost(self) -> None:
+        """What was on disk is not there any more; all that waits is to be written anew."""
+        with self._lock:
+            self._mirror.forget(self._line.entries)
+
+    def paid(self) -> list[str]:
+        """Earlier boots of which nothing waits any more, each told once."""
+        with self._lock:
+            return self._line.paid()
+
+    def _patience_s(self) -> float:
+        """How long an event may wait in memory before it goes to disk."""
+        if self._durability == "strict" or self._stopping:
+            return 0.0
+        return LATE_S if self._connected else BATCH_S

@@ -13,10 +13,11 @@ Fractions = tuple[float, float, float, float]  # left, top, width, height as fra
 
 
 class Missing(Struct, frozen=True, rename={"first": "from", "last": "to"}):
-    """The range of `seq` that a gap stands for, both ends included."""
+    """The range of `seq` that a gap stands for, both ends included; what nobody can know any more is null."""
 
-    first: int
-    last: int
+    boot: str | None
+    first: int | None
+    last: int | None
 
 
 class EventPayload(Struct, frozen=True, kw_only=True):
@@ -27,7 +28,7 @@ class EventPayload(Struct, frozen=True, kw_only=True):
     event_type: str
     time: str
     clock: str
-    uptime_s: float
+    uptime_s: float | None
     device: str
     face: int | None = None
     emotion: str | None = None

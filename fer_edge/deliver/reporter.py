@@ -1,7 +1,7 @@
 """Turns what the pipeline and the daemon have to say into messages, and hands them over."""
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import msgspec
 
@@ -12,19 +12,32 @@ from fer_edge.deliver.state_pace import StatePace
 from fer_edge.values import Event, Message, Verdict
 
 
-class Reporter:
-    """The pipeline's publisher; ``publish`` takes a message and returns at once. The main thread owns it."""
+class Carrier(Protocol):
+    """Whoever carries messages to the broker; returns at once."""
 
-    def __init__(self, messages: Messages, publish: Callable[[Message], None], settings: PublishSettings) -> None:
+    def event(self, event: Event) -> None:
+        """An event, to be made a message and kept until the broker has it."""
+        ...
+
+    def publish(self, message: Message) -> None:
+        """A message that is no event."""
+        ...
+
+
+class Reporter:
+    """The pipeline's publisher; ``carrier`` takes what it has to say. The main thread owns it."""
+
+    def __init__(self, messages: Messages, carrier: Carrier, settings: PublishSettings) -> None:
         self._messages = messages
-        self._publish = publish
+        self._tell = carrier.event
+        self._publish = carrier.publish
         self._pace = StatePace(settings.state_s)
         self._camera = "opening"
         self._verdicts: Sequence[Verdict] = ()
 
     def event(self, event: Event) -> None:
         """An event, kept until the broker has acknowledged it."""
-        self._publish(self._messages.event(event))
+        self._tell(event)
 
     def seen(self, verdicts: Sequence[Verdict], now: float) -> None:
         """What is seen now; becomes a `state` message where it has changed."""

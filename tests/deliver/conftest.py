@@ -22,10 +22,12 @@ from paho.mqtt.client import Client, MQTTMessage
 from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from fer_edge.config import MqttSettings
+from fer_edge.deliver.audit import Audit
 from fer_edge.deliver.connect import Patience
+from fer_edge.deliver.delivery import Delivery, Folders
 from fer_edge.deliver.inbox import Listening
 from fer_edge.deliver.link import Link
-from fer_edge.deliver.messages import Clocks, Messages, as_replayed
+from fer_edge.deliver.messages import Clocks, Messages
 from fer_edge.deliver.outbox import Outbox
 from fer_edge.deliver.topics import Topics
 from fer_edge.labels import EMOTIONS
@@ -33,9 +35,9 @@ from fer_edge.values import Box, Event, EventKind
 
 LOOPBACK = "127.0.0.1"
 TOPICS = Topics("fer_edge", "porch")
-BOOT = "b00t"
 MODEL = "0123456789abcdef"
 GIVE_UP_S = 10.0
+NOWHERE = Folders()
 SHORT = Patience(connect_s=1.0, answer_s=0.5, first_retry_s=0.05, steady_s=0.5, farewell_s=0.5)
 
 
@@ -246,6 +248,13 @@ class Listener:
         """The seq of every event, as they came."""
         return [int(event.json["id"].rpartition("-")[2]) for event in self.of(TOPICS.event)]
 
+    def audit(self) -> Audit:
+        """What `fer-edge events --audit --from-start` says of it."""
+        audit = Audit(from_start=True)
+        for event in self.of(TOPICS.event):
+            audit.take(event.json)
+        return audit
+
     def availability(self) -> list[str]:
         return [message.payload.decode() for message in self.of(TOPICS.availability)]
 
@@ -274,16 +283,28 @@ def listen() -> Iterator[Callable[..., Listener]]:
 
 @dataclass
 class Device:
-    """Link, outbox and messages as the daemon puts them together."""
+    """All between an event and the broker, as the daemon puts it together."""
 
-    messages: Messages
-    outbox: Outbox
-    link: Link
+    delivery: Delivery
+    _faces: int = 0
+
+    @property
+    def link(self) -> Link:
+        return self.delivery.link
+
+    @property
+    def outbox(self) -> Outbox:
+        return self.delivery.outbox
+
+    @property
+    def messages(self) -> Messages:
+        return self.delivery.messages
 
     def say(self, count: int) -> None:
         """Publishes so many events."""
         for _ in range(count):
-            self.link.publish(self.messages.event(an_event(at=time.monotonic())))
+            self._faces += 1  # so that no two events are alike
+            self.delivery.event(an_event(at=time.monotonic(), face=self._faces))
 
     def settles(self) -> None:
         """Waits until the broker has everything."""
@@ -300,19 +321,20 @@ class Device:
 
 @pytest.fixture
 def make_device(settings_for: Callable[..., MqttSettings]) -> Iterator[Callable[..., Device]]:
-    """Gives `make(port, listening, **settings)`; it is started, and stopped at the end."""
+    """Gives `make(port, listening, folders, **settings)`, in memory alone without folders; stopped at the end."""
     with ExitStack() as stack:
 
-        def make(port: int, listening: Listening | None = None, **others: Any) -> Device:
+        def make(port: int, listening: Listening | None = None, folders: Folders = NOWHERE, **others: Any) -> Device:
             settings = settings_for(port, **others)
             clocks = Clocks(time.time, time.monotonic, lambda: True)
-            messages = Messages(TOPICS, MODEL, BOOT, clocks, settings.event_expiry_s)
-            outbox = Outbox(settings.queue, messages.gap, as_replayed, (TOPICS.info, TOPICS.state))
             # The jitter is the test's own: waits are short, and the same in each run.
-            link = Link(settings, TOPICS, outbox, random.Random(1).random, patience=SHORT, listening=listening)
-            stack.callback(link.stop, 1.0)
-            link.start()
-            return Device(messages, outbox, link)
+            draw = random.Random(1).random
+            delivery = Delivery(
+                settings, TOPICS, MODEL, clocks, draw, folders=folders, patience=SHORT, listening=listening
+            )
+            stack.callback(delivery.stop, 1.0)
+            delivery.start()
+            return Device(delivery)
 
         yield make
 

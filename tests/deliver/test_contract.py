@@ -13,7 +13,7 @@ from msgspec.structs import replace
 
 from fer_edge.capture.supervise import CameraState, Phase
 from fer_edge.config import Settings
-from fer_edge.deliver.event_line import QUEUE_FULL, REFUSED
+from fer_edge.deliver.entry import CORRUPT, EXPIRED, QUEUE_FULL, REFUSED, RESTART
 from fer_edge.deliver.link import LinkState
 from fer_edge.deliver.messages import OFFLINE, Clocks, Messages, availability
 from fer_edge.deliver.outbox import Tally
@@ -70,7 +70,7 @@ def produced(an_event) -> dict[str, list[Message]]:
     meter = HealthMeter(0.0)
     meter.frame(0.01, [VERDICT])
     camera = CameraState(Phase.RUNNING, 0.0)
-    link = LinkState(True, True, "5", "connected", 1, Tally(0, 0, 0, 0))
+    link = LinkState(True, True, "5", "connected", 1, Tally(0, 0, 0, 0, 0, ""))
     card = SimpleNamespace(name="n", sha256="0", emotions=EMOTIONS, scores={})
     runner = SimpleNamespace(runtime="r", xnnpack=True)
     vision = SimpleNamespace(
@@ -81,7 +81,7 @@ def produced(an_event) -> dict[str, list[Message]]:
     kinds = (EventKind.APPEARED, EventKind.CHANGED, EventKind.GONE)
     return {
         "availability": [availability(TOPICS, OFFLINE)],
-        "event": [*(messages.event(an_event(kind)) for kind in kinds), messages.gap(1, 2, QUEUE_FULL)],
+        "event": [*(messages.event(an_event(kind)) for kind in kinds), messages.gap("b00t", 1, 2, QUEUE_FULL)],
         "state": [messages.state([VERDICT], Phase.RUNNING)],
         "health": [messages.health(health_figures(meter.report(1.0, 0), camera, link, 1.0, requests))],
         "info": [messages.info(info_facts(vision))],
@@ -127,7 +127,7 @@ def test_every_word_that_can_come_is_documented():
     event = {words(row[0])[0]: row[2] for row in rows(chapter("`event`"))}
     assert words(event["event_type"]) == [kind.value for kind in EventKind]
     assert words(event["emotion"])[:7] == list(EMOTIONS)
-    assert {QUEUE_FULL, REFUSED} <= set(words(event["reason"]))
+    assert {QUEUE_FULL, REFUSED, EXPIRED, RESTART, CORRUPT} <= set(words(event["reason"]))
     state = {words(row[0])[0]: row[2] for row in rows(chapter("`state`"))}
     assert words(state["camera"]) == [phase.value for phase in Phase]
     health = [words(row[0])[0] for row in rows(chapter("`health`"))]

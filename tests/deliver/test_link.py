@@ -10,6 +10,7 @@ import time
 import pytest
 
 from fer_edge.config import MqttSettings
+from fer_edge.deliver.entry import Limits
 from fer_edge.deliver.link import CONNECT_LIMIT_S, Link
 from fer_edge.deliver.outbox import Outbox
 from fer_edge.deliver.topics import Topics
@@ -18,6 +19,11 @@ from fer_edge.values import Message
 pytestmark = pytest.mark.system
 
 TOPICS = Topics("fer_edge", "porch")
+
+
+def boot_of(event: dict) -> str:
+    """The boot that numbered the event."""
+    return event["id"].partition("-")[0]
 
 
 def lines(caplog: pytest.LogCaptureFixture, part: str) -> list[str]:
@@ -72,10 +78,11 @@ def test_last_will_speaks_when_the_daemon_is_killed(mosquitto, listen, tmp_path,
     script.write_text(
         "import random, sys, time\n"
         "from fer_edge.config import MqttSettings\n"
+        "from fer_edge.deliver.entry import Limits\n"
         "from fer_edge.deliver.link import Link\n"
         "from fer_edge.deliver.outbox import Outbox\n"
         "from fer_edge.deliver.topics import Topics\n"
-        "outbox = Outbox(10, lambda *_: None, lambda message: message)\n"
+        "outbox = Outbox(Limits(events=10), lambda *_: None, lambda message: message)\n"
         "settings = MqttSettings(host='127.0.0.1', port=int(sys.argv[1]))\n"
         "Link(settings, Topics('fer_edge', 'porch'), outbox, random.random).start()\n"
         "time.sleep(60)\n"
@@ -178,11 +185,15 @@ def test_queue_that_ran_over_is_announced_by_one_gap_in_the_place_of_what_is_mis
     listener = listen(mosquitto.port)
     relay.join()
     device.settles()
-    listener.gets(10)
-    assert listener.seqs() == [91, *range(92, 101)]
+    listener.gets(11)
+    assert listener.seqs() == [90, *range(91, 101)]
     gap = listener.of(TOPICS.event)[0].json
-    assert (gap["event_type"], gap["missing"], gap["reason"]) == ("gap", {"from": 1, "to": 91}, "queue_full")
-    assert device.state().outbox.dropped == 91
+    assert (gap["event_type"], gap["missing"], gap["reason"]) == (
+        "gap",
+        {"boot": boot_of(gap), "from": 1, "to": 90},
+        "queue_full",
+    )
+    assert device.state().outbox.dropped == 90
 
 
 def test_half_open_link_is_noticed_and_healed(mosquitto, listen, make_device, caplog, eventually):
@@ -252,7 +263,11 @@ def test_refused_topic_is_told_once_and_announced_when_it_is_allowed_again(
     device.settles()
     eventually(lambda: listener.seqs() == [5, 6], "the gap, then the next event")
     gap = listener.of(TOPICS.event)[0].json
-    assert (gap["event_type"], gap["missing"], gap["reason"]) == ("gap", {"from": 1, "to": 5}, "refused")
+    assert (gap["event_type"], gap["missing"], gap["reason"]) == (
+        "gap",
+        {"boot": boot_of(gap), "from": 1, "to": 5},
+        "refused",
+    )
 
 
 def test_failure_of_the_link_thread_reaches_the_main_thread(mosquitto, make_device, eventually):
@@ -283,7 +298,7 @@ def test_thread_that_hangs_gives_no_new_word(make_mosquitto):
 
     settings = MqttSettings(host="127.0.0.1", port=make_mosquitto().port)
     word_of_a_gap = lambda *_: Message("a/gap", b"")  # noqa: E731 - nothing overflows here
-    link = Link(settings, TOPICS, Outbox(10, word_of_a_gap, lambda message: message), random=dice)
+    link = Link(settings, TOPICS, Outbox(Limits(events=10), word_of_a_gap, lambda message: message), random=dice)
     assert not link.state(0.0).tried
     link.start()
     assert hangs.wait(10.0)

@@ -64,7 +64,7 @@ def test_seq_counts_events_alone_and_without_a_hole(messages, an_event):
     messages.state((), "running")
     first = messages.event(an_event())
     messages.health({})
-    messages.gap(1, 1, "queue_full")
+    messages.gap("b00t", 1, 1, "queue_full")
     second = messages.event(an_event())
     assert (first.seq, second.seq) == (1, 2)
     assert json.loads(second.payload)["id"] == "b00t-2"
@@ -82,11 +82,15 @@ def test_time_follows_the_wall_clock_s_step_and_uptime_does_not(messages, time, 
 
 def test_gap_stands_at_the_last_of_what_it_names(messages, time):
     time.monotonic_s = 107.0
-    message = messages.gap(11, 500, "queue_full")
+    message = messages.gap("b00t", 11, 500, "queue_full")
     gap = json.loads(message.payload)
     assert message.seq == 500
     assert gap["id"] == "b00t-500"
-    assert (gap["event_type"], gap["missing"], gap["reason"]) == ("gap", {"from": 11, "to": 500}, "queue_full")
+    assert (gap["event_type"], gap["missing"], gap["reason"]) == (
+        "gap",
+        {"boot": "b00t", "from": 11, "to": 500},
+        "queue_full",
+    )
     assert gap["uptime_s"] == 7.0
     assert [gap[key] for key in ("face", "emotion", "scores", "box")] == [None] * 4
 
@@ -133,7 +137,11 @@ def test_replayed_event_differs_in_that_alone(messages, an_event):
 
 
 def test_replayed_gap_keeps_its_range(messages):
-    assert json.loads(as_replayed(messages.gap(3, 9, "refused")).payload)["missing"] == {"from": 3, "to": 9}
+    assert json.loads(as_replayed(messages.gap("b00t", 3, 9, "refused")).payload)["missing"] == {
+        "boot": "b00t",
+        "from": 3,
+        "to": 9,
+    }
 
 
 def test_health_is_passing_and_info_is_not(messages):

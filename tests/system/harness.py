@@ -76,7 +76,7 @@ class Daemon:
         self.write(settings)
         command = [Path(sys.executable).parent / "fer-edge", "run", "--config", self.config]
         self.state = folder / "state"
-        environment = {**os.environ, "STATE_DIRECTORY": str(self.state)}
+        environment = {**os.environ, "STATE_DIRECTORY": str(self.state), "XDG_RUNTIME_DIR": str(folder)}
         with self.log_path.open("ab") as log:
             self.process = subprocess.Popen(command, stderr=log, stdout=log, env=environment)
 
