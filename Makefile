@@ -8,7 +8,7 @@ PYTHON ?= python3
 PIP_QUIET = --quiet --disable-pip-version-check --no-input
 
 # Debian packages that only the tests need: a broker, certificates, and an RTSP camera.
-TEST_PACKAGES = mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
+TEST_PACKAGES = chromium chromium-driver mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
 
 .PHONY: run check test lint clean packages
@@ -45,7 +45,7 @@ packages:
 
 .venv/test.stamp: setup.cfg | .venv/bin/python
 	@echo "Installing fer-edge, its demo and its tests into .venv ..."
-	@.venv/bin/pip install $(PIP_QUIET) --editable '.[demo,video,test]'
+	@.venv/bin/pip install $(PIP_QUIET) --editable '.[demo,video,preview,test]'
 	@touch $@ .venv/demo.stamp
 
 .venv-converter/test.stamp: setup.cfg | .venv-converter/bin/python

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Event
 from types import FrameType
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -31,6 +32,7 @@ from fer_edge.deliver.reporter import Reporter
 from fer_edge.deliver.topics import Topics, client_id
 from fer_edge.errors import EXIT_FAILED
 from fer_edge.facts import health_figures, info_facts, status_of
+from fer_edge.keeper import Keeper
 from fer_edge.live_settings import LiveSettings
 from fer_edge.operate.clock import is_synchronised
 from fer_edge.operate.device import MIB
@@ -41,9 +43,12 @@ from fer_edge.operate.notify import Notifier
 from fer_edge.operate.overlay_file import OverlayFile
 from fer_edge.operate.status import Part, Pictures
 from fer_edge.operate.systemd import Systemd
-from fer_edge.pipeline import Pipeline
+from fer_edge.pipeline import Pipeline, Witness
 from fer_edge.settings_file import Document
 from fer_edge.vision.vision import build_vision
+
+if TYPE_CHECKING:
+    from fer_edge.preview.preview import Preview
 
 logger = logging.getLogger(__name__)
 
@@ -61,7 +66,8 @@ class App:
     """The daemon, built from settings; what it is built of belongs to the main thread.
 
     ``document`` is where the settings come from and ``settings_path`` what a reload reads again. ``state`` and
-    ``runtime`` are the folders, on disk and in memory, for what outlives it; without one nothing does.
+    ``runtime`` are the folders, on disk and in memory, for what outlives it; without one nothing does. ``preview``
+    serves the live page whatever the settings say.
 
     Raises:
         UserError: what it needs cannot be had: a model, a password file, a certificate.
@@ -76,6 +82,7 @@ class App:
         document: Document | None = None,
         state: Path | None = None,
         runtime: Path | None = None,
+        preview: bool = False,
     ) -> None:
         set_up_logging(settings.log_level)
         now = time.monotonic()
@@ -105,7 +112,10 @@ class App:
         self._link = self._delivery.link
         self._reporter = Reporter(self._delivery.messages, self._delivery, settings.publish)
         self._decider = Decider(settings.decide, settings.track.lost_s)
-        self._pipeline = Pipeline(self._vision.see, self._decider, self._reporter)
+        self._keeper = Keeper(settings_path, lambda change, reread: self._attendant.adopt(change, reread=reread))
+        self._preview = self._open_preview(topics.device) if preview or settings.preview.enabled else None
+        witnesses: list[Witness] = [self._preview.stage] if self._preview else []
+        self._pipeline = Pipeline(self._vision.see, self._decider, self._reporter, witnesses)
         self._mailbox = Mailbox()
         self._shutter = Shutter(
             lambda: Camera(settings.camera, self._mailbox, opener=opener),
@@ -138,6 +148,8 @@ class App:
             self._attendant.tell_settings()
             self._delivery.start()
             self._shutter.start()
+            if self._preview:
+                self._preview.start()
             try:
                 while not self._stop.is_set() and self._tick():
                     pass
@@ -161,12 +173,16 @@ class App:
         else:
             self._pipeline.idle(now)
         self._pictures.pass_time(now)
+        if self._preview:
+            camera, link = self._shutter.state(now), self._link.state(now)
+            self._preview.stage.states(camera.phase, camera.reason, link.text, connected=link.connected)
         if self._reload.is_set() and self._systemd.ready:
             self._reload.clear()
             self._systemd.reloading()
             self._attendant.reload()
             self._systemd.reloaded()
         self._attendant.serve()
+        self._keeper.serve()
         if now >= self._settles_at:
             self._settles_at = float("inf")
             release_unused()
@@ -204,7 +220,16 @@ class App:
         self._health_due = now + self._live.settings.publish.health_s
         health = self._meter.report(now, self._mailbox.dropped)
         camera, link = self._shutter.state(now), self._link.state(now)
-        self._reporter.health(health_figures(health, camera, link, now, self._attendant.figures()))
+        figures = health_figures(health, camera, link, now, self._attendant.figures())
+        self._reporter.health(figures)
+        if self._preview:
+            self._preview.stage.health(figures)
+
+    def _open_preview(self, device: str) -> "Preview":
+        """The live page; a daemon without one does not load it."""
+        from fer_edge.preview.preview import Preview  # noqa: PLC0415
+
+        return Preview(self._live.settings, device, self._keeper.keep)
 
     def _look(self, may: bool) -> None:  # noqa: FBT001 - the one thing there is to say
         """Opens the camera or closes it, and says so at once."""
@@ -221,6 +246,8 @@ class App:
         set_level(settings.log_level)
         self._vision.reconfigure(settings.gates)
         self._decider.reconfigure(settings.decide, settings.track.lost_s)
+        if self._preview:
+            self._preview.stage.reconfigure(settings.decide, settings.track.lost_s)
         self._reporter.reconfigure(settings.publish)
         self._health_due = min(self._health_due, time.monotonic() + settings.publish.health_s)
 
@@ -228,6 +255,8 @@ class App:
         """Camera, last events, `offline` acknowledged, link: in this order."""
         stop_by = time.monotonic() + STOP_S
         self._systemd.stopping()
+        if self._preview:
+            self._preview.stop()
         self._shutter.stop()
         self._pipeline.close(time.monotonic(), "stopped")
         self._delivery.stop(min(LINK_STOP_S, stop_by - time.monotonic()))

@@ -1,7 +1,7 @@
 """Does what is asked of the device over MQTT or by a signal, and answers."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from fer_edge.config import Settings
@@ -78,6 +78,20 @@ class Attendant:
             self._read_again()
         except UserError as error:
             logger.error("the old settings stay in force:\n%s", error)  # noqa: TRY400  no traceback for a user's mistake
+
+    def adopt(self, change: Mapping[str, Any], *, reread: bool) -> None:
+        """Takes over what the live page saved: ``change`` over config.yaml, which is read again first where it changed.
+
+        Raises:
+            UserError: it has mistakes or cannot be stored.
+        """
+        self._live.change(change)
+        if reread:
+            self._read_again()
+            return
+        self._apply(self._live.settings)
+        self.tell_settings()
+        logger.info("settings changed on the live page")
 
     def _pause(self, *, paused: bool) -> dict[str, Any]:
         changed = paused is not self._live.paused

@@ -31,7 +31,8 @@ def commands() -> None:
 
 @commands.command(short_help="Run the daemon.")
 @config_option
-def run(path: Path | None) -> None:
+@click.option("--preview", is_flag=True, help="Serve the live page, whatever preview.enabled says.")
+def run(path: Path | None, *, preview: bool) -> None:
     """Run the daemon until it is told to end (SIGTERM, Ctrl-C) or a video file is over."""
     import faulthandler  # noqa: PLC0415
 
@@ -42,8 +43,8 @@ def run(path: Path | None) -> None:
     faulthandler.enable()  # where each thread stood, when systemd's watchdog or a crash in a library ends the daemon
     path = path or usual_file()
     document = load_document(path) if path else Document(Settings(), {})
-    app = App(document.settings, path, document=document, state=state_folder(), runtime=runtime_folder())
-    sys.exit(app.run())
+    state, runtime = state_folder(), runtime_folder()
+    sys.exit(App(document.settings, path, document=document, state=state, runtime=runtime, preview=preview).run())
 
 
 @commands.command(short_help="Analyse saved videos.")

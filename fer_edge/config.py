@@ -172,6 +172,27 @@ class PublishSettings(Section, frozen=True):
     """Seconds, 1 to 3600, between two `health` messages."""
 
 
+class PreviewSettings(Section, frozen=True):
+    """The live page in a browser."""
+
+    enabled: bool = False
+    """Serve the page; `fer-edge run --preview` does so too. Pictures then leave the device to whoever opens it."""
+    address: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    """Address to listen on; any but loopback demands `token_file`."""
+    port: Port = 8090
+    """TCP port, 1 to 65535."""
+    token_file: str = ""
+    """Path of a file whose first line is the token that watchers must know, 16 characters or more."""
+    watchers: Annotated[int, Meta(ge=1, le=50)] = 5
+    """How many pages may be open at once, 1 to 50."""
+    rate_hz: Annotated[float, Meta(ge=0.5, le=30.0)] = 10.0
+    """Pictures a second, 0.5 to 30, at most."""
+    width: Annotated[int, Meta(ge=160, le=1920)] = 960
+    """Pixels, 160 to 1920, to which wider pictures are reduced."""
+    minutes: Annotated[float, Meta(ge=0.0, le=60.0)] = 5.0
+    """Minutes, 0 to 60, of scores kept in memory for the sliders; about 1 MiB a minute at 15 frames a second."""
+
+
 class Settings(Section, frozen=True):
     """The whole of `config.yaml`."""
 
@@ -189,6 +210,7 @@ class Settings(Section, frozen=True):
     decide: DecideSettings = DecideSettings()
     mqtt: MqttSettings = MqttSettings()
     publish: PublishSettings = PublishSettings()
+    preview: PreviewSettings = PreviewSettings()
 
 
 def contradictions(settings: Settings) -> list[tuple[str, str]]:

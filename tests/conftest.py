@@ -1,6 +1,8 @@
 """What all tests share: where the data folder is, and that its absence is said."""
 
 import os
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,3 +20,27 @@ def data() -> Path:
             pytest.fail(word)
         pytest.skip(word)
     return folder
+
+
+@pytest.fixture
+def ordinary_user() -> Iterator[None]:
+    """Whoever runs the tests has no more rights than an ordinary user for their length: root may read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(65534)  # nobody
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def foreign_file() -> Iterator[Path]:
+    """A settings file that everybody may read and only its owner may write, in a folder that everybody may enter."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder) / "config.yaml"
+        path.write_text("decide: {enter: 0.5, emotions: {happy: {enter: 0.8}}}\n")
+        path.chmod(0o444)
+        yield path

@@ -39,11 +39,16 @@ ALLOWED: dict[str, set[str]] = {
     "record": VALUES,
     # The events of a video have the keys of the contract, so deliver's payloads; its other modules are not touched.
     "video": VALUES | {"capture", "vision", "decide", "deliver", "pipeline", "overlay", "record"},
+    "tune": VALUES | {"decide", "record", "overlay"},
+    # The page shows what the daemon saw and replays its last minutes; it reaches no camera, no model and no broker.
+    "preview": VALUES | {"decide", "record", "overlay", "tune"},
+    "settings_save": {"config", "errors", "settings_file"},
+    "keeper": {"config", "errors", "settings_save"},
     "facts": VALUES | {"capture", "deliver", "operate", "vision", ""},
     "reload": VALUES,
     "app": VALUES
     | {"capture", "vision", "decide", "deliver", "operate"}
-    | {"attendant", "pipeline", "settings_file", "live_settings", "facts"},
+    | {"attendant", "pipeline", "settings_file", "live_settings", "facts", "keeper", "preview"},
     "check": VALUES | {"capture", "vision", "deliver", "settings_file"},
     "events": VALUES | {"deliver"},
     "demo": VALUES | {"app", "capture", "deliver", "events"},
@@ -67,6 +72,9 @@ PURE_MODULES = (
     "record/steps.py",
     "overlay/colours.py",
     "video/tally.py",
+    "tune/replay.py",
+    "tune/compare.py",
+    "preview/guard.py",
     "video/traces.py",
     "reload.py",
     "settings_layers.py",

@@ -16,7 +16,7 @@ import msgspec
 from fer_edge.config import DecideSettings
 from fer_edge.errors import UserError
 from fer_edge.record.rows import RowError, header, steps
-from fer_edge.record.steps import Recording, Step
+from fer_edge.record.steps import Part, Recording, Step
 
 MARK = "# fer-edge scores "
 SCHEMA = 1
@@ -46,7 +46,7 @@ def read_recording(path: Path) -> Recording:
         UserError: it cannot be read, or is no table of scores; one line that says so.
     """
     origin, kept = read_table(path)
-    return Recording(tuple(kept), origin.decide, origin.lost_s, path.name, origin.began_wall)
+    return Recording(path.name, (Part(tuple(kept), origin.decide, origin.lost_s),), origin.began_wall)
 
 
 def read_table(path: Path) -> tuple[Origin, list[Step]]:

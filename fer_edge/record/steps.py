@@ -25,16 +25,29 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Recording:
-    """Steps that follow each other, and the settings by which they were decided when they were kept."""
+class Part:
+    """Steps that were decided by the same settings."""
 
     steps: tuple[Step, ...]
     decide: DecideSettings
     lost_s: float  # seconds, `track.lost_s`
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Recording:
+    """What was kept of a video or of one run of a daemon; settings may have been reloaded between its parts."""
+
     name: str
-    began_wall: float | None = None  # seconds since 1970 of `now` 0, None for a video
+    parts: tuple[Part, ...]
+    began_wall: float | None = None  # seconds since 1970 of time 0, None for a video
+
+    @property
+    def began(self) -> float:
+        """Seconds of the first step, 0 without one."""
+        return next((part.steps[0].now for part in self.parts if part.steps), 0.0)
 
     @property
     def seconds(self) -> float:
         """How long it lasts."""
-        return self.steps[-1].now - self.steps[0].now if self.steps else 0.0
+        ends = [part.steps[-1].now for part in self.parts if part.steps]
+        return ends[-1] - self.began if ends else 0.0

@@ -1,7 +1,6 @@
 """What the capture tests share: a clock that only moves when told, pictures that can be told apart, real files."""
 
-import os
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
@@ -48,19 +47,6 @@ class ManualClock:
 @pytest.fixture
 def clock() -> ManualClock:
     return ManualClock()
-
-
-@pytest.fixture
-def ordinary_user() -> Iterator[None]:
-    """Whoever runs the tests has no more rights than an ordinary user for their length: root may read everything."""
-    if os.geteuid() != 0:
-        yield
-        return
-    os.seteuid(65534)  # nobody
-    try:
-        yield
-    finally:
-        os.seteuid(0)
 
 
 @pytest.fixture

@@ -22,15 +22,15 @@ def test_settings_and_steps_come_back(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(gzip.compress(TEXT.encode()) if name.endswith("gz") else TEXT.encode())
     recording = read_recording(path)
-    assert (recording.decide, recording.lost_s) == (ORIGIN.decide, 1.5)
-    assert [step.now for step in recording.steps] == [0.0, 0.1, 0.2, 0.3, 0.4]
+    assert (recording.parts[0].decide, recording.parts[0].lost_s) == (ORIGIN.decide, 1.5)
+    assert [step.now for step in recording.parts[0].steps] == [0.0, 0.1, 0.2, 0.3, 0.4]
     assert recording.seconds == pytest.approx(0.4)
 
 
 def test_table_that_was_cut_off_within_a_line_ends_before_it(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.write_text(TEXT[:-8])
-    assert len(read_recording(path).steps) == 4
+    assert len(read_recording(path).parts[0].steps) == 4
 
 
 def test_gzip_that_was_cut_off_gives_all_whole_lines_that_are_in_it(tmp_path: Path) -> None:
@@ -38,9 +38,9 @@ def test_gzip_that_was_cut_off_gives_all_whole_lines_that_are_in_it(tmp_path: Pa
     first = gzip.compress(TEXT.encode())
     second = gzip.compress(rows(Step(StepKind.FRAME, 0.5, number=5)).encode())
     path.write_bytes(first + second[: len(second) - 9])
-    assert len(read_recording(path).steps) in (5, 6)
+    assert len(read_recording(path).parts[0].steps) in (5, 6)
     path.write_bytes(first + second + b"\x00garbage")
-    assert len(read_recording(path).steps) == 6
+    assert len(read_recording(path).parts[0].steps) == 6
 
 
 @pytest.mark.parametrize(

@@ -50,8 +50,8 @@ def test_every_frame_is_analysed_and_told_and_all_outputs_agree(smile: Path, tmp
     assert sum(report.events.values()) == len(events)
     assert {event["event_type"] for event in events} >= {"face_appeared", "face_gone"}
     recording = read_recording(tmp_path / "smile.scores.csv")
-    assert [step.number for step in recording.steps] == [*range(40), None]  # the last is the farewell
-    assert sum(report.outcomes.values()) == sum(len(step.faces) for step in recording.steps)
+    assert [step.number for step in recording.parts[0].steps] == [*range(40), None]  # the last is the farewell
+    assert sum(report.outcomes.values()) == sum(len(step.faces) for step in recording.parts[0].steps)
     picture = cv2.imread(str(tmp_path / "smile.timeline.png"))
     assert picture is not None
     assert picture.shape[1] > 1000
@@ -91,7 +91,7 @@ def test_uneven_frame_times_of_an_odd_size_stay_as_they_were(tmp_path: Path) -> 
     analysed(film, tmp_path / "out", Output.VIDEO, Output.SCORES)
     assert times_of(tmp_path / "out" / "uneven.annotated.mp4") == pytest.approx(times, abs=0.001)
     recording = read_recording(tmp_path / "out" / "uneven.scores.csv")
-    assert [step.now for step in recording.steps[:5]] == pytest.approx(times, abs=0.001)
+    assert [step.now for step in recording.parts[0].steps[:5]] == pytest.approx(times, abs=0.001)
 
 
 def test_odd_sizes_gain_a_line_because_browsers_decode_no_others(tmp_path: Path) -> None:

@@ -1,0 +1,46 @@
+"""The preview as the daemon holds it: one thing to start, to show to, and to stop."""
+
+from collections.abc import Callable
+
+from fer_edge.config import DecideSettings, PreviewSettings, Settings
+from fer_edge.errors import UserError
+from fer_edge.preview.pictures import Pictures
+from fer_edge.preview.server import Server, read_token
+from fer_edge.preview.stage import Stage
+
+
+class Preview:
+    """The live page with all that belongs to it. The main thread owns it.
+
+    Raises:
+        UserError: the extra is not installed, the port is taken, or a token is missing.
+    """
+
+    def __init__(self, settings: Settings, device: str, keep: Callable[[DecideSettings, DecideSettings], str]) -> None:
+        try:
+            from fer_edge.preview.page import Page  # noqa: PLC0415  Flask is optional
+        except ImportError as error:
+            raise UserError(f"the preview needs its extra: pip install 'fer-edge[preview]' ({error})") from error
+        own: PreviewSettings = settings.preview
+        token = read_token(own)
+        self.stage = Stage(settings.decide, settings.track.lost_s, own.minutes)
+        self._pictures = Pictures(self.stage, own.rate_hz, own.width)
+        self._page = Page(device, self.stage, self._pictures, own.watchers, token, keep)
+        self._server = Server(self._page.application(), own)
+        self.url = self._server.url
+
+    def start(self) -> None:
+        """Begins to serve."""
+        self._pictures.start()
+        self._server.start()
+
+    def stop(self) -> None:
+        """Ends all streams and the server."""
+        self._page.close()
+        self._pictures.stop()
+        self._server.stop()
+
+    @property
+    def encoded(self) -> int:
+        """Pictures that were encoded since the start."""
+        return self._pictures.encoded

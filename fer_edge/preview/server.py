@@ -1,0 +1,108 @@
+"""The page's server: waitress in a thread of its own, which the daemon starts and stops."""
+
+import logging
+import socket
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from fer_edge.config import PreviewSettings
+from fer_edge.errors import SettingsError, UserError
+from fer_edge.preview.guard import LEAST_TOKEN_CHARACTERS, is_loopback
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+SPARE_THREADS = 4  # for pages and drafts, beside two streams for each watcher
+# What may wait for a watcher that reads slowly: about two pictures. Waitress's own 16 MB would be a minute of the past.
+UNSENT_BYTES = 128 * 1024
+SEND_BUFFER_BYTES = 64 * 1024  # the kernel's part of the same
+UNANSWERED_MS = 15_000  # a watcher whose machine went to sleep gives its seat back after so long
+STOP_S = 2.0
+
+logger = logging.getLogger(__name__)
+
+
+class Server:
+    """Serves a WSGI application. `start` and `stop` belong to the main thread.
+
+    Raises:
+        UserError: the address or port cannot be had.
+    """
+
+    def __init__(self, application: "Flask", settings: PreviewSettings) -> None:
+        from waitress.server import create_server  # noqa: PLC0415  the extra
+
+        # Waitress says on INFO that it serves and on WARNING that a queue grows for a moment; both are no news here.
+        logging.getLogger("waitress").setLevel(logging.ERROR)
+        place = f"{settings.address}:{settings.port}"
+        try:
+            listening = _listening(settings.address, settings.port)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise UserError(f"preview: cannot listen on {place}: {reason}; set preview.port to another") from error
+        self._listening = listening
+        self._server: Any = create_server(
+            application,
+            sockets=[listening],
+            threads=2 * settings.watchers + SPARE_THREADS,
+            channel_request_lookahead=1,  # so that a watcher who leaves is noticed between two pictures
+            connection_limit=4 * settings.watchers + 50,
+            outbuf_high_watermark=UNSENT_BYTES,
+            clear_untrusted_proxy_headers=True,
+            ident=None,
+        )
+        self._thread = Thread(target=self._server.run, name="preview-server", daemon=True)
+        self.port: int = listening.getsockname()[1]
+        host = f"[{settings.address}]" if ":" in settings.address else settings.address
+        self.url = f"http://{host}:{self.port}/"
+
+    def start(self) -> None:
+        """Begins to serve."""
+        self._thread.start()
+        logger.info("preview: %s", self.url)
+
+    def stop(self) -> None:
+        """Ends; streams that are still read are cut off with the process."""
+        self._server.close()
+        self._thread.join(STOP_S)
+
+
+def read_token(settings: PreviewSettings) -> str | None:
+    """The token that watchers must know, None where none is asked for.
+
+    Raises:
+        SettingsError: there must be one and there is none, or it could be guessed.
+    """
+    if not settings.token_file:
+        if not is_loopback(settings.address):
+            raise SettingsError(
+                f"preview.address {settings.address} can be reached from other machines: set preview.token_file"
+            )
+        return None
+    try:
+        with open(settings.token_file, encoding="utf-8") as file:  # noqa: PTH123  only its first line is read
+            token = file.readline().strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+        raise SettingsError(f"preview.token_file {settings.token_file} cannot be read: {reason.lower()}") from error
+    if len(token) < LEAST_TOKEN_CHARACTERS:
+        raise SettingsError(
+            f"preview.token_file {settings.token_file}: its first line must be a token of at least "
+            f"{LEAST_TOKEN_CHARACTERS} characters (openssl rand -hex 16 makes one)"
+        )
+    return token
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    """A listening socket whose connections are cut when what was sent to them stays unanswered."""
+    family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MS)
+        listening.bind(place)
+    except OSError:
+        listening.close()
+        raise
+    return listening

@@ -1,0 +1,220 @@
+"""The live page in a real browser, served by the real daemon."""
+
+import re
+import socket
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_core_python.selenium import Axe
+
+from tests.films import scene_pictures
+from tests.system.browser import Browser, chromium
+from tests.system.harness import Daemon
+from tests.system.mjpeg_camera import MjpegCamera
+
+pytestmark = pytest.mark.system
+
+# What the picture shows, as a number: it changes when the video moves.
+PICTURE_SUM = """
+const image = document.getElementById("picture"), canvas = document.createElement("canvas");
+canvas.width = 64; canvas.height = 48;
+const context = canvas.getContext("2d");
+context.drawImage(image, 0, 0, 64, 48);
+return context.getImageData(0, 0, 64, 48).data.reduce((sum, value, index) => (sum * 31 + value) % 1000000007, 0);
+"""
+DRAG = """
+const slider = document.getElementById(arguments[0]);
+slider.value = arguments[1];
+slider.dispatchEvent(new Event("input", { bubbles: true }));
+"""
+# The table's counts added up, and the sum that it states.
+REASON_SUMS = """
+const counts = [...document.querySelectorAll("#why td:nth-child(2)")].map((cell) => Number(cell.textContent));
+return [counts.reduce((sum, one) => sum + one, 0), Number(document.getElementById("why-sum").textContent)];
+"""
+TOKEN = "a-token-for-the-tests"
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    assert chromium() is not None, "chromium is not installed: apt install chromium chromium-driver"
+    one = Browser()
+    yield one
+    one.close()
+
+
+@pytest.fixture(scope="module")
+def camera() -> Iterator[MjpegCamera]:
+    """Two people for as long as anybody looks: one smiles, then does not, and again."""
+    one = MjpegCamera(scene_pictures(9.0, 16.0, 8.0))
+    yield one
+    one.switch_off()
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+@pytest.fixture
+def serve(start: Callable[[dict[str, Any]], Daemon], camera: MjpegCamera, port: int) -> Callable[..., Daemon]:
+    """Gives `serve(watchers=1, ...)`: a daemon with the page, which answers already."""
+
+    def serve_page(**preview: object) -> Daemon:
+        daemon = start(
+            {
+                "device": "kitchen",
+                "camera": {"source": camera.url, "reopen_max_s": 1},
+                "mqtt": {"host": "127.0.0.1", "port": 9, "reconnect_max_s": 3600},
+                "preview": {"enabled": True, "port": port, **preview},
+            }
+        )
+        daemon.wait_for_log("preview: http://")
+        return daemon
+
+    return serve_page
+
+
+@pytest.fixture
+def url(port: int) -> str:
+    return f"http://127.0.0.1:{port}/"
+
+
+def faces_are_there(browser: Browser) -> None:
+    browser.wait(lambda one: one.run("return document.querySelectorAll('.face').length") > 0, "a face on the page")
+
+
+def faults(browser: Browser) -> list[str]:
+    """What axe-core finds that hinders people seriously."""
+    found = Axe().run(browser.driver)["violations"]
+    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")]
+
+
+def test_picture_and_bars_move_and_events_and_reasons_arrive(browser, serve, url) -> None:
+    serve()
+    browser.open(url)
+    faces_are_there(browser)
+    browser.wait_for_text("#camera-state", "running")
+    before = browser.run(PICTURE_SUM)
+    browser.wait(lambda one: one.run(PICTURE_SUM) != before, "another picture")
+    width = "return [...document.querySelectorAll('.bar')].map((bar) => bar.style.width).join()"
+    bars = browser.run(width)
+    browser.wait(lambda one: one.run(width) not in ("", bars), "a bar that moved")
+    browser.wait_for_text("#events", "appeared")
+    sums = browser.run(REASON_SUMS)
+    assert sums[0] == sums[1] > 0
+    assert browser.text("#link-state").startswith("127.0.0.1:9")  # nobody answers there, and the page says so
+    assert browser.complaints() == []
+
+
+def test_threshold_is_dragged_tried_saved_and_taken_over_and_the_comments_stay(browser, serve, url) -> None:
+    daemon = serve()
+    daemon.config.write_text("# by hand\n" + daemon.config.read_text() + "decide:\n  enter: 0.5  # half\n")
+    browser.open(url)
+    faces_are_there(browser)
+    browser.wait_for_text("#events", "appeared")
+    browser.run(DRAG, "tune-enter", 0.99)
+    browser.wait_for_text("#tune-result", "events kept")
+    assert "decide:\n  enter: 0.5  # half\n" in daemon.config.read_text()  # nothing is saved by dragging
+    browser.run("document.getElementById('tune-save').click()")
+    browser.wait_for_text("#tune-saved", f"Saved to {daemon.config}")
+    text = daemon.config.read_text()
+    assert text.startswith("# by hand\n")
+    assert re.search(r"\n  enter: 0.99 +# half\n", text)
+    daemon.wait_for_log("settings reloaded: decide.enter")
+    mark = "return (document.querySelector('.mark.enter') || {style: {}}).style.left"
+    browser.wait(lambda one: one.run(mark) == "99%", "the mark of the new threshold")
+    browser.wait(lambda one: one.text("#tune-enter-value") == "0.99", "the slider at what is in force")
+
+
+def test_contradiction_is_said_beside_the_sliders_and_nothing_is_saved(browser, serve, url) -> None:
+    daemon = serve()
+    before = daemon.config.read_text()
+    browser.open(url)
+    faces_are_there(browser)
+    browser.run(DRAG, "tune-leave", 0.9)
+    browser.wait_for_text("#tune-result", "decide.leave: must be at most decide.enter")
+    browser.run("document.getElementById('tune-save').click()")
+    browser.wait_for_text("#tune-saved", "must be at most")
+    assert daemon.config.read_text() == before
+
+
+def test_second_watcher_of_one_is_told_and_let_in_when_the_first_leaves(browser, serve, url) -> None:
+    serve(watchers=1)
+    browser.open(url)
+    faces_are_there(browser)
+    first = browser.driver.current_window_handle
+    browser.driver.switch_to.new_window("tab")
+    browser.open(url)
+    browser.wait_for_text("#banner", "1 are watching already")
+    second = browser.driver.current_window_handle
+    browser.driver.switch_to.window(first)
+    browser.open("about:blank")
+    browser.driver.switch_to.window(second)
+    faces_are_there(browser)
+    browser.driver.close()
+    browser.driver.switch_to.window(first)
+
+
+def test_lost_camera_is_said_and_the_picture_returns_with_it(browser, serve, url, camera) -> None:
+    serve()
+    browser.open(url)
+    faces_are_there(browser)
+    camera.switch_off()
+    browser.wait_for_text("#banner", "The camera is lost")
+    browser.wait(lambda one: "good" not in one.run("return document.getElementById('camera-lamp').className"), "a lamp")
+    browser.wait_for_text("#no-faces", "Nobody is seen")
+    camera.switch_on()
+    faces_are_there(browser)
+    browser.wait(lambda one: not one.text("#banner"), "no banner")
+
+
+def test_lost_daemon_is_said_and_the_page_returns_with_it(browser, serve, url) -> None:
+    daemon = serve()
+    browser.open(url)
+    faces_are_there(browser)
+    assert daemon.stop() == 0
+    browser.wait_for_text("#banner", "daemon")
+    serve()
+    faces_are_there(browser)
+
+
+def test_token_is_demanded_at_every_address_but_loopback(browser, serve, url, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    serve(address="0.0.0.0", token_file=str(tmp_path / "token"))
+    browser.open(url)
+    browser.run("document.getElementById('token').value = 'a guess, and a bad one'; document.forms[0].submit()")
+    browser.wait_for_text(".banner", "That is not the token")
+    browser.run(f"document.getElementById('token').value = '{TOKEN}'; document.forms[0].submit()")
+    faces_are_there(browser)
+    assert browser.driver.current_url == url
+
+
+def test_narrow_screen_needs_no_sideways_scrolling_in_either_colour_scheme(browser, serve, url) -> None:
+    serve()
+    browser.open(url)
+    faces_are_there(browser)
+    try:
+        for scheme in ("dark", "light"):
+            browser.scheme(scheme)
+            for width in (320, 400, 800, 1400):
+                browser.size(width, 900)
+                assert browser.run("return document.documentElement.scrollWidth <= innerWidth"), (scheme, width)
+            assert faults(browser) == []
+    finally:
+        browser.size(1400, 1000)
+        browser.scheme("light")
+
+
+def test_door_has_no_serious_fault_for_people_with_disabilities(browser, serve, url, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    serve(token_file=str(tmp_path / "token"))
+    browser.driver.delete_all_cookies()
+    browser.open(url)
+    for scheme in ("dark", "light"):
+        browser.scheme(scheme)
+        assert faults(browser) == []

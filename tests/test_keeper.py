@@ -1,0 +1,81 @@
+"""Thresholds saved on the page: into the file, or over it."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from fer_edge.config import DecideSettings, Threshold
+from fer_edge.errors import SettingsError, UserError
+from fer_edge.keeper import Keeper, over
+from fer_edge.live_settings import LiveSettings
+from fer_edge.settings_file import load_document, load_settings
+
+BEFORE = DecideSettings()
+
+
+def kept(keeper: Keeper, decide: DecideSettings, before: DecideSettings = BEFORE) -> str:
+    """What `keep` gives in a thread of its own, while this one serves as the main thread does."""
+    with ThreadPoolExecutor(1) as page:
+        answer = page.submit(keeper.keep, decide, before)
+        while not answer.done():
+            keeper.serve()
+        return answer.result()
+
+
+@pytest.fixture
+def live_of() -> Callable[[Path], tuple[LiveSettings, Keeper]]:
+    def make(path: Path) -> tuple[LiveSettings, Keeper]:
+        live = LiveSettings(load_document(path), path, None)
+
+        def adopt(change: dict[str, Any], reread: bool) -> None:  # noqa: FBT001
+            live.change(change)
+            if reread:
+                live.reload()
+
+        return live, Keeper(path, adopt)
+
+    return make
+
+
+def test_file_that_can_be_written_is_and_what_lay_over_it_goes(tmp_path: Path, live_of) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("decide: {enter: 0.5}  # half\n")
+    live, keeper = live_of(path)
+    live.change({"decide": {"enter": 0.9}})
+    wanted = replace(BEFORE, enter=0.7)
+    assert kept(keeper, wanted, live.settings.decide) == str(path)
+    assert live.settings.decide == wanted == load_settings(path).decide
+    assert path.read_text().endswith("# half\n")
+
+
+def test_file_that_may_not_be_written_is_left_and_the_change_lies_over_it(foreign_file, live_of, ordinary_user) -> None:
+    path = foreign_file
+    live, keeper = live_of(path)
+    before = path.read_text()
+    wanted = replace(BEFORE, enter=0.7, emotions={"sad": Threshold(enter=0.9)})
+    where = kept(keeper, wanted, live.settings.decide)
+    assert where.startswith("the changes at run time, which lie over config.yaml")
+    assert path.read_text() == before
+    decide = live.settings.decide
+    assert decide.enter == 0.7
+    assert decide.emotions["happy"].enter == 0.7  # the draft had none of its own, so not the file's 0.8 either
+    assert decide.emotions["sad"].enter == 0.9
+
+
+def test_daemon_without_a_file_keeps_it_over_nothing() -> None:
+    heard: list[tuple[dict[str, Any], bool]] = []
+    keeper = Keeper(None, lambda change, reread: heard.append((change, reread)))
+    assert kept(keeper, replace(BEFORE, enter=0.7)).startswith("memory only")
+    assert heard == [(over(replace(BEFORE, enter=0.7), BEFORE), False)]
+
+
+def test_change_that_cannot_be_taken_over_is_said_to_the_page() -> None:
+    def refuse(change: dict[str, Any], reread: bool) -> None:  # noqa: FBT001
+        raise SettingsError("decide.leave must be at most decide.enter")
+
+    with pytest.raises(UserError, match="must be at most"):
+        kept(Keeper(None, refuse), BEFORE)

@@ -1,0 +1,85 @@
+"""Thresholds written into a user's file: comments stay, mistakes are refused, nothing is lost."""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from fer_edge.config import DecideSettings, Threshold
+from fer_edge.errors import UserError
+from fer_edge.settings_file import load_settings
+from fer_edge.settings_save import save_decide, with_decide
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+TEXT = """\
+# my kitchen
+device: "kitchen"   # by the door
+
+decide:
+  # calm
+  enter: 0.5        # half
+  leave: 0.35
+mqtt: {host: broker.example, port: 8883}
+"""
+
+
+def test_only_the_value_changes_and_every_comment_stays() -> None:
+    after = with_decide(TEXT, DecideSettings(enter=0.7))
+    assert after == TEXT.replace("enter: 0.5 ", "enter: 0.7 ")
+
+
+def test_shipped_file_keeps_all_its_lines_but_those_that_changed(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    before = (REPOSITORY / "config.yaml").read_text()
+    path.write_text(before)
+    wanted = DecideSettings(enter=0.6, dwell_s=0.8, emotions={"happy": Threshold(enter=0.7)})
+    save_decide(path, wanted)
+    assert load_settings(path).decide == wanted
+    lost = set(before.splitlines()) - set(path.read_text().splitlines())
+    assert lost == {"  enter: 0.5", "  dwell_s: 0.5", "  emotions: {}"}
+
+
+@pytest.mark.parametrize("text", ["", "# nothing yet\n", "decide:\n", "device: kitchen\n", "decide: {enter: 0.8}\n"])
+def test_section_that_is_not_there_is_made(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(text)
+    wanted = DecideSettings(enter=0.65, leave=0.5)
+    save_decide(path, wanted)
+    assert load_settings(path).decide == wanted
+
+
+def test_own_threshold_that_was_dropped_goes_and_its_neighbour_stays() -> None:
+    text = "decide:\n  emotions:\n    happy: {enter: 0.7}  # smiles\n    fear: {enter: 0.8}\n"
+    after = with_decide(text, DecideSettings(emotions={"happy": Threshold(enter=0.7)}))
+    assert after == "decide:\n  emotions:\n    happy: {enter: 0.7}  # smiles\n"
+
+
+def test_file_with_a_mistake_is_left_as_it_is_and_named(tmp_path: Path) -> None:
+    for text in ("decide: {entre: 1}\n", "decide: [1]\n", "a: b: c\n", "- 1\n"):
+        path = tmp_path / "config.yaml"
+        path.write_text(text)
+        with pytest.raises(UserError, match="fer-edge check") as caught:
+            save_decide(path, DecideSettings(enter=0.6))
+        assert "\n" not in str(caught.value)
+        assert path.read_text() == text
+
+
+def test_mode_stays_and_nothing_is_left_beside(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(TEXT)
+    path.chmod(0o640)
+    save_decide(path, DecideSettings(enter=0.7))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o640
+    assert [one.name for one in tmp_path.iterdir()] == ["config.yaml"]
+
+
+def test_file_that_may_not_be_written_is_left_and_said(foreign_file: Path, ordinary_user) -> None:
+    before = foreign_file.read_text()
+    with pytest.raises(UserError, match="cannot be written: permission denied"):
+        save_decide(foreign_file, DecideSettings(enter=0.7))
+    assert foreign_file.read_text() == before
+
+
+def test_file_that_is_not_there_says_so(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match="cannot be read: no such file"):
+        save_decide(tmp_path / "none.yaml", DecideSettings())
