@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from fer_edge import __version__
 from fer_edge.attendant import Attendant
 from fer_edge.capture.camera import Camera
 from fer_edge.capture.mailbox import Mailbox
@@ -26,6 +27,7 @@ from fer_edge.capture.supervise import Phase
 from fer_edge.config import CameraSettings, Settings
 from fer_edge.decide.decider import Decider
 from fer_edge.deliver.delivery import Delivery, Folders
+from fer_edge.deliver.home_assistant import Birth, Discovery
 from fer_edge.deliver.inbox import Inbox, Listening
 from fer_edge.deliver.messages import Clocks
 from fer_edge.deliver.reporter import Reporter
@@ -99,6 +101,9 @@ class App:
         clocks = Clocks(time.time, time.monotonic, is_synchronised)
         model = self._vision.classifier.card.sha256
         inbox = Inbox()
+        birth = Birth(settings.home_assistant, random.random)
+        self._discovery = self._discover(topics) if settings.home_assistant.discovery else None
+        heard = (topics.requests, birth.topic) if self._discovery else (topics.requests,)
         self._delivery = Delivery(
             settings.mqtt,
             topics,
@@ -107,7 +112,7 @@ class App:
             random.random,
             folders=Folders(state, runtime),
             first=(topics.info, topics.settings, topics.state),
-            listening=Listening((topics.requests,), inbox.put),
+            listening=Listening(heard, inbox.put),
         )
         self._link = self._delivery.link
         self._reporter = Reporter(self._delivery.messages, self._delivery, settings.publish)
@@ -130,6 +135,8 @@ class App:
             live=self._live,
             look=self._look,
             apply=self._apply,
+            birth=birth,
+            introduce=self._introduce,
         )
         self._phase = Phase.OPENING
         self._pictures = Pictures(time.monotonic())
@@ -146,6 +153,8 @@ class App:
         with self._signals():
             self._reporter.info(info_facts(self._vision))
             self._attendant.tell_settings()
+            if self._discovery is not None:
+                self._link.publish(self._discovery.message())
             self._delivery.start()
             self._shutter.start()
             if self._preview:
@@ -181,7 +190,7 @@ class App:
             self._systemd.reloading()
             self._attendant.reload()
             self._systemd.reloaded()
-        self._attendant.serve()
+        self._attendant.serve(now)
         self._keeper.serve()
         if now >= self._settles_at:
             self._settles_at = float("inf")
@@ -250,6 +259,18 @@ class App:
             self._preview.stage.reconfigure(settings.decide, settings.track.lost_s)
         self._reporter.reconfigure(settings.publish)
         self._health_due = min(self._health_due, time.monotonic() + settings.publish.health_s)
+
+    def _discover(self, topics: Topics) -> Discovery:
+        """The device as Home Assistant is to show it."""
+        prefix, model = self._live.settings.home_assistant.prefix, self._vision.classifier.card.name
+        return Discovery(topics, prefix, __version__, model, tuple(Phase), (Phase.RUNNING,))
+
+    def _introduce(self) -> None:
+        """Says everything again: Home Assistant has started, and may have heard nothing of it."""
+        if self._discovery is not None:
+            topics = self._discovery.topics
+            self._link.repeat((self._discovery.topic, topics.info, topics.settings, topics.state))
+            self._tell_health(time.monotonic())
 
     def _shut_down(self) -> None:
         """Camera, last events, `offline` acknowledged, link: in this order."""

@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from fer_edge.config import Settings
+from fer_edge.deliver.home_assistant import Birth
 from fer_edge.deliver.inbox import Inbox
 from fer_edge.deliver.reporter import Reporter
 from fer_edge.deliver.requests import PAUSED, Request, Verb, read_request
@@ -18,7 +19,8 @@ logger = logging.getLogger(__name__)
 class Attendant:
     """Not thread-safe; the main thread owns it.
 
-    ``look`` opens the camera or closes it; ``apply`` hands settings that are in force now to whom they concern.
+    ``look`` opens the camera or closes it; ``apply`` hands settings that are in force now to whom they concern;
+    ``introduce`` says everything again to a Home Assistant that has just started.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it attends to, by name
@@ -30,6 +32,8 @@ class Attendant:
         live: LiveSettings,
         look: Callable[[bool], None],
         apply: Callable[[Settings], None],
+        birth: Birth,
+        introduce: Callable[[], None],
     ) -> None:
         self._inbox = inbox
         self._topics = topics
@@ -37,6 +41,8 @@ class Attendant:
         self._live = live
         self._look = look
         self._apply = apply
+        self._birth = birth
+        self._introduce = introduce
         self._done = self._refused = 0
         self.mistake = ""
         """Why config.yaml as it was last read is not in force; empty where it is."""
@@ -56,21 +62,17 @@ class Attendant:
         """Publishes what can be changed, as it is."""
         self._reporter.settings(self._live.table(), paused=self._live.paused)
 
-    def serve(self) -> None:
-        """Does and answers at most one request: a flood costs no more than one a frame."""
+    def serve(self, now: float) -> None:
+        """Does and answers at most one request, so that a flood costs one a frame; ``now`` in monotonic seconds."""
+        if self._birth.is_due(now):
+            self._introduce()
         heard = self._inbox.take()
-        request = None if heard is None else read_request(heard, self._topics)
-        if request is None:
+        if heard is not None and heard.topic == self._birth.topic:
+            self._birth.hear(heard, now)
             return
-        mistakes, data = list(request.mistakes), None
-        if not mistakes:
-            try:
-                data = self._verbs[request.verb](request)
-            except UserError as error:
-                mistakes = str(error).splitlines()
-        self._done += not mistakes
-        self._refused += bool(mistakes)
-        self._reporter.response(request, mistakes, data)
+        request = None if heard is None else read_request(heard, self._topics)
+        if request is not None:
+            self._answer(request)
 
     def reload(self) -> None:
         """Reads config.yaml again, as SIGHUP asks; mistakes are named in the log and change nothing."""
@@ -92,6 +94,17 @@ class Attendant:
         self._apply(self._live.settings)
         self.tell_settings()
         logger.info("settings changed on the live page")
+
+    def _answer(self, request: Request) -> None:
+        mistakes, data = list(request.mistakes), None
+        if not mistakes:
+            try:
+                data = self._verbs[request.verb](request)
+            except UserError as error:
+                mistakes = str(error).splitlines()
+        self._done += not mistakes
+        self._refused += bool(mistakes)
+        self._reporter.response(request, mistakes, data)
 
     def _pause(self, *, paused: bool) -> dict[str, Any]:
         changed = paused is not self._live.paused

@@ -191,3 +191,30 @@ def service_uninstall(*, purge: bool) -> None:
     from fer_edge.operate.service.uninstall import uninstall  # noqa: PLC0415
 
     uninstall(click.echo, purge=purge)
+
+
+@commands.group("home-assistant", short_help="Be forgotten by Home Assistant.")
+def home_assistant() -> None:
+    """The device in Home Assistant; it appears there with home_assistant.discovery in config.yaml."""
+
+
+@home_assistant.command(short_help="Remove the device and its entities.")
+@config_option
+def remove(path: Path | None) -> None:
+    """Remove the device and all of its entities from Home Assistant, by taking its message back from the broker."""
+    import socket  # noqa: PLC0415
+
+    from fer_edge.deliver.home_assistant import removal  # noqa: PLC0415
+    from fer_edge.deliver.topics import Topics  # noqa: PLC0415
+    from fer_edge.deliver.withdraw import withdraw  # noqa: PLC0415
+
+    path = path or usual_file()
+    settings = load_settings(path) if path else Settings()
+    topics = Topics(settings.mqtt.prefix, settings.device or socket.gethostname())
+    message = removal(topics, settings.home_assistant.prefix)
+    broker = withdraw(settings.mqtt, topics.device, message)
+    click.echo(f"{message.topic} is taken back from {broker}: Home Assistant forgets {topics.device}.")
+    if settings.home_assistant.discovery:
+        click.echo(
+            "A running daemon publishes it again: set home_assistant.discovery to false and restart it.", err=True
+        )

@@ -193,6 +193,15 @@ class PreviewSettings(Section, frozen=True):
     """Minutes, 0 to 60, of scores kept in memory for the sliders; about 1 MiB a minute at 15 frames a second."""
 
 
+class HomeAssistantSettings(Section, frozen=True):
+    """Whether the device shows itself in Home Assistant."""
+
+    discovery: bool = False
+    """Publish the device where Home Assistant looks for devices, so that it appears there by itself."""
+    prefix: Annotated[str, Meta(pattern=r"^[^#+/$\s]([^#+\s]*[^#+/\s])?$", description=TOPIC_PREFIX)] = "homeassistant"
+    """Home Assistant's discovery prefix; change it only where it was changed there."""
+
+
 class Settings(Section, frozen=True):
     """The whole of `config.yaml`."""
 
@@ -211,6 +220,7 @@ class Settings(Section, frozen=True):
     mqtt: MqttSettings = MqttSettings()
     publish: PublishSettings = PublishSettings()
     preview: PreviewSettings = PreviewSettings()
+    home_assistant: HomeAssistantSettings = HomeAssistantSettings()
 
 
 def contradictions(settings: Settings) -> list[tuple[str, str]]:

@@ -48,11 +48,12 @@ ALLOWED: dict[str, set[str]] = {
     "reload": VALUES,
     "app": VALUES
     | {"capture", "vision", "decide", "deliver", "operate"}
-    | {"attendant", "pipeline", "settings_file", "live_settings", "facts", "keeper", "preview"},
+    | {"", "attendant", "pipeline", "settings_file", "live_settings", "facts", "keeper", "preview"},
     "check": VALUES | {"capture", "vision", "deliver", "settings_file"},
     "events": VALUES | {"deliver"},
     "demo": VALUES | {"app", "capture", "deliver", "events"},
     "cli": VALUES
+    | {"deliver"}  # `home-assistant remove`
     | {"app", "check", "demo", "events", "schema", "settings_file", "video", ""}
     | {"operate"},  # `service`, and where `run` keeps what outlives it
     "__main__": {"cli", "errors"},
@@ -65,6 +66,7 @@ PURE_MODULES = (
     *(f"deliver/{name}.py" for name in ("messages", "payloads", "topics", "describe", "rounding", "state_pace")),
     *(f"deliver/{name}.py" for name in ("event_line", "retained", "letters", "parcel", "versions", "once", "requests")),
     *(f"deliver/{name}.py" for name in ("audit", "audit_boot", "entry", "mirror", "page", "recover", "replay_pace")),
+    *(f"deliver/{name}.py" for name in ("home_assistant", "ha_entities")),
     "capture/supervise.py",
     "capture/pace.py",
     "vision/track.py",

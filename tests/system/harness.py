@@ -22,11 +22,12 @@ GIVE_UP_S = 60.0  # far beyond what anything here takes, even where ten other th
 class Subscriber:
     """Hears everything of the device, in order."""
 
-    def __init__(self, port: int) -> None:
+    def __init__(self, port: int, device: str = DEVICE) -> None:
+        self.device = device
         self.heard: list[tuple[str, Any]] = []
         self._ready = threading.Event()
         self._client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
-        self._client.on_connect = lambda client, *_: client.subscribe(f"fer_edge/{DEVICE}/#", qos=1)
+        self._client.on_connect = lambda client, *_: client.subscribe(f"fer_edge/{self.device}/#", qos=1)
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_message = self._on_message
         self._client.connect("127.0.0.1", port)
@@ -39,7 +40,7 @@ class Subscriber:
 
     def ask(self, verb: str, payload: str = "{}", *, retain: bool = False) -> None:
         """Publishes a request."""
-        self._client.publish(f"fer_edge/{DEVICE}/request/{verb}", payload, 1, retain)
+        self._client.publish(f"fer_edge/{self.device}/request/{verb}", payload, 1, retain)
 
     def answer(self, verb: str, payload: str = "{}") -> Any:
         """The answer to a request that is published now."""
@@ -61,7 +62,7 @@ class Subscriber:
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
         text = message.payload.decode()
-        name = message.topic.removeprefix(f"fer_edge/{DEVICE}/")
+        name = message.topic.removeprefix(f"fer_edge/{self.device}/")
         if name.startswith("request/"):
             return  # our own
         self.heard.append((name, json.loads(text) if text.startswith("{") else text))
