@@ -115,7 +115,7 @@ def test_mistakes_are_all_named_and_change_nothing(daemon: Daemon, subscriber: S
     assert answer["mistakes"][2].startswith("camera: cannot be changed while the daemon runs")
     assert subscriber.answer("settings")["data"]["settings"]["decide"]["leave"] == {"value": 0.35, "from": "file"}
     assert len(subscriber.of("settings")) == told
-    assert not daemon.state.exists()
+    assert not (daemon.state / f"fer_edge-{DEVICE}.json").exists()
 
 
 def test_reload_over_mqtt_takes_the_file_and_says_what_must_wait(
