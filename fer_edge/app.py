@@ -47,6 +47,7 @@ from fer_edge.operate.status import Part, Pictures
 from fer_edge.operate.systemd import Systemd
 from fer_edge.pipeline import Pipeline, Witness
 from fer_edge.settings_file import Document
+from fer_edge.vision.kernels import examine
 from fer_edge.vision.vision import build_vision
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class App:
         self._memory = MemoryBound(settings.memory_max_mib * MIB)
         self._exit_code = 0
         self._vision = build_vision(settings)
+        self._kernels = examine(self._vision.classifier.runner)
         clocks = Clocks(time.time, time.monotonic, is_synchronised)
         model = self._vision.classifier.card.sha256
         inbox = Inbox()
@@ -151,7 +153,7 @@ class App:
             UserError: the camera's source can never be read, whatever the wait.
         """
         with self._signals():
-            self._reporter.info(info_facts(self._vision))
+            self._reporter.info(info_facts(self._vision, self._kernels))
             self._attendant.tell_settings()
             if self._discovery is not None:
                 self._link.publish(self._discovery.message())
@@ -229,7 +231,7 @@ class App:
         self._health_due = now + self._live.settings.publish.health_s
         health = self._meter.report(now, self._mailbox.dropped)
         camera, link = self._shutter.state(now), self._link.state(now)
-        figures = health_figures(health, camera, link, now, self._attendant.figures())
+        figures = health_figures(health, self._kernels, camera, link, now, self._attendant.figures())
         self._reporter.health(figures)
         if self._preview:
             self._preview.stage.health(figures)

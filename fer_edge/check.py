@@ -11,6 +11,7 @@ from fer_edge.config import Settings
 from fer_edge.deliver.probe import probe as probe_broker
 from fer_edge.errors import EXIT_FAILED, SettingsError, UserError
 from fer_edge.settings_file import load_settings
+from fer_edge.vision.kernels import describe, measure
 from fer_edge.vision.vision import Vision, build_vision
 
 
@@ -36,8 +37,8 @@ def describe_vision(vision: Vision) -> str:
     card, runner = vision.classifier.card, vision.classifier.runner
     known = {split: scores["top1"] for split, scores in card.scores.items() if "top1" in scores}
     accuracy = "".join(f", {100 * top1:.1f} % on {split}" for split, top1 in known.items())
-    kernels = {True: " with XNNPACK", False: " without XNNPACK: slow", None: ""}[runner.xnnpack]
-    return f"{card.name} ({card.short_hash}){accuracy}; {runner.runtime}{kernels}; detector {vision.detector.name}"
+    kernels = describe(measure(runner))
+    return f"{card.name} ({card.short_hash}){accuracy}; {runner.runtime}: {kernels}; detector {vision.detector.name}"
 
 
 def _try(console: Console, name: str, part: Callable[[], str]) -> int:

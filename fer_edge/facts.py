@@ -9,29 +9,31 @@ from fer_edge.capture.supervise import CameraState, Phase
 from fer_edge.deliver.link import LinkState
 from fer_edge.operate.health import Health
 from fer_edge.operate.status import Part, Pictures
+from fer_edge.vision.kernels import Kernels
 from fer_edge.vision.vision import Vision
 
 WELL = (Phase.RUNNING, Phase.ENDED, Phase.PAUSED)  # how a camera may be without anything being wrong
 
 
-def info_facts(vision: Vision) -> dict[str, Any]:
+def info_facts(vision: Vision, kernels: Kernels) -> dict[str, Any]:
     """Program, network, detector and runtime."""
     card, runner = vision.classifier.card, vision.classifier.runner
     return {
         "version": __version__,
         "model": {"name": card.name, "sha256": card.sha256, "labels": card.emotions, "scores": card.scores},
         "runtime": runner.runtime,
-        "xnnpack": runner.xnnpack,
+        "xnnpack": kernels.xnnpack,
         "detector": vision.detector.name,
     }
 
 
-def health_figures(
-    health: Health, camera: CameraState, link: LinkState, now: float, requests: dict[str, int]
+def health_figures(  # noqa: PLR0913, PLR0917 - each of the parts of a running daemon
+    health: Health, kernels: Kernels, camera: CameraState, link: LinkState, now: float, requests: dict[str, int]
 ) -> dict[str, Any]:
-    """The figures of a window, the camera, the link and the requests."""
+    """The figures of a window, what runs the network, the camera, the link and the requests."""
     return {
         **msgspec.to_builtins(health),
+        "kernels": msgspec.to_builtins(kernels),
         "camera": {
             "state": camera.phase,
             "reason": camera.reason,

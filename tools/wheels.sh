@@ -11,26 +11,25 @@ case $3 in
     *) echo "wheels.sh: ARCH is amd64 or arm64, not $3" >&2; exit 2 ;;
 esac
 cd "$(dirname "$0")/.."
-stamp=$folder/.complete
-if [ -e "$stamp" ] && [ "$stamp" -nt setup.cfg ] && [ "$stamp" -nt pyproject.toml ]; then exit 0; fi
-rm -rf "$folder"
 mkdir -p "$folder"
-"$python" - >"$folder/requirements.txt" <<'PYTHON'
+"$python" - >"$folder/wanted.txt" <<'PYTHON'
 import configparser
 
 settings = configparser.ConfigParser()
 settings.read("setup.cfg")
 print(settings["options"]["install_requires"].strip())
-print("setuptools >=77")
+print("pip", "setuptools >=77", "wheel", sep="\n")  # what installing them without a network takes
 PYTHON
+cmp -s "$folder/wanted.txt" "$folder/complete.txt" && exit 0
+find "$folder" -name '*.whl' -delete
 abi=cp$(echo "$version" | tr -d .)
 platforms=""
 for glibc in 2_17 2_26 2_27 2_28 2_31 2_34; do platforms="$platforms --platform manylinux_${glibc}_$machine"; done
 # shellcheck disable=SC2086  # the list is meant to be split
 "$python" -m pip download --quiet --disable-pip-version-check --only-binary=:all: --python-version "$version" \
     --implementation cp --abi "$abi" --abi abi3 --abi none --platform "manylinux2014_$machine" $platforms \
-    --dest "$folder" --requirement "$folder/requirements.txt" 2>"$folder/pip.log" || {
+    --dest "$folder" --requirement "$folder/wanted.txt" 2>"$folder/pip.log" || {
     tail -n 3 "$folder/pip.log" >&2
     exit 1
 }
-touch "$stamp"
+mv "$folder/wanted.txt" "$folder/complete.txt"

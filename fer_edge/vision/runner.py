@@ -4,7 +4,7 @@ What touches the interpreter is `Runner`; what the integers mean is in pure func
 memory never leaves: what `invoke` gives is a copy.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
 from importlib.metadata import version
@@ -45,8 +45,8 @@ class Runner:
     output: TensorSpec
     runtime: str
     """Package and version, such as `ai-edge-litert 2.3.0`."""
-    xnnpack: bool | None
-    """Whether XNNPACK runs the network (without it an int8 network is some twenty times slower), None: not told."""
+    operations: Sequence[Mapping[str, Any]] | None
+    """The graph's operations and delegates as the runtime lists them, for `kernels.delegated_share`; None: not told."""
 
     def __init__(self, content: bytes, name: str, threads: int = 1) -> None:
         if content[IDENTIFIER_AT] != IDENTIFIER:
@@ -62,7 +62,7 @@ class Runner:
             raise ModelError(f"{name}: is not a TFLite model that runs here ({first}): copy the file again") from error
         self._input_index, self.input = _only(self._interpreter.get_input_details(), name, "input")
         self._output_index, self.output = _only(self._interpreter.get_output_details(), name, "output")
-        self.xnnpack = _delegated(self._interpreter)
+        self.operations = _operations(self._interpreter)
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
         """The output, (1, n) in the output's dtype, a copy, for ``tensor`` in the input's shape and dtype."""
@@ -129,16 +129,13 @@ def _only(details: list[Mapping[str, Any]], name: str, role: str) -> tuple[int, 
     return int(detail["index"]), TensorSpec(shape, dtype, float(scale), int(zero_point))
 
 
-def _delegated(interpreter: Any) -> bool | None:
-    """Whether a delegate took part of the graph. The only one there is by default is XNNPACK.
-
-    There is no public word for it; this one has been in both runtimes for years.
-    """
+def _operations(interpreter: Any) -> Sequence[Mapping[str, Any]] | None:
+    """There is no public word for it; this one has been in both runtimes for years."""
     try:
-        operations = interpreter._get_ops_details()  # noqa: SLF001
+        operations: Sequence[Mapping[str, Any]] = interpreter._get_ops_details()  # noqa: SLF001
     except AttributeError:
         return None
-    return any(operation.get("op_name") == "DELEGATE" for operation in operations)
+    return operations
 
 
 @cache

@@ -26,6 +26,7 @@ from fer_edge.operate.health import HealthMeter
 from fer_edge.reload import RELOADABLE
 from fer_edge.settings_layers import origins
 from fer_edge.values import Box, EventKind, Message, Outcome, Verdict
+from fer_edge.vision.kernels import Kernels
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "mqtt.md"
 TOPICS = Topics("fer_edge", "porch")
@@ -72,7 +73,7 @@ def produced(an_event) -> dict[str, list[Message]]:
     camera = CameraState(Phase.RUNNING, 0.0)
     link = LinkState(True, True, "5", "connected", 1, Tally(0, 0, 0, 0, 0, ""))
     card = SimpleNamespace(name="n", sha256="0", emotions=EMOTIONS, scores={})
-    runner = SimpleNamespace(runtime="r", xnnpack=True)
+    runner, kernels = SimpleNamespace(runtime="r"), Kernels(True, 1.0, 0.7)
     vision = SimpleNamespace(
         classifier=SimpleNamespace(card=card, runner=runner), detector=SimpleNamespace(name="haar")
     )
@@ -83,8 +84,8 @@ def produced(an_event) -> dict[str, list[Message]]:
         "availability": [availability(TOPICS, OFFLINE)],
         "event": [*(messages.event(an_event(kind)) for kind in kinds), messages.gap("b00t", 1, 2, QUEUE_FULL)],
         "state": [messages.state([VERDICT], Phase.RUNNING)],
-        "health": [messages.health(health_figures(meter.report(1.0, 0), camera, link, 1.0, requests))],
-        "info": [messages.info(info_facts(vision))],
+        "health": [messages.health(health_figures(meter.report(1.0, 0), kernels, camera, link, 1.0, requests))],
+        "info": [messages.info(info_facts(vision, kernels))],
         "settings": [messages.settings(origins(Settings(), {}, {}), paused=False)],
         "response": [
             messages.response(request, [], {"paused": True}),
