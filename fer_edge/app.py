@@ -52,6 +52,7 @@ from fer_edge.vision.vision import build_vision
 
 if TYPE_CHECKING:
     from fer_edge.preview.preview import Preview
+    from fer_edge.record.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -121,7 +122,9 @@ class App:
         self._decider = Decider(settings.decide, settings.track.lost_s)
         self._keeper = Keeper(settings_path, lambda change, reread: self._attendant.adopt(change, reread=reread))
         self._preview = self._open_preview(topics.device) if preview or settings.preview.enabled else None
-        witnesses: list[Witness] = [self._preview.stage] if self._preview else []
+        self._recorder = self._open_recorder(state, now) if settings.record.enabled else None
+        parts = (self._preview.stage if self._preview else None, self._recorder)
+        witnesses: list[Witness] = [part for part in parts if part is not None]
         self._pipeline = Pipeline(self._vision.see, self._decider, self._reporter, witnesses)
         self._mailbox = Mailbox()
         self._shutter = Shutter(
@@ -236,6 +239,13 @@ class App:
         if self._preview:
             self._preview.stage.health(figures)
 
+    def _open_recorder(self, state: Path | None, now: float) -> "Recorder":
+        """The ring of scores; a daemon without one does not load it."""
+        from fer_edge.record.recorder import open_recorder  # noqa: PLC0415
+
+        model = self._vision.classifier.card.sha256
+        return open_recorder(self._live.settings, state, model, now, time.time())
+
     def _open_preview(self, device: str) -> "Preview":
         """The live page; a daemon without one does not load it."""
         from fer_edge.preview.preview import Preview  # noqa: PLC0415
@@ -259,6 +269,8 @@ class App:
         self._decider.reconfigure(settings.decide, settings.track.lost_s)
         if self._preview:
             self._preview.stage.reconfigure(settings.decide, settings.track.lost_s)
+        if self._recorder:
+            self._recorder.reconfigure(settings.decide, settings.track.lost_s)
         self._reporter.reconfigure(settings.publish)
         self._health_due = min(self._health_due, time.monotonic() + settings.publish.health_s)
 
@@ -282,6 +294,8 @@ class App:
             self._preview.stop()
         self._shutter.stop()
         self._pipeline.close(time.monotonic(), "stopped")
+        if self._recorder:
+            self._recorder.stop(max(0.0, stop_by - time.monotonic() - LINK_STOP_S))
         self._delivery.stop(min(LINK_STOP_S, stop_by - time.monotonic()))
         self._systemd.close()
 

@@ -109,6 +109,37 @@ def check(path: Path | None) -> None:
     sys.exit(check_all(path, Console()))
 
 
+@commands.command(short_help="Try other thresholds on recorded scores.")
+@click.argument("sources", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="SCORES...")
+@click.option(
+    "--config", "path", type=click.Path(path_type=Path), metavar="FILE", help="Try the thresholds of this file."
+)
+@click.option(
+    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Try this, e.g. enter=0.6 or happy.enter=0.7."
+)
+@click.option("--at-most", "per_hour", type=click.FloatRange(min=0.0), metavar="N", help="Propose: N events an hour.")
+@click.option(
+    "--labels", type=click.Path(path_type=Path), metavar="FILE", help="Propose: best F1 by from_s,to_s,emotion."
+)
+@click.option(
+    "-o", "--picture", type=click.Path(path_type=Path), metavar="FILE", help="Draw events against thresholds."
+)
+@click.option("--json", "as_json", is_flag=True, help="All differences and figures as JSON.")
+def tune(sources: tuple[Path, ...], path: Path | None, **options: Any) -> None:
+    """Say what other thresholds would have told, from scores alone: of `fer-edge video` or of a daemon's record folder.
+
+    \b
+    fer-edge tune clip.scores.csv --set happy.enter=0.7
+    fer-edge tune /var/lib/fer-edge/record --at-most 20 -o sweep.png
+    """  # noqa: D301 - click wants the character itself
+    from rich.console import Console  # noqa: PLC0415
+
+    from fer_edge.tune import command  # noqa: PLC0415
+
+    decide = load_settings(path).decide if path else None
+    sys.exit(command.tune(sources, command.Wish(decide=decide, **options), Console()))
+
+
 @commands.command(short_help="Show the events that arrive, or judge whether all came.")
 @config_option
 @click.option("--device", metavar="NAME", help="Whose events; + for all devices. Without it: this device.")

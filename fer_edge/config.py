@@ -172,6 +172,19 @@ class PublishSettings(Section, frozen=True):
     """Seconds, 1 to 3600, between two `health` messages."""
 
 
+class RecordSettings(Section, frozen=True):
+    """Scores kept on disk for `fer-edge tune`: numbers only, never a picture."""
+
+    enabled: bool = False
+    """Keep scores."""
+    folder: str = ""
+    """Where; empty: `record` in the daemon's state folder."""
+    max_mib: Annotated[float, Meta(ge=1.0, le=10240.0)] = 64.0
+    """MiB, 1 to 10240, on disk at most; the oldest scores go first."""
+    write_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 60.0
+    """Seconds, 1 to 3600, between two writes; what a power cut loses."""
+
+
 class PreviewSettings(Section, frozen=True):
     """The live page in a browser."""
 
@@ -219,6 +232,7 @@ class Settings(Section, frozen=True):
     decide: DecideSettings = DecideSettings()
     mqtt: MqttSettings = MqttSettings()
     publish: PublishSettings = PublishSettings()
+    record: RecordSettings = RecordSettings()
     preview: PreviewSettings = PreviewSettings()
     home_assistant: HomeAssistantSettings = HomeAssistantSettings()
 

@@ -36,10 +36,10 @@ ALLOWED: dict[str, set[str]] = {
     "models": set(),
     "pipeline": VALUES | {"decide"},
     "overlay": VALUES,
-    "record": VALUES,
+    "record": VALUES | {"decide"},  # the recorder is shown decisions
     # The events of a video have the keys of the contract, so deliver's payloads; its other modules are not touched.
     "video": VALUES | {"capture", "vision", "decide", "deliver", "pipeline", "overlay", "record"},
-    "tune": VALUES | {"decide", "record", "overlay"},
+    "tune": VALUES | {"decide", "record", "overlay", "settings_layers", "settings_walk"},
     # The page shows what the daemon saw and replays its last minutes; it reaches no camera, no model and no broker.
     "preview": VALUES | {"decide", "record", "overlay", "tune"},
     "settings_save": {"config", "errors", "settings_file"},
@@ -48,13 +48,13 @@ ALLOWED: dict[str, set[str]] = {
     "reload": VALUES,
     "app": VALUES
     | {"capture", "vision", "decide", "deliver", "operate"}
-    | {"", "attendant", "pipeline", "settings_file", "live_settings", "facts", "keeper", "preview"},
+    | {"", "attendant", "pipeline", "settings_file", "live_settings", "facts", "keeper", "preview", "record"},
     "check": VALUES | {"capture", "vision", "deliver", "settings_file"},
     "events": VALUES | {"deliver"},
     "demo": VALUES | {"app", "capture", "deliver", "events"},
     "cli": VALUES
     | {"deliver"}  # `home-assistant remove`
-    | {"app", "check", "demo", "events", "schema", "settings_file", "video", ""}
+    | {"app", "check", "demo", "events", "schema", "settings_file", "tune", "video", ""}
     | {"operate"},  # `service`, and where `run` keeps what outlives it
     "__main__": {"cli", "errors"},
     "": set(),  # fer_edge/__init__.py
@@ -76,6 +76,9 @@ PURE_MODULES = (
     "video/tally.py",
     "tune/replay.py",
     "tune/compare.py",
+    "tune/sweep.py",
+    "tune/propose.py",
+    "tune/choose.py",
     "preview/guard.py",
     "video/traces.py",
     "reload.py",

@@ -1,0 +1,128 @@
+"""What the daemon keeps of its scores: enough to decide again exactly, and no more."""
+
+import logging
+from pathlib import Path
+
+import msgspec
+import numpy as np
+import pytest
+
+from fer_edge.config import DecideSettings, RecordSettings, Settings
+from fer_edge.decide.decider import Decider
+from fer_edge.errors import SettingsError
+from fer_edge.labels import EMOTIONS
+from fer_edge.pipeline import Pipeline
+from fer_edge.record.recorder import Recorder, open_recorder
+from fer_edge.record.ring import read_ring
+from fer_edge.record.score_file import Origin
+from fer_edge.tune.replay import replay
+from fer_edge.values import Box, Event, Face, Frame
+
+BLACK = np.zeros((8, 8, 3), np.uint8)
+DECIDE = DecideSettings(smooth_s=0.2, dwell_s=0.2, arrive_s=0.2)
+STRICT = DecideSettings(smooth_s=0.2, dwell_s=0.2, arrive_s=0.2, enter=0.95, leave=0.9)
+ORIGIN = Origin(decide=DECIDE, lost_s=1.0, model="ab", source="camera", run="20261121-ab", began_wall=1e9)
+
+
+class Ear:
+    """A publisher that remembers."""
+
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def event(self, event: Event) -> None:
+        self.events.append(event)
+
+    def seen(self, verdicts, now) -> None: ...
+
+    def nobody(self, now: float) -> None: ...
+
+
+class Life:
+    """A pipeline at ten frames a second with a recorder, and one face that shows what it is told."""
+
+    def __init__(self, folder: Path, settings: RecordSettings) -> None:
+        self.ear = Ear()
+        self.recorder = Recorder(settings, folder, ORIGIN, now=0.0)
+        self.decider = Decider(DECIDE, 1.0)
+        self._emotion: str | None = None
+        self.pipeline = Pipeline(self._see, self.decider, self.ear, [self.recorder])
+        self.number = 0
+
+    def show(self, seconds: float, emotion: str | None) -> "Life":
+        self._emotion = emotion
+        for _ in range(round(seconds * 10)):
+            self.pipeline.step(Frame(BLACK, self.number / 10, self.number))
+            self.number += 1
+        return self
+
+    def end(self) -> None:
+        self.pipeline.close(self.number / 10, "stopped")
+        self.recorder.stop(20.0)
+
+    def _see(self, frame: Frame) -> tuple[Face, ...]:
+        if self._emotion is None:
+            return ()
+        scores = np.full(7, 0.02, np.float32)
+        scores[EMOTIONS.index(self._emotion)] = 0.88
+        return (Face(1 + self.number // 1000, Box(0.1, 0.2, 0.3, 0.4), 0.0, frame.captured_at, scores),)
+
+
+def facts(events: list[Event]) -> list[list[object]]:
+    return [[list(v) if isinstance(v, np.ndarray) else v for v in msgspec.structs.astuple(event)] for event in events]
+
+
+def test_what_the_daemon_told_is_replayed_exactly_from_the_disk_over_reloaded_settings(tmp_path: Path) -> None:
+    life = Life(tmp_path, RecordSettings(write_s=4.0))  # few writes: here eleven seconds pass in a moment
+    life.show(3.0, "happy").show(4.0, None).show(2.0, "sad")
+    life.decider.reconfigure(STRICT, 1.0)
+    life.recorder.reconfigure(STRICT, 1.0)
+    life.show(2.0, "sad").end()
+    (recording,) = read_ring(tmp_path)
+    assert [part.decide.enter for part in recording.parts] == [0.5, 0.95]
+    assert len(life.ear.events) >= 5
+    assert facts(replay(recording)) == facts(life.ear.events)
+
+
+def test_empty_room_costs_a_row_in_ten_seconds_and_a_face_a_row_a_frame(tmp_path: Path) -> None:
+    life = Life(tmp_path, RecordSettings(write_s=30.0))
+    life.show(60.0, None).show(3.0, "happy").end()
+    (recording,) = read_ring(tmp_path)
+    (part,) = recording.parts
+    assert [step.now for step in part.steps[:6]] == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
+    assert len(part.steps) == 6 + 30 + 1  # and the farewell
+    assert recording.began_wall == 1e9
+
+
+def test_disk_that_fails_is_said_once_and_what_follows_is_a_run_of_its_own(tmp_path: Path, caplog) -> None:
+    caplog.set_level(logging.INFO, "fer_edge")
+    folder = tmp_path / "ring"
+    folder.write_text("in the way")  # no folder can be made here
+    life = Life(folder, RecordSettings(write_s=10.0))
+    life.show(30.0, "happy")
+    while not life.recorder.failure:  # the writing thread comes to it in its own time
+        pass
+    life.show(15.0, "happy")
+    folder.unlink()
+    life.show(40.0, "sad").end()
+    said = [record.message for record in caplog.records if "not recorded" in record.message]
+    assert len(said) == 1
+    assert "trying again" in said[0]
+    recordings = read_ring(folder)
+    assert all(recording.name.startswith("20261121-ab.") for recording in recordings)
+
+
+def test_folder_is_the_one_that_is_named_or_that_of_the_daemon_s_state(tmp_path: Path) -> None:
+    for settings, folder in (
+        (RecordSettings(folder=str(tmp_path / "named")), tmp_path / "named"),
+        (RecordSettings(), tmp_path / "state" / "record"),
+    ):
+        recorder = open_recorder(Settings(record=settings), tmp_path / "state", "ab", 5.0, 1e9)
+        pipeline = Pipeline(lambda frame: (), Decider(DECIDE, 1.0), Ear(), [recorder])
+        pipeline.step(Frame(BLACK, 5.0, 0))
+        recorder.stop(20.0)
+        (recording,) = read_ring(folder)
+        assert recording.name.startswith("20010909T014640Z-")  # 1e9 seconds after 1970
+        assert recording.began_wall == 1e9 - 5.0
+    with pytest.raises(SettingsError, match=r"record\.folder"):
+        open_recorder(Settings(), None, "ab", 5.0, 1e9)

@@ -1,0 +1,72 @@
+"""A bounded ring of tables."""
+
+import random
+from pathlib import Path
+
+import pytest
+
+from fer_edge.config import DecideSettings
+from fer_edge.errors import UserError
+from fer_edge.record.ring import TABLES, Ring, read_ring
+from fer_edge.record.rows import rows
+from fer_edge.record.score_file import Origin, opening
+from fer_edge.record.steps import Step, StepKind
+
+
+def origin(run: str, **changes: float) -> str:
+    return opening(Origin(decide=DecideSettings(**changes), lost_s=2.0, model="ab", source="camera", run=run))
+
+
+def noise(begin: float, count: int) -> str:
+    """Rows that gzip cannot make much smaller."""
+    return "".join(rows(Step(StepKind.TICK, begin + number + random.random())) for number in range(count))
+
+
+def size(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.iterdir())
+
+
+def test_ring_never_outgrows_its_bound_and_the_newest_stays(tmp_path: Path) -> None:
+    ring = Ring(tmp_path, 80_000)
+    ring.begin("one", origin("one"))
+    for number in range(100):
+        ring.append(noise(1000.0 * number, 200))
+        assert size(tmp_path) <= 80_000
+    (recording,) = read_ring(tmp_path)
+    assert recording.parts[-1].steps[-1].now >= 99_199.0
+    assert recording.parts[0].steps[0].now > 1000.0  # the oldest is gone
+    assert size(tmp_path) > 80_000 * (TABLES - 2) / TABLES  # and no more of it than was needed
+    assert ring.written > 150_000
+
+
+def test_runs_and_changed_settings_are_kept_apart_in_their_order_whatever_their_names(tmp_path: Path) -> None:
+    ring = Ring(tmp_path, 10**6)
+    ring.begin("2026-later", origin("2026-later"))
+    ring.append(noise(1.0, 3))
+    ring.begin("2026-later", origin("2026-later", enter=0.8))
+    ring.append(noise(5.0, 3))
+    again = Ring(tmp_path, 10**6)  # after a boot with a clock that is weeks behind
+    again.begin("2025-earlier", origin("2025-earlier"))
+    again.append(noise(1.0, 2))
+    first, second = read_ring(tmp_path)
+    assert (first.name, second.name) == ("2026-later", "2025-earlier")
+    assert [part.decide.enter for part in first.parts] == [0.5, 0.8]
+    assert [len(part.steps) for part in first.parts] == [3, 3]
+
+
+def test_table_that_a_power_cut_left_half_written_gives_what_was_written_before(tmp_path: Path) -> None:
+    ring = Ring(tmp_path, 10**6)
+    ring.begin("one", origin("one"))
+    ring.append(noise(1.0, 5))
+    whole = size(tmp_path)
+    ring.append(noise(10.0, 50))
+    (path,) = tmp_path.iterdir()
+    path.write_bytes(path.read_bytes()[: whole + 20])
+    (recording,) = read_ring(tmp_path)
+    assert len(recording.parts[0].steps) == 5
+
+
+def test_folder_without_tables_says_what_keeps_them(tmp_path: Path) -> None:
+    (tmp_path / "scores-notes.csv.gz").touch()
+    with pytest.raises(UserError, match=r"record\.enabled"):
+        read_ring(tmp_path)

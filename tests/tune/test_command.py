@@ -1,0 +1,81 @@
+"""`fer-edge tune` as it is typed, on a table and on a ring."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import cv2
+import pytest
+
+from fer_edge.record.ring import Ring
+from fer_edge.record.rows import rows
+from fer_edge.record.score_file import Origin, opening
+from tests.tune.conftest import PLAIN
+
+COMMAND = [Path(sys.executable).parent / "fer-edge", "tune"]
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
+
+
+@pytest.fixture
+def table(recorded, tmp_path: Path) -> Path:
+    recording = recorded((3, "neutral", 0.9), (1, "happy", 0.72), (3, "neutral", 0.9), (4, "happy", 0.88))
+    origin = Origin(decide=PLAIN, lost_s=2.0, model="ab", source="x", run="one")
+    path = tmp_path / "clip.scores.csv"
+    text = "".join(rows(step) for step in recording.parts[0].steps)
+    path.write_text(opening(origin) + text)
+    ring = Ring(tmp_path / "ring", 10**6)
+    ring.begin("one", opening(origin))
+    ring.append(text)
+    return path
+
+
+def test_unchanged_settings_keep_every_event_and_the_sweep_is_shown(table: Path) -> None:
+    result = run(table)
+    assert result.returncode == 0, result.stderr
+    assert "5 events were told" in result.stdout
+    assert "5 kept, 0 moved, 0 new, 0 gone" in result.stdout
+    assert "events an hour" in result.stdout
+
+
+def test_higher_threshold_names_the_events_that_go_and_a_ring_tells_the_same(table: Path, tmp_path: Path) -> None:
+    for source in (table, tmp_path / "ring"):
+        result = run(source, "--set", "happy.enter=0.8", "--json")
+        assert result.returncode == 0, result.stderr
+        (difference,) = json.loads(result.stdout)["differences"]
+        assert [(one["at"], one["emotion"]) for one in difference["gone"]] == [(3.0, "happy")]
+        assert [(one["at"], one["emotion"]) for one in difference["new"]] == [(3.0, None)]  # nothing is sure then
+        assert difference["kept"] == 4
+
+
+def test_picture_proposals_and_labels_come_out_together(table: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "labels.csv"
+    labels.write_text("from_s,to_s,emotion\n0,7,neutral\n7,11,happy\n")
+    result = run(table, "--at-most", "1200", "--labels", labels, "-o", tmp_path / "sweep.png")
+    assert result.returncode == 0, result.stderr
+    assert "For at most 1200 events an hour" in result.stdout
+    assert "For the best F1" in result.stdout
+    assert "enter: 0.75" in result.stdout  # between what was no smile, 0.72, and what was one, 0.88
+    picture = cv2.imread(str(tmp_path / "sweep.png"))
+    assert picture is not None
+    assert picture.shape[1] > 1000
+
+
+def test_what_cannot_be_used_is_said_in_one_line(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "other.csv").write_text("a,b\n")
+    for arguments, code, word in (
+        ([tmp_path / "empty"], 1, "holds no tables"),
+        ([tmp_path / "other.csv"], 1, "not a table of scores"),
+        ([table, "--set", "enter=7"], 78, "between 0 and 1"),
+        ([table, "--labels", tmp_path / "none.csv"], 1, "cannot be read"),
+        ([table, "-o", tmp_path / "none" / "x.png"], 1, "cannot be written"),
+        ([table, "-o", tmp_path / "x.picture"], 1, "cannot be written"),
+    ):
+        result = run(*arguments)
+        assert result.returncode == code, result.stderr
+        assert word in result.stderr
+        assert result.stderr.count("\n") == 1
