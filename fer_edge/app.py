@@ -19,6 +19,7 @@ import msgspec
 
 from fer_edge import __version__
 from fer_edge.attendant import Attendant
+from fer_edge.capture.blackout import blacked_out
 from fer_edge.capture.camera import Camera
 from fer_edge.capture.mailbox import Mailbox
 from fer_edge.capture.shutter import Shutter
@@ -27,6 +28,7 @@ from fer_edge.capture.supervise import Phase
 from fer_edge.config import CameraSettings, Settings
 from fer_edge.decide.decider import Decider
 from fer_edge.deliver.delivery import Delivery, Folders
+from fer_edge.deliver.forget import forget_events
 from fer_edge.deliver.home_assistant import Birth, Discovery
 from fer_edge.deliver.inbox import Inbox, Listening
 from fer_edge.deliver.messages import Clocks
@@ -49,6 +51,8 @@ from fer_edge.pipeline import Pipeline, Witness
 from fer_edge.settings_file import Document
 from fer_edge.vision.kernels import examine
 from fer_edge.vision.vision import build_vision
+from fer_edge.windows import Windows
+from fer_edge.zones import Zones
 
 if TYPE_CHECKING:
     from fer_edge.preview.preview import Preview
@@ -103,6 +107,10 @@ class App:
         self._kernels = examine(self._vision.classifier.runner)
         clocks = Clocks(time.time, time.monotonic, is_synchronised)
         model = self._vision.classifier.card.sha256
+        folders, aggregate = Folders(state, runtime), settings.privacy.mode == "aggregate"
+        if aggregate:
+            forget_events(folders, topics)
+            folders = Folders()
         inbox = Inbox()
         birth = Birth(settings.home_assistant, random.random)
         self._discovery = self._discover(topics) if settings.home_assistant.discovery else None
@@ -113,22 +121,24 @@ class App:
             model,
             clocks,
             random.random,
-            folders=Folders(state, runtime),
+            folders=folders,
             first=(topics.info, topics.settings, topics.state),
             listening=Listening(heard, inbox.put),
         )
         self._link = self._delivery.link
-        self._reporter = Reporter(self._delivery.messages, self._delivery, settings.publish)
+        self._reporter = Reporter(self._delivery.messages, self._delivery, settings.publish, aggregate=aggregate)
+        self._windows = Windows(self._reporter.summary, settings.publish.summary_s, now)
         self._decider = Decider(settings.decide, settings.track.lost_s)
         self._keeper = Keeper(settings_path, lambda change, reread: self._attendant.adopt(change, reread=reread))
         self._preview = self._open_preview(topics.device) if preview or settings.preview.enabled else None
         self._recorder = self._open_recorder(state, now) if settings.record.enabled else None
-        parts = (self._preview.stage if self._preview else None, self._recorder)
+        parts = (self._windows, self._preview.stage if self._preview else None, self._recorder)
         witnesses: list[Witness] = [part for part in parts if part is not None]
         self._pipeline = Pipeline(self._vision.see, self._decider, self._reporter, witnesses)
         self._mailbox = Mailbox()
+        zones = Zones(settings.privacy.zones)
         self._shutter = Shutter(
-            lambda: Camera(settings.camera, self._mailbox, opener=opener),
+            lambda: Camera(settings.camera, self._mailbox, opener=lambda camera: blacked_out(opener(camera), zones)),
             self._mailbox,
             paused=self._live.paused,
             now=now,
@@ -156,7 +166,7 @@ class App:
             UserError: the camera's source can never be read, whatever the wait.
         """
         with self._signals():
-            self._reporter.info(info_facts(self._vision, self._kernels))
+            self._reporter.info(info_facts(self._vision, self._kernels, self._live.settings.privacy))
             self._attendant.tell_settings()
             if self._discovery is not None:
                 self._link.publish(self._discovery.message())
@@ -272,12 +282,15 @@ class App:
         if self._recorder:
             self._recorder.reconfigure(settings.decide, settings.track.lost_s)
         self._reporter.reconfigure(settings.publish)
+        self._windows.length_s = settings.publish.summary_s
         self._health_due = min(self._health_due, time.monotonic() + settings.publish.health_s)
 
     def _discover(self, topics: Topics) -> Discovery:
         """The device as Home Assistant is to show it."""
-        prefix, model = self._live.settings.home_assistant.prefix, self._vision.classifier.card.name
-        return Discovery(topics, prefix, __version__, model, tuple(Phase), (Phase.RUNNING,))
+        settings, model = self._live.settings, self._vision.classifier.card.name
+        aggregate = settings.privacy.mode == "aggregate"
+        prefix = settings.home_assistant.prefix
+        return Discovery(topics, prefix, __version__, model, tuple(Phase), (Phase.RUNNING,), aggregate)
 
     def _introduce(self) -> None:
         """Says everything again: Home Assistant has started, and may have heard nothing of it."""
@@ -294,6 +307,7 @@ class App:
             self._preview.stop()
         self._shutter.stop()
         self._pipeline.close(time.monotonic(), "stopped")
+        self._windows.end(time.monotonic())
         if self._recorder:
             self._recorder.stop(max(0.0, stop_by - time.monotonic() - LINK_STOP_S))
         self._delivery.stop(min(LINK_STOP_S, stop_by - time.monotonic()))

@@ -10,11 +10,17 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from fer_edge.labels import EMOTIONS
+from fer_edge.polygons import flaw_of
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
 TOPIC_LEVEL = "text without /, #, + and blanks"
 TOPIC_PREFIX = "text without #, + and blanks, and without / or $ at its start or / at its end"
+ZONE_POINT = "a point [x, y], two numbers between 0 and 1: fractions of the picture's width and height"
+ZONE = "a list of 3 to 100 points [x, y] around the zone"
+ZonePoint = Annotated[tuple[Fraction, Fraction], Meta(description=ZONE_POINT)]
+Zone = Annotated[tuple[ZonePoint, ...], Meta(min_length=3, max_length=100, description=ZONE)]
+LEAST_AGGREGATE_S = 60.0  # seconds; a summary of less says of a single person when it smiled
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
 
@@ -170,6 +176,8 @@ class PublishSettings(Section, frozen=True):
     """Least seconds, 0.1 to 3600, between two `state` messages; a change is never lost, only merged."""
     health_s: Annotated[float, Meta(ge=1.0, le=3600.0)] = 30.0
     """Seconds, 1 to 3600, between two `health` messages."""
+    summary_s: Annotated[float, Meta(ge=10.0, le=86400.0)] = 300.0
+    """Seconds, 10 to 86400, that a `summary` message covers; at least 60 where `privacy.mode` is `aggregate`."""
 
 
 class RecordSettings(Section, frozen=True):
@@ -206,6 +214,15 @@ class PreviewSettings(Section, frozen=True):
     """Minutes, 0 to 60, of scores kept in memory for the sliders; about 1 MiB a minute at 15 frames a second."""
 
 
+class PrivacySettings(Section, frozen=True):
+    """What nobody is to see, and how much is told of what is seen."""
+
+    mode: Literal["full", "aggregate"] = "full"
+    """`full` tells each event; `aggregate` tells summaries alone: no faces, no events, no state."""
+    zones: tuple[Zone, ...] = ()
+    """Polygons that are black before anything looks at the picture: `[[[0, 0], [0.3, 0], [0.3, 1], [0, 1]]]`."""
+
+
 class HomeAssistantSettings(Section, frozen=True):
     """Whether the device shows itself in Home Assistant."""
 
@@ -234,6 +251,7 @@ class Settings(Section, frozen=True):
     publish: PublishSettings = PublishSettings()
     record: RecordSettings = RecordSettings()
     preview: PreviewSettings = PreviewSettings()
+    privacy: PrivacySettings = PrivacySettings()
     home_assistant: HomeAssistantSettings = HomeAssistantSettings()
 
 
@@ -254,4 +272,11 @@ def contradictions(settings: Settings) -> list[tuple[str, str]]:
     tls = settings.mqtt.tls
     if bool(tls.certificate) != bool(tls.key):
         found.append(("mqtt.tls.certificate", "and mqtt.tls.key belong together: set both or neither"))
+    for index, zone in enumerate(settings.privacy.zones):
+        flaw = flaw_of(zone)
+        if flaw is not None:
+            found.append((f"privacy.zones[{index}]", flaw))
+    if settings.privacy.mode == "aggregate" and settings.publish.summary_s < LEAST_AGGREGATE_S:
+        what = f"must be at least {LEAST_AGGREGATE_S:g} where privacy.mode is aggregate"
+        found.append(("publish.summary_s", f"{what}, got {settings.publish.summary_s:g}"))
     return found

@@ -6,6 +6,7 @@ import msgspec
 
 from fer_edge import __version__
 from fer_edge.capture.supervise import CameraState, Phase
+from fer_edge.config import PrivacySettings
 from fer_edge.deliver.link import LinkState
 from fer_edge.operate.health import Health
 from fer_edge.operate.status import Part, Pictures
@@ -15,8 +16,8 @@ from fer_edge.vision.vision import Vision
 WELL = (Phase.RUNNING, Phase.ENDED, Phase.PAUSED)  # how a camera may be without anything being wrong
 
 
-def info_facts(vision: Vision, kernels: Kernels) -> dict[str, Any]:
-    """Program, network, detector and runtime."""
+def info_facts(vision: Vision, kernels: Kernels, privacy: PrivacySettings) -> dict[str, Any]:
+    """Program, network, detector and runtime, and what is not told or not seen."""
     card, runner = vision.classifier.card, vision.classifier.runner
     return {
         "version": __version__,
@@ -24,6 +25,7 @@ def info_facts(vision: Vision, kernels: Kernels) -> dict[str, Any]:
         "runtime": runner.runtime,
         "xnnpack": kernels.xnnpack,
         "detector": vision.detector.name,
+        "privacy": {"mode": privacy.mode, "zones": len(privacy.zones)},
     }
 
 

@@ -1,6 +1,6 @@
 """What crosses from room to room: small frozen values, made once, edited by nobody.
 
-    Frame -> Detection -> Face -> Verdict and Event -> Message
+    Frame -> Detection -> Face -> Verdict and Event, and a Window of them -> Message
 
 Two coordinate systems, and one place where they meet (`Box.scaled`): a Detection is in pixels of its frame, everything
 after it in fractions of the frame, so that a camera that changes its size in the middle changes nothing downstream.
@@ -53,6 +53,7 @@ class Unscored(StrEnum):
     DARK = "dark"
     BLURRED = "blurred"
     OUTSIDE = "outside"  # too much of it lies outside the frame
+    MASKED = "masked"  # too much of it lies in a blackout zone
 
 
 class Quality(NamedTuple):
@@ -85,6 +86,7 @@ class Outcome(StrEnum):
     DARK = "dark"
     BLURRED = "blurred"
     OUTSIDE = "outside"
+    MASKED = "masked"
 
 
 class Verdict(msgspec.Struct, frozen=True, eq=False):
@@ -119,6 +121,17 @@ class Event(msgspec.Struct, frozen=True, eq=False):
     previous: str | None = None  # the expression that was held before
     duration_s: float | None = None  # how long what ended had lasted: `previous`, or the visit for face_gone
     reason: str | None = None  # for face_gone: left, camera, stopped
+
+
+class Window(msgspec.Struct, frozen=True):
+    """What a closed window of time amounts to. Times of several faces add up, so the seconds may exceed its length."""
+
+    started: float  # seconds, monotonic
+    ended: float  # seconds, monotonic
+    dwell_s: dict[str, float]  # for each of the seven, seconds in which it was held
+    unsure_s: float  # seconds of faces of which nothing was held
+    faces: int  # faces that were announced and seen, each once
+    coverage: float  # 0 to 1: the part of the window that was watched; 0 for a window without length
 
 
 class Message(msgspec.Struct, frozen=True):

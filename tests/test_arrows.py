@@ -17,7 +17,11 @@ ALLOWED: dict[str, set[str]] = {
     "labels": set(),
     "errors": set(),
     "backoff": set(),
-    "config": {"labels"},
+    "polygons": set(),
+    "config": {"labels", "polygons"},
+    # What nobody is to see: capture blacks it out, vision counts the faces behind it.
+    "zones": VALUES | {"polygons"},
+    "windows": VALUES | {"decide"},
     "spelling": set(),
     "settings_leaf": set(),
     "settings_walk": {"config", "settings_leaf", "spelling"},
@@ -28,8 +32,8 @@ ALLOWED: dict[str, set[str]] = {
     # Answers requests: it stands between what is heard and what the daemon is made of.
     "attendant": VALUES | {"deliver", "live_settings"},
     "schema": {"config"},
-    "capture": VALUES | {"backoff"},
-    "vision": VALUES | {"models"},
+    "capture": VALUES | {"backoff", "zones"},
+    "vision": VALUES | {"models", "zones"},
     "decide": VALUES,
     "deliver": VALUES | {"backoff", "spelling"},
     "operate": VALUES | {""},
@@ -38,7 +42,7 @@ ALLOWED: dict[str, set[str]] = {
     "overlay": VALUES,
     "record": VALUES | {"decide"},  # the recorder is shown decisions
     # The events of a video have the keys of the contract, so deliver's payloads; its other modules are not touched.
-    "video": VALUES | {"capture", "vision", "decide", "deliver", "pipeline", "overlay", "record"},
+    "video": VALUES | {"zones", "capture", "vision", "decide", "deliver", "pipeline", "overlay", "record"},
     "tune": VALUES | {"decide", "record", "overlay", "settings_layers", "settings_walk"},
     # The page shows what the daemon saw and replays its last minutes; it reaches no camera, no model and no broker.
     "preview": VALUES | {"decide", "record", "overlay", "tune"},
@@ -48,7 +52,8 @@ ALLOWED: dict[str, set[str]] = {
     "reload": VALUES,
     "app": VALUES
     | {"capture", "vision", "decide", "deliver", "operate"}
-    | {"", "attendant", "pipeline", "settings_file", "live_settings", "facts", "keeper", "preview", "record"},
+    | {"", "attendant", "pipeline", "settings_file", "live_settings", "facts", "keeper", "preview", "record"}
+    | {"windows", "zones"},
     "check": VALUES | {"capture", "vision", "deliver", "settings_file"},
     "events": VALUES | {"deliver"},
     "demo": VALUES | {"app", "capture", "deliver", "events"},
@@ -82,6 +87,8 @@ PURE_MODULES = (
     "preview/guard.py",
     "video/traces.py",
     "reload.py",
+    "polygons.py",
+    "windows.py",
     "settings_layers.py",
     "backoff.py",
 )

@@ -35,6 +35,13 @@ def test_value_is_taken_and_the_rest_stays_at_its_default() -> None:
     assert settings.camera == Settings().camera
 
 
+def test_zones_are_read_as_points() -> None:
+    settings, _ = parse_settings("privacy:\n  zones:\n  - [[0, 0], [0.5, 0], [0.5, 1]]\n")
+    assert settings is not None
+    assert settings.privacy.zones == (((0.0, 0.0), (0.5, 0.0), (0.5, 1.0)),)
+    assert parse_settings("privacy: {zones: []}")[0] == Settings()
+
+
 def test_text_that_yaml_would_make_a_number_or_boolean_stays_text() -> None:
     settings, _ = parse_settings("device: off\nmqtt: {protocol: 5, username: 0123}\n")
     assert settings is not None
@@ -58,7 +65,7 @@ def test_all_mistakes_are_named_at_once_in_the_order_of_the_file() -> None:
         "c.yaml:7:9: mqtt.port: must be a whole number between 1 and 65535, got '1883'",
         (
             "c.yaml:8:1: foo: unknown key; there are device, log_level, memory_max_mib, camera, detect, track, gates, "
-            "classify, decide, mqtt, publish, record, preview, home_assistant"
+            "classify, decide, mqtt, publish, record, preview, privacy, home_assistant"
         ),
     ]
 
@@ -83,6 +90,22 @@ def test_all_mistakes_are_named_at_once_in_the_order_of_the_file() -> None:
             "mqtt: {tls: true}",
             "c.yaml:1:13: mqtt.tls: must hold keys, indented below it: enabled, ca, certificate, key",
         ),
+        (
+            "privacy: {zones: [[[0, 0], [1, 0]]]}",
+            "c.yaml:1:19: privacy.zones[0]: must be a list of 3 to 100 points [x, y] around the zone, got 2 entries",
+        ),
+        (
+            "privacy: {zones: [[[0, 0], [1, 0], [1]]]}",
+            (
+                "c.yaml:1:36: privacy.zones[0][2]: must be a point [x, y], two numbers between 0 and 1: fractions "
+                "of the picture's width and height, got 1 entry"
+            ),
+        ),
+        (
+            "privacy: {zones: [[[0, 0], [1, 0], [1, 640]]]}",
+            "c.yaml:1:40: privacy.zones[0][2][1]: must be a number between 0 and 1, got 640",
+        ),
+        ("privacy: {zones: left}", "c.yaml:1:18: privacy.zones: must be a list, got left"),
         ("device: a/b", "c.yaml:1:9: device: must be text without /, #, + and blanks, got a/b"),
         ("decide: {enter: 2020-13-45}", "c.yaml:1:17: decide.enter: must be a number between 0 and 1, got 2020-13-45"),
         ("log_level: info\nlog_level: debug", "c.yaml:2:1: log_level: stands twice, first in line 1: keep one"),
@@ -104,6 +127,8 @@ def test_what_is_not_a_mapping_of_keys_is_one_line_with_its_place(text: str) -> 
         ("decide: {leave: 0.9}", "decide.leave"),
         ("decide: {enter: 0.3, leave: 0.1, emotions: {sad: {leave: 0.5}}}", "decide.emotions.sad.leave"),
         ("detect: {backend: yunet}", "detect.model"),
+        ("privacy: {zones: [[[0, 0], [1, 0], [1, 1]], [[0, 0], [1, 1], [1, 0], [0, 1]]]}", "privacy.zones[1]"),
+        ("privacy: {mode: aggregate}\npublish: {summary_s: 30}", "publish.summary_s"),
         ("mqtt: {tls: {key: k.pem}}", "mqtt.tls.certificate"),
     ],
 )

@@ -2,24 +2,11 @@
 
 from collections.abc import Sequence
 
-import msgspec
-
 from fer_edge.labels import EMOTIONS
-from fer_edge.values import Outcome, Verdict
+from fer_edge.values import Outcome, Verdict, Window
 
 # One frame vouches for at most this long. A longer silence of the camera counts as not watched from there on.
 LONGEST_STEP_S = 1.0
-
-
-class Window(msgspec.Struct, frozen=True):
-    """A closed window. Times of several faces add up, so the seconds may exceed its length."""
-
-    started: float  # seconds, monotonic
-    ended: float  # seconds, monotonic
-    dwell_s: dict[str, float]  # for each of the seven, seconds in which it was held
-    unsure_s: float  # seconds of faces of which nothing was held
-    faces: int  # faces that were announced and seen, each once
-    coverage: float  # 0 to 1: the part of the window that was watched; 0 for a window without length
 
 
 class Summary:

@@ -116,6 +116,28 @@ def observations(topics: Topics, phases: tuple[str, ...]) -> dict[str, Entity]:
     }
 
 
+def summaries(topics: Topics, *, shown: bool) -> dict[str, Entity]:
+    """What the latest window of time amounts to; ``shown``: enabled by default."""
+    common: Entity = {"platform": "sensor", "state_class": "measurement", "state_topic": topics.summary}
+    if not shown:
+        common["enabled_by_default"] = False
+    dwell: Entity = {"unit_of_measurement": "s", "device_class": "duration", **common}
+    found: dict[str, Entity] = {
+        "summary_faces": {"name": "Summary faces", "value_template": "{{ value_json.faces }}", **common},
+        "summary_coverage": {
+            "name": "Summary coverage",
+            "unit_of_measurement": "%",
+            "value_template": "{{ 100 * value_json.coverage }}",
+            **common,
+        },
+        "summary_unsure": {"name": "Summary unsure", "value_template": "{{ value_json.unsure_s }}", **dwell},
+    }
+    for emotion in EMOTIONS:
+        value = f"{{{{ value_json.dwell_s.{emotion} }}}}"
+        found[f"summary_{emotion}"] = {"name": f"Summary {emotion}", "value_template": value, **dwell}
+    return found
+
+
 def diagnostics(topics: Topics, phases: tuple[str, ...]) -> dict[str, Entity]:
     """How the daemon is; ``phases`` are all that its camera may be in. None hangs on the camera."""
     camera: Entity = {

@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 
 from fer_edge.config import HomeAssistantSettings
-from fer_edge.deliver.ha_entities import controls, diagnostics, observations
+from fer_edge.deliver.ha_entities import controls, diagnostics, observations, summaries
 from fer_edge.deliver.inbox import Heard
 from fer_edge.deliver.topics import Topics
 from fer_edge.values import Message
@@ -31,6 +31,7 @@ class Discovery(msgspec.Struct, frozen=True):
     model: str
     phases: tuple[str, ...]
     seeing: tuple[str, ...]  # those in which something can be seen
+    aggregate: bool = False  # nothing is told of single faces
 
     @property
     def topic(self) -> str:
@@ -55,10 +56,14 @@ class Discovery(msgspec.Struct, frozen=True):
     def _components(self) -> dict[str, Any]:
         entities = {
             **observations(self.topics, self.seeing),
+            **summaries(self.topics, shown=self.aggregate),
             **diagnostics(self.topics, self.phases),
             **controls(self.topics),
         }
-        return {key: self._complete(key, entity) for key, entity in entities.items()}
+        complete = {key: self._complete(key, entity) for key, entity in entities.items()}
+        if self.aggregate:  # a platform alone takes back what another mode may have left
+            complete |= {key: {"platform": complete[key]["platform"]} for key in observations(self.topics, ())}
+        return complete
 
     def _complete(self, key: str, entity: dict[str, Any]) -> dict[str, Any]:
         named = {**entity, "unique_id": f"{device_id(self.topics)}_{key}"}

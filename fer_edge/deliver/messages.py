@@ -19,11 +19,12 @@ from fer_edge.deliver.payloads import (
     Missing,
     ResponsePayload,
     StatePayload,
+    SummaryPayload,
 )
 from fer_edge.deliver.requests import Request
 from fer_edge.deliver.rounding import box_fractions, fraction, rfc3339, score_table, seconds
 from fer_edge.deliver.topics import Topics
-from fer_edge.values import Event, EventKind, Message, Verdict
+from fer_edge.values import Event, EventKind, Message, Verdict, Window
 
 ONLINE = b"online"
 OFFLINE = b"offline"
@@ -56,6 +57,7 @@ class Messages:
         self._started = clocks.monotonic()
         self._expiry_s = expiry_s or None  # the setting's 0 is never
         self._seq = 0
+        self._windows = 0
 
     def event(self, event: Event) -> Message:
         """The next event of this boot."""
@@ -113,6 +115,27 @@ class Messages:
             faces=tuple(self._face(verdict) for verdict in verdicts),
             dominant=None if top is None else self._dominant(top),
         )
+
+    def summary(self, window: Window) -> Message:
+        """The next closed window of this boot; nothing in it says who was there, or where."""
+        self._windows += 1
+        payload = SummaryPayload(
+            id=f"{self._boot}-s{self._windows}",
+            time=rfc3339(self._wall_of(window.ended)),
+            clock=self._clock(),
+            device=self._topics.device,
+            window_s=seconds(window.ended - window.started),
+            coverage=fraction(window.coverage),
+            faces=window.faces,
+            dwell_s={emotion: seconds(held_s) for emotion, held_s in window.dwell_s.items()},
+            unsure_s=seconds(window.unsure_s),
+            model=self._model,
+        )
+        return Message(self._topics.summary, _ENCODER.encode(payload), qos=1, expiry_s=self._expiry_s)
+
+    def no_state(self) -> Message:
+        """What takes back the `state` that an earlier run may have left with the broker."""
+        return Message(self._topics.state, b"", qos=1, retain=True)
 
     def health(self, figures: Mapping[str, object]) -> Message:
         """How the daemon is doing. QoS 0: the next one comes soon, and an old one is of no use."""

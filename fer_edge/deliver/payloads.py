@@ -62,6 +62,22 @@ class DominantPayload(Struct, frozen=True, kw_only=True):
     since: str
 
 
+class SummaryPayload(Struct, frozen=True, kw_only=True):
+    """What a window of time amounts to, without saying who."""
+
+    schema: int = SCHEMA
+    id: str
+    time: str
+    clock: str
+    device: str
+    window_s: float
+    coverage: float
+    faces: int
+    dwell_s: dict[str, float]
+    unsure_s: float
+    model: str
+
+
 class ResponsePayload(Struct, frozen=True, kw_only=True):
     """What became of a request."""
 

@@ -9,7 +9,8 @@ from fer_edge.config import PublishSettings
 from fer_edge.deliver.messages import Messages
 from fer_edge.deliver.requests import Request
 from fer_edge.deliver.state_pace import StatePace
-from fer_edge.values import Event, Message, Verdict
+from fer_edge.errors import UserError
+from fer_edge.values import Event, Message, Verdict, Window
 
 
 class Carrier(Protocol):
@@ -25,22 +26,33 @@ class Carrier(Protocol):
 
 
 class Reporter:
-    """The pipeline's publisher; ``carrier`` takes what it has to say. The main thread owns it."""
+    """The pipeline's publisher; ``carrier`` takes what it has to say. The main thread owns it.
 
-    def __init__(self, messages: Messages, carrier: Carrier, settings: PublishSettings) -> None:
+    ``aggregate``: nothing is told of a face, here and nowhere else is where that is decided.
+    """
+
+    def __init__(
+        self, messages: Messages, carrier: Carrier, settings: PublishSettings, *, aggregate: bool = False
+    ) -> None:
         self._messages = messages
         self._tell = carrier.event
         self._publish = carrier.publish
         self._pace = StatePace(settings.state_s)
         self._camera = "opening"
         self._verdicts: Sequence[Verdict] = ()
+        self._aggregate = aggregate
+        if aggregate:
+            self._publish(messages.no_state())
 
     def event(self, event: Event) -> None:
         """An event, kept until the broker has acknowledged it."""
-        self._tell(event)
+        if not self._aggregate:
+            self._tell(event)
 
     def seen(self, verdicts: Sequence[Verdict], now: float) -> None:
         """What is seen now; becomes a `state` message where it has changed."""
+        if self._aggregate:
+            return
         self._verdicts = verdicts
         if self._pace.is_due(verdicts, self._camera, now):
             self._publish(self._messages.state(verdicts, self._camera))
@@ -53,6 +65,10 @@ class Reporter:
     def camera(self, state: str) -> None:
         """The camera's state in one word, for the next `state` message."""
         self._camera = state
+
+    def summary(self, window: Window) -> None:
+        """What a window of time amounts to."""
+        self._publish(self._messages.summary(window))
 
     def health(self, figures: Mapping[str, object]) -> None:
         """How the daemon is doing."""
@@ -71,7 +87,13 @@ class Reporter:
         self._publish(self._messages.response(request, mistakes, data))
 
     def snapshot(self) -> dict[str, Any]:
-        """What a `state` message of this moment says."""
+        """What a `state` message of this moment says.
+
+        Raises:
+            UserError: nothing is told of single faces.
+        """
+        if self._aggregate:
+            raise UserError("privacy.mode is aggregate: nothing is told of what is seen now, only summaries are")
         payload: dict[str, Any] = msgspec.to_builtins(self._messages.state_payload(self._verdicts, self._camera))
         return payload
 

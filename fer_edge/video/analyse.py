@@ -7,6 +7,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
+from fer_edge.capture.blackout import blacked_out
 from fer_edge.capture.playback import play
 from fer_edge.capture.video import VideoFile
 from fer_edge.config import CameraSettings, Settings
@@ -23,6 +24,7 @@ from fer_edge.video.score_table import ScoreTable
 from fer_edge.video.tally import Report, Tally
 from fer_edge.video.traces import Traces
 from fer_edge.vision.vision import build_vision
+from fer_edge.zones import Zones
 
 # frames done, frames that the file says it has (None where it does not)
 Tell = Callable[[int, int | None], None]
@@ -78,7 +80,7 @@ def _run(job: Job, settings: Settings, tell: Tell, threads: int, stack: ExitStac
                 witnesses.append(stack.enter_context(_timeline(part, job.source.name)))
     decider = Decider(settings.decide, settings.track.lost_s)
     pipeline = Pipeline(vision.see, decider, events, (tally, *witnesses))
-    for frame in play(source):
+    for frame in play(blacked_out(source, Zones(settings.privacy.zones))):
         pipeline.step(frame)
         tell(tally.frames, source.stated_frames)
     pipeline.close(tally.seconds, "stopped")

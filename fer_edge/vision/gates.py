@@ -24,6 +24,11 @@ def quality_of(face: Grey) -> Quality:
     return Quality(brightness(face), sharpness(face))
 
 
+def zone_flaw(share: float, settings: GateSettings) -> Unscored | None:
+    """Why a face of which ``share``, 0 to 1, is blacked out cannot be read: as much must be left as at an edge."""
+    return Unscored.MASKED if 1.0 - share < settings.min_inside else None
+
+
 def pixel_flaw(quality: Quality, settings: GateSettings) -> Unscored | None:
     """Why a face of this quality cannot be read."""
     if quality.brightness < settings.min_brightness:

@@ -7,9 +7,10 @@ from fer_edge.config import GateSettings, Settings
 from fer_edge.values import Face, Frame, Image
 from fer_edge.vision.classify import Classifier, load_classifier
 from fer_edge.vision.detect import Detector, make_detector
-from fer_edge.vision.gates import pixel_flaw, placement_flaw, quality_of
+from fer_edge.vision.gates import pixel_flaw, placement_flaw, quality_of, zone_flaw
 from fer_edge.vision.preprocess import face_pixels, face_region
 from fer_edge.vision.track import Track, Tracker
+from fer_edge.zones import Zones
 
 SHIPPED = ("nano",)  # what `classify.model` may name without a path
 
@@ -20,14 +21,22 @@ class Vision:
     detector: Detector
     classifier: Classifier
 
-    def __init__(
-        self, detector: Detector, tracker: Tracker, classifier: Classifier, gates: GateSettings, every: int = 1
+    def __init__(  # noqa: PLR0913 - the parts, by name
+        self,
+        detector: Detector,
+        tracker: Tracker,
+        classifier: Classifier,
+        gates: GateSettings,
+        *,
+        every: int = 1,
+        zones: Zones | None = None,
     ) -> None:
         self.detector = detector
         self.classifier = classifier
         self._tracker = tracker
         self._gates = gates
         self._every = every
+        self._zones = zones or Zones(())
         self._until_detection = 0  # frames
 
     def see(self, frame: Frame) -> tuple[Face, ...]:
@@ -52,7 +61,7 @@ class Vision:
         height, width = image.shape[:2]
         box = track.box.scaled(width, height)
         scores = quality = None
-        flaw = placement_flaw(box, width, height, self._gates)
+        flaw = placement_flaw(box, width, height, self._gates) or zone_flaw(self._zones.share(track.box), self._gates)
         if flaw is None:
             size = self.classifier.card.input
             pixels = face_pixels(image, face_region(box, self.detector.crop), size.height, size.width)
@@ -70,6 +79,7 @@ def build_vision(settings: Settings) -> Vision:
         classifier=load_classifier(model_path(settings.classify.model), settings.classify.threads),
         gates=settings.gates,
         every=settings.detect.every,
+        zones=Zones(settings.privacy.zones),
     )
 
 

@@ -12,7 +12,7 @@ import pytest
 from msgspec.structs import replace
 
 from fer_edge.capture.supervise import CameraState, Phase
-from fer_edge.config import Settings
+from fer_edge.config import PrivacySettings, Settings
 from fer_edge.deliver.entry import CORRUPT, EXPIRED, QUEUE_FULL, REFUSED, RESTART
 from fer_edge.deliver.link import LinkState
 from fer_edge.deliver.messages import OFFLINE, Clocks, Messages, availability
@@ -25,14 +25,14 @@ from fer_edge.labels import EMOTIONS
 from fer_edge.operate.health import HealthMeter
 from fer_edge.reload import RELOADABLE
 from fer_edge.settings_layers import origins
-from fer_edge.values import Box, EventKind, Message, Outcome, Verdict
+from fer_edge.values import Box, EventKind, Message, Outcome, Verdict, Window
 from fer_edge.vision.kernels import Kernels
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "mqtt.md"
 TOPICS = Topics("fer_edge", "porch")
 # Objects whose keys are data, not contract, or are named in a sentence.
 TITLES = {"response": "`response/<verb>`"}
-WHOLE = {"scores", "model.scores", "settings", "data"}
+WHOLE = {"scores", "model.scores", "settings", "data", "dwell_s"}
 
 SCORES = np.full(7, 1 / 7, np.float32)
 VERDICT = Verdict(17, Box(0.1, 0.2, 0.3, 0.4), "happy", 0.9, SCORES, 0.0, Outcome.HELD)
@@ -85,7 +85,8 @@ def produced(an_event) -> dict[str, list[Message]]:
         "event": [*(messages.event(an_event(kind)) for kind in kinds), messages.gap("b00t", 1, 2, QUEUE_FULL)],
         "state": [messages.state([VERDICT], Phase.RUNNING)],
         "health": [messages.health(health_figures(meter.report(1.0, 0), kernels, camera, link, 1.0, requests))],
-        "info": [messages.info(info_facts(vision, kernels))],
+        "summary": [messages.summary(Window(0.0, 300.0, dict.fromkeys(EMOTIONS, 0.0), 0.0, 0, 1.0))],
+        "info": [messages.info(info_facts(vision, kernels, PrivacySettings()))],
         "settings": [messages.settings(origins(Settings(), {}, {}), paused=False)],
         "response": [
             messages.response(request, [], {"paused": True}),
@@ -104,7 +105,7 @@ def test_every_topic_is_documented_with_its_qos_and_retain(produced):
             assert (str(message.qos), {True: "yes", False: "no"}[message.retain]) == (qos, retained)
 
 
-@pytest.mark.parametrize("topic", ["event", "state", "health", "info", "settings", "response"])
+@pytest.mark.parametrize("topic", ["event", "state", "health", "summary", "info", "settings", "response"])
 def test_every_key_is_documented_and_every_documented_key_is_produced(produced, topic):
     documented = [words(row[0])[0] for row in rows(chapter(TITLES.get(topic, f"`{topic}`")))]
     found = [dict.fromkeys(keys(msgspec.json.decode(message.payload))) for message in produced[topic]]
@@ -113,7 +114,7 @@ def test_every_key_is_documented_and_every_documented_key_is_produced(produced, 
     assert all(one == top[0] for one in top), "every key is in every message"
 
 
-@pytest.mark.parametrize("topic", ["event", "state", "health", "info", "settings", "response"])
+@pytest.mark.parametrize("topic", ["event", "state", "health", "summary", "info", "settings", "response"])
 def test_types_are_as_documented(produced, topic):
     types = {"integer": int, "string": str, "number": (int, float), "object": dict, "array": list, "boolean": bool}
     for message in produced[topic]:

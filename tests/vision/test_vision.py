@@ -13,6 +13,7 @@ from fer_edge.vision.classify import load_classifier
 from fer_edge.vision.preprocess import Crop
 from fer_edge.vision.track import Tracker
 from fer_edge.vision.vision import SHIPPED, Vision, build_vision, model_path
+from fer_edge.zones import Zones
 
 NOISE = np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8)
 
@@ -33,9 +34,10 @@ class Scripted:
         return tuple(Detection(box, 0.9) for box in boxes)
 
 
-def watching(model: Path, detector: Scripted, every: int = 1, **gates) -> Vision:
+def watching(model: Path, detector: Scripted, every: int = 1, zones: Zones | None = None, **gates) -> Vision:
     """Vision with that detector and a real network."""
-    return Vision(detector, Tracker(TrackSettings()), load_classifier(model), GateSettings(**gates), every)
+    classifier = load_classifier(model)
+    return Vision(detector, Tracker(TrackSettings()), classifier, GateSettings(**gates), every=every, zones=zones)
 
 
 def test_a_face_is_scored_and_lies_in_fractions_of_the_frame(int8_model: Path):
@@ -70,6 +72,14 @@ def test_each_face_gets_the_scores_of_its_own_pixels(int8_model: Path):
 def test_a_face_that_cannot_be_read_is_given_with_the_reason_and_without_scores(image, box, reason, int8_model):
     (face,) = watching(int8_model, Scripted((box,))).see(Frame(image, 0.0, 0))
     assert (face.scores, face.unscored) == (None, reason)
+
+
+def test_a_face_of_which_a_zone_leaves_too_little_is_masked_and_one_of_which_it_leaves_enough_is_read(int8_model):
+    zones = Zones([((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))])  # left of 320 px
+    for left, masked in ((280, True), (300, False), (400, False)):  # of 100 px, 40, 20 and none are in the zone
+        scripted = Scripted((Box(left, 100, 100, 100),))
+        (face,) = watching(int8_model, scripted, zones=zones, min_inside=0.7).see(Frame(NOISE, 0.0, 0))
+        assert (face.unscored is Unscored.MASKED, face.scores is None) == (masked, masked)
 
 
 def test_a_face_out_of_sight_is_left_out_and_comes_back_as_the_same(int8_model: Path):

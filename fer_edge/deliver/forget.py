@@ -1,0 +1,29 @@
+"""What was kept for subscribers in another mode is thrown away: events are not to be told any more."""
+
+import glob
+import logging
+
+from fer_edge.deliver.delivery import Folders
+from fer_edge.deliver.ledger import SUFFIX
+from fer_edge.deliver.topics import Topics, client_id
+from fer_edge.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+
+def forget_events(folders: Folders, topics: Topics) -> None:
+    """Removes the store and the notes of earlier runs of this device, and says so where there were any.
+
+    Raises:
+        UserError: they cannot be removed, so what is in them could still be told.
+    """
+    name = glob.escape(client_id(topics.prefix, topics.device))
+    found = [] if folders.state is None else sorted(folders.state.glob(f"{name}.db*"))
+    found += [] if folders.runtime is None else sorted(folders.runtime.glob(f"{name}.*{SUFFIX}"))
+    for path in found:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be removed, as privacy.mode aggregate asks: {error.strerror}") from error
+    if found:
+        logger.info("events of earlier runs are thrown away, as privacy.mode aggregate asks: %d files", len(found))

@@ -1,0 +1,43 @@
+"""Closes a summary's window whenever its time is over: a witness of the pipeline."""
+
+from collections.abc import Callable, Sequence
+
+from fer_edge.decide.decider import Decision
+from fer_edge.decide.summary import Summary
+from fer_edge.values import Event, Face, Frame, Window
+
+
+class Windows:
+    """Not thread-safe; the main thread owns it. ``tell`` gets each window that is over, ``length_s`` is theirs."""
+
+    def __init__(self, tell: Callable[[Window], None], length_s: float, now: float) -> None:
+        self.length_s = length_s
+        self._tell = tell
+        self._summary = Summary(now)
+        self._began = now
+
+    def looked(self, _frame: Frame, _faces: Sequence[Face], decision: Decision, now: float) -> None:
+        """Counts a frame."""
+        self._summary.add(decision.verdicts, now)
+        self._pass(now)
+
+    def waited(self, _decision: Decision, now: float) -> None:
+        """Time passes without a frame."""
+        self._pass(now)
+
+    def closed(self, _events: Sequence[Event], _reason: str, now: float) -> None:
+        """Nobody is there any more; the window goes on."""
+        self._pass(now)
+
+    def end(self, now: float) -> None:
+        """Closes the last window, however long it has been."""
+        if now > self._began:
+            self._close(now)
+
+    def _pass(self, now: float) -> None:
+        if now - self._began >= self.length_s:
+            self._close(now)
+
+    def _close(self, now: float) -> None:
+        self._tell(self._summary.close(now))
+        self._began = now
