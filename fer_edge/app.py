@@ -5,19 +5,14 @@ capture thread -> [mailbox, newest wins] -> main thread: vision, decide, message
 
 import logging
 import random
-import signal
 import socket
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
-from threading import Event
-from types import FrameType
 from typing import TYPE_CHECKING
 
 import msgspec
 
-from fer_edge import __version__
 from fer_edge.attendant import Attendant
 from fer_edge.capture.blackout import blacked_out
 from fer_edge.capture.camera import Camera
@@ -29,13 +24,13 @@ from fer_edge.config import CameraSettings, Settings
 from fer_edge.decide.decider import Decider
 from fer_edge.deliver.delivery import Delivery, Folders
 from fer_edge.deliver.forget import forget_events
-from fer_edge.deliver.home_assistant import Birth, Discovery
+from fer_edge.deliver.home_assistant import Birth
 from fer_edge.deliver.inbox import Inbox, Listening
 from fer_edge.deliver.messages import Clocks
 from fer_edge.deliver.reporter import Reporter
 from fer_edge.deliver.topics import Topics, client_id
 from fer_edge.errors import EXIT_FAILED
-from fer_edge.facts import health_figures, info_facts, status_of
+from fer_edge.facts import discovery_of, health_figures, info_facts, status_of
 from fer_edge.keeper import Keeper
 from fer_edge.live_settings import LiveSettings
 from fer_edge.operate.clock import is_synchronised
@@ -45,6 +40,7 @@ from fer_edge.operate.logs import set_level, set_up_logging
 from fer_edge.operate.memory import MemoryBound, release_unused
 from fer_edge.operate.notify import Notifier
 from fer_edge.operate.overlay_file import OverlayFile
+from fer_edge.operate.signals import Signals
 from fer_edge.operate.status import Part, Pictures
 from fer_edge.operate.systemd import Systemd
 from fer_edge.pipeline import Pipeline, Witness
@@ -99,7 +95,7 @@ class App:
         kept = None if state is None else OverlayFile(state / f"{client_id(topics.prefix, topics.device)}.json")
         self._live = LiveSettings(given, settings_path, kept)
         settings = self._live.settings
-        self._stop, self._reload = Event(), Event()
+        self._signals = Signals()
         self._systemd = Systemd(Notifier(), time.monotonic())
         self._memory = MemoryBound(settings.memory_max_mib * MIB)
         self._exit_code = 0
@@ -113,7 +109,7 @@ class App:
             folders = Folders()
         inbox = Inbox()
         birth = Birth(settings.home_assistant, random.random)
-        self._discovery = self._discover(topics) if settings.home_assistant.discovery else None
+        self._discovery = discovery_of(settings, topics, self._vision) if settings.home_assistant.discovery else None
         heard = (topics.requests, birth.topic) if self._discovery else (topics.requests,)
         self._delivery = Delivery(
             settings.mqtt,
@@ -165,7 +161,7 @@ class App:
         Raises:
             UserError: the camera's source can never be read, whatever the wait.
         """
-        with self._signals():
+        with self._signals.heard():
             self._reporter.info(info_facts(self._vision, self._kernels, self._live.settings.privacy))
             self._attendant.tell_settings()
             if self._discovery is not None:
@@ -175,7 +171,7 @@ class App:
             if self._preview:
                 self._preview.start()
             try:
-                while not self._stop.is_set() and self._tick():
+                while not self._signals.stop.is_set() and self._tick():
                     pass
             finally:
                 self._shut_down()
@@ -200,8 +196,8 @@ class App:
         if self._preview:
             camera, link = self._shutter.state(now), self._link.state(now)
             self._preview.stage.states(camera.phase, camera.reason, link.text, connected=link.connected)
-        if self._reload.is_set() and self._systemd.ready:
-            self._reload.clear()
+        if self._signals.reload.is_set() and self._systemd.ready:
+            self._signals.reload.clear()
             self._systemd.reloading()
             self._attendant.reload()
             self._systemd.reloaded()
@@ -285,13 +281,6 @@ class App:
         self._windows.length_s = settings.publish.summary_s
         self._health_due = min(self._health_due, time.monotonic() + settings.publish.health_s)
 
-    def _discover(self, topics: Topics) -> Discovery:
-        """The device as Home Assistant is to show it."""
-        settings, model = self._live.settings, self._vision.classifier.card.name
-        aggregate = settings.privacy.mode == "aggregate"
-        prefix = settings.home_assistant.prefix
-        return Discovery(topics, prefix, __version__, model, tuple(Phase), (Phase.RUNNING,), aggregate)
-
     def _introduce(self) -> None:
         """Says everything again: Home Assistant has started, and may have heard nothing of it."""
         if self._discovery is not None:
@@ -312,17 +301,3 @@ class App:
             self._recorder.stop(max(0.0, stop_by - time.monotonic() - LINK_STOP_S))
         self._delivery.stop(min(LINK_STOP_S, stop_by - time.monotonic()))
         self._systemd.close()
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """While it lasts, SIGTERM and Ctrl-C stop and SIGHUP reloads; the handlers only set flags."""
-
-        def note(number: int, _frame: FrameType | None) -> None:
-            (self._reload if number == signal.SIGHUP else self._stop).set()
-
-        before = {one: signal.signal(one, note) for one in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)

@@ -6,8 +6,10 @@ import msgspec
 
 from fer_edge import __version__
 from fer_edge.capture.supervise import CameraState, Phase
-from fer_edge.config import PrivacySettings
+from fer_edge.config import PrivacySettings, Settings
+from fer_edge.deliver.home_assistant import Discovery
 from fer_edge.deliver.link import LinkState
+from fer_edge.deliver.topics import Topics
 from fer_edge.operate.health import Health
 from fer_edge.operate.status import Part, Pictures
 from fer_edge.vision.kernels import Kernels
@@ -27,6 +29,19 @@ def info_facts(vision: Vision, kernels: Kernels, privacy: PrivacySettings) -> di
         "detector": vision.detector.name,
         "privacy": {"mode": privacy.mode, "zones": len(privacy.zones)},
     }
+
+
+def discovery_of(settings: Settings, topics: Topics, vision: Vision) -> Discovery:
+    """The device as Home Assistant is to show it."""
+    return Discovery(
+        topics,
+        settings.home_assistant.prefix,
+        __version__,
+        vision.classifier.card.name,
+        tuple(Phase),
+        (Phase.RUNNING,),
+        aggregate=settings.privacy.mode == "aggregate",
+    )
 
 
 def health_figures(  # noqa: PLR0913, PLR0917 - each of the parts of a running daemon

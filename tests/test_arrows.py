@@ -52,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
     "reload": VALUES,
     "app": VALUES
     | {"capture", "vision", "decide", "deliver", "operate"}
-    | {"", "attendant", "pipeline", "settings_file", "live_settings", "facts", "keeper", "preview", "record"}
+    | {"attendant", "pipeline", "settings_file", "live_settings", "facts", "keeper", "preview", "record"}
     | {"windows", "zones"},
     "check": VALUES | {"capture", "vision", "deliver", "settings_file"},
     "events": VALUES | {"deliver"},

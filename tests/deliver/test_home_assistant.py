@@ -1,12 +1,15 @@
 """The device as Home Assistant finds it: what its schema asks for, and what of ours it names."""
 
 import re
+from pathlib import Path
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from fer_edge.capture.supervise import Phase
 from fer_edge.config import HomeAssistantSettings, Settings
+from fer_edge.deliver.ha_entities import FIGURES
 from fer_edge.deliver.home_assistant import Birth, Discovery, device_id, removal
 from fer_edge.deliver.inbox import Heard
 from fer_edge.deliver.topics import Topics
@@ -48,6 +51,35 @@ def test_what_is_seen_hangs_on_the_camera_and_nothing_else_does() -> None:
     assert by_camera == {"dominant_emotion", "faces"}
     rest = [entity for key, entity in components().items() if key not in by_camera]
     assert all(entity["availability_topic"] == TOPICS.availability for entity in rest)
+
+
+def test_every_figure_of_health_is_a_diagnostic_entity() -> None:
+    page = Path(__file__).resolve().parents[2] / "docs" / "mqtt.md"
+    chapter = page.read_text().partition("## `health`")[2].partition("\n## ")[0]
+    figures = set(re.findall(r"^\| `([a-z_0-9.]+)` \| (?:number|integer) ", chapter, re.MULTILINE))
+    figures -= {"schema", "window_s", "camera.for_s"}  # what is said of the message, and an attribute of the camera
+    shown = {figure.path or figure.key for figure in FIGURES}
+    assert shown == figures
+    found = components()
+    assert all(found[figure.key]["entity_category"] == "diagnostic" for figure in FIGURES)
+
+
+def test_aggregate_mode_has_summaries_in_place_of_what_is_seen_and_takes_the_others_back() -> None:
+    full, aggregate = (
+        components(),
+        msgspec.json.decode(replace(DISCOVERY, aggregate=True).message().payload)["components"],
+    )
+    assert set(full) == set(aggregate)
+    gone = {key: entity for key, entity in aggregate.items() if set(entity) == {"platform"}}
+    assert gone == {
+        "dominant_emotion": {"platform": "sensor"},
+        "faces": {"platform": "sensor"},
+        "face": {"platform": "event"},
+    }
+    assert full["summary_happy"]["enabled_by_default"] is False
+    assert "enabled_by_default" not in aggregate["summary_happy"]
+    assert TOPICS.state not in str(aggregate)
+    assert TOPICS.event not in str(aggregate)
 
 
 def test_every_number_asks_for_a_setting_that_exists_and_takes_its_bounds() -> None:
