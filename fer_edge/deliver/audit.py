@@ -34,8 +34,8 @@ class Audit:
                 self._boots[device, boot] = BootAudit(device, boot, first)
                 self._latest[device] = boot
             missing = event["missing"]
-            if event["event_type"] == "gap" and missing.get("boot") not in (None, boot):
-                self._lost_track(device, missing["boot"])
+            if missing is not None and (of := missing.get("boot", boot)) != boot:
+                self._lost_track(device, of, told_by=boot)
                 missing = None
             self._boots[device, boot].take(event, int(seq), missing)
         except (KeyError, ValueError, TypeError, AttributeError) as error:
@@ -54,7 +54,8 @@ class Audit:
         found = [f"{one.device} {one.boot}: {problem}" for one in self.reports() for problem in one.problems]
         return [*self.unreadables, *found]
 
-    def _lost_track(self, device: str, boot: str | None) -> None:
-        """A later boot says that it cannot know how this one ended."""
-        if boot is not None and (device, boot) in self._boots:
-            self._boots[device, boot].ended_unknown = True
+    def _lost_track(self, device: str, boot: str | None, told_by: str) -> None:
+        """A later boot says that it cannot know how this one ended, or with None any before it."""
+        for one in self._boots.values():
+            if one.device == device and one.name != told_by and boot in (None, one.name):
+                one.ended_unknown = True

@@ -51,7 +51,7 @@ class EventLine:
         self._flying: dict[int, Entry] = {}
         self._spare: deque[Entry] = deque()  # events that go first where there is no room, oldest first
         self._firm: deque[Entry] = deque()  # the other events
-        self._of_boot: Counter[str] = Counter()  # entries
+        self._of_boot: Counter[str] = Counter()  # entries of earlier boots
         self._events = self._size_bytes = self._fresh_gaps = 0
         self._row = first_row - 1  # the last that was given
         self._newest = 0  # seq of this boot
@@ -172,7 +172,8 @@ class EventLine:
     def _append(self, entry: Entry) -> None:
         self._row = max(self._row, entry.row)
         self._entries[entry.row] = entry
-        self._of_boot[entry.boot] += 1
+        if entry.boot != self._boot:
+            self._of_boot[entry.boot] += 1
         if entry.reason is None and entry.message is not None:
             self._events += 1
             self._size_bytes += entry.size_bytes
@@ -186,10 +187,9 @@ class EventLine:
         entry.gone = True
         del self._entries[entry.row]
         self._mirror.removed(entry, now)
-        self._of_boot[entry.boot] -= 1
-        if not self._of_boot[entry.boot]:
-            del self._of_boot[entry.boot]
-            if entry.boot != self._boot:
+        if entry.boot != self._boot:
+            self._of_boot[entry.boot] -= 1
+            if not self._of_boot[entry.boot]:
                 self._paid.append(entry.boot)
 
     def _become_gap(self, entry: Entry, reason: str, now: float) -> None:

@@ -286,7 +286,7 @@ class Device:
     """All between an event and the broker, as the daemon puts it together."""
 
     delivery: Delivery
-    _faces: int = 0
+    made: int = 0  # events
 
     @property
     def link(self) -> Link:
@@ -303,8 +303,9 @@ class Device:
     def say(self, count: int) -> None:
         """Publishes so many events."""
         for _ in range(count):
-            self._faces += 1  # so that no two events are alike
-            self.delivery.event(an_event(at=time.monotonic(), face=self._faces))
+            self.made += 1
+            # Each has a face of its own, so that no two events are alike.
+            self.delivery.event(an_event(at=time.monotonic(), face=self.made))
 
     def settles(self) -> None:
         """Waits until the broker has everything."""
@@ -344,9 +345,27 @@ def settings_for() -> Callable[..., MqttSettings]:
     """Gives `settings(port, **others)` with waits that suit a test."""
 
     def make(port: int, **others: Any) -> MqttSettings:
-        return MqttSettings(**{"host": LOOPBACK, "port": port, "reconnect_max_s": 0.2, **others})
+        return MqttSettings(**{"host": LOOPBACK, "port": port, "reconnect_max_s": 0.2, "replay_hz": 5000.0, **others})
 
     return make
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
+    """Gives `small_disk(options of the mount)`: a file system of its own, for as long as the test runs."""
+    with ExitStack() as stack:
+
+        def make(options: str) -> Path:
+            folder = tmp_path / "disk"
+            folder.mkdir()
+            command = ["mount", "-t", "tmpfs", "-o", options, "fer-edge-test", folder]
+            done = subprocess.run(command, check=False, capture_output=True, text=True)
+            if done.returncode:
+                cannot_run(f"this test needs to mount a tmpfs, as root: {done.stderr.strip()}")
+            stack.callback(subprocess.run, ["umount", "-l", folder], check=True)
+            return folder
+
+        yield make
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,13 @@ def test_boot_whose_end_is_said_to_be_unknown_is_excused():
     assert [one.last for one in audit.reports()] == [1, 2]
 
 
+def test_store_that_could_not_be_read_excuses_all_boots_before():
+    corrupt = event(1, "b", event_type="gap", missing={"boot": None, "from": None, "to": None})
+    audit = judge(event(1, event_type="face_appeared"), corrupt, event(2, "b"), from_start=True)
+    assert audit.problems() == []
+    assert [one.last for one in audit.reports()] == [1, 2]
+
+
 def test_face_that_appears_again_without_having_gone_is_a_problem():
     appeared = event(1, event_type="face_appeared")
     twice = judge(appeared, event(2, event_type="face_appeared"))

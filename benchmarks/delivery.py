@@ -1,0 +1,246 @@
+"""What delivery costs: events a second beside plain paho, latency to a subscriber, bytes written to disk.
+
+    .venv/bin/python benchmarks/delivery.py
+
+Throughput: the same events, made and turned into JSON, then sent with QoS 1 by plain paho (its own thread and queue, 20
+in flight) and by the daemon's delivery (numbered, noted, kept, with expiry), to the last acknowledgement; in turns,
+each in a process of its own; what counts is the ratio. Latency: events at a camera's pace from a process of their own,
+timed where a subscriber gets them; the frame's own work is not in it. Bytes: what the kernel was given to write for the
+process (/proc/self/io), so the folder for the store must be on a disk and not in memory: name one with --folder where
+the temporary folder is a tmpfs.
+"""
+
+import argparse
+import json
+import random
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import paho.mqtt.client as mqtt
+from paho.mqtt.enums import CallbackAPIVersion
+from rich.console import Console
+from rich.table import Table
+
+from fer_edge.config import MqttSettings
+from fer_edge.deliver.delivery import Delivery, Folders
+from fer_edge.deliver.messages import Clocks, Messages
+from fer_edge.deliver.subscription import Subscription
+from fer_edge.deliver.topics import Topics
+from fer_edge.demo.broker import LOOPBACK, loopback_broker
+from fer_edge.labels import EMOTIONS
+from fer_edge.operate.runtime_folder import runtime_folder
+from fer_edge.values import Box, Event, EventKind
+
+TOPICS = Topics("fer_edge", "benchmark")
+CLOCKS = Clocks(time.time, time.monotonic, lambda: True)
+NOBODY = 1  # a port of loopback where no broker listens
+SMALLEST_RATIO = 0.7
+LARGEST_P99_MS = 100.0
+GIVE_UP_S = 120.0
+DURABILITIES = ("default", "strict", "memory")
+
+
+def event(face: int) -> Event:
+    """What a face does: 1 of 10 events is an arrival, 1 a farewell."""
+    scores = np.full(len(EMOTIONS), 1.0 / len(EMOTIONS), np.float32)
+    kinds = {0: EventKind.APPEARED, 9: EventKind.GONE}
+    kind = kinds.get(face % 10, EventKind.CHANGED)
+    return Event(kind, time.monotonic(), face // 10, Box(0.1, 0.2, 0.3, 0.4), "happy", 0.9, scores, "sad", 1.5)
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Waits, and gives up where it takes for ever."""
+    ends_at = time.monotonic() + GIVE_UP_S
+    while not holds():
+        if time.monotonic() > ends_at:
+            raise SystemExit("it took too long")
+        time.sleep(0.002)
+
+
+def make_delivery(port: int, durability: str, folder: Path | None) -> Delivery:
+    """The daemon's, connected where there is a broker."""
+    settings = msgspec.convert(
+        {"host": LOOPBACK, "port": port, "durability": durability, "queue": 1000000, "queue_mib": 1024}, MqttSettings
+    )
+    folders = Folders(folder, None if folder is None else runtime_folder())
+    delivery = Delivery(settings, TOPICS, "0" * 64, CLOCKS, random.random, folders=folders)
+    delivery.start()
+    if port != NOBODY:
+        until(lambda: delivery.state(time.monotonic()).connected)
+    return delivery
+
+
+def our_rate(port: int, count: int, durability: str, folder: Path) -> float:
+    """Events a second from the event to its acknowledgement."""
+    delivery = make_delivery(port, durability, folder)
+    began = time.monotonic()
+    for face in range(count):
+        delivery.event(event(face))
+    until(lambda: delivery.state(0.0).outbox.acknowledged == count)
+    rate = count / (time.monotonic() - began)
+    delivery.stop(3.0)
+    return rate
+
+
+def plain_rate(port: int, count: int) -> float:
+    """The same events a second by plain paho, which is given their payloads as they are made."""
+    messages = Messages(TOPICS, "0" * 64, "b00tb00t", CLOCKS, 604800)
+    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
+    acknowledged = []
+    client.on_publish = lambda *_: acknowledged.append(None)
+    client.connect(LOOPBACK, port)
+    client.loop_start()
+    until(client.is_connected)
+    began = time.monotonic()
+    for face in range(count):
+        client.publish(TOPICS.event, messages.event(event(face)).payload, qos=1)
+    until(lambda: len(acknowledged) == count)
+    rate = count / (time.monotonic() - began)
+    client.disconnect()
+    client.loop_stop()
+    return rate
+
+
+def written_bytes() -> int:
+    """What the kernel was given to write to disks for this process."""
+    fields = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
+    return int(fields["write_bytes"])
+
+
+def written(port: int, count: int, durability: str, folder: Path, rate_hz: float) -> int:
+    """Bytes written for ``count`` events at a steady pace, start and stop not counted; without a broker on NOBODY."""
+    delivery = make_delivery(port, durability, folder)
+    before = written_bytes()
+    talk(delivery, count, rate_hz)
+    if port == NOBODY:
+        until(lambda: durability == "memory" or delivery.state(0.0).outbox.stored == count)
+    else:
+        until(lambda: delivery.state(0.0).outbox.acknowledged == count)
+        time.sleep(2.5)  # rows that leave the disk do so within two seconds
+    after = written_bytes()
+    delivery.stop(0.5)
+    return after - before
+
+
+def talk(delivery: Delivery, count: int, rate_hz: float) -> None:
+    """Events at a camera's pace."""
+    next_at = time.monotonic()
+    for face in range(count):
+        next_at += 1.0 / rate_hz
+        time.sleep(max(0.0, next_at - time.monotonic()))
+        delivery.event(event(face))
+
+
+def pace(port: int, count: int, durability: str, folder: Path, rate_hz: float) -> int:
+    """Events for a subscriber in another process."""
+    delivery = make_delivery(port, durability, folder)
+    talk(delivery, count, rate_hz)
+    delivery.stop(3.0)
+    return count
+
+
+TASKS: dict[str, Callable[..., float]] = {"ours": our_rate, "plain": plain_rate, "written": written, "pace": pace}
+
+
+def child(task: str, *arguments: Any) -> list[str]:
+    """The command that does one task in a process of its own."""
+    return [sys.executable, __file__, "--child", json.dumps([task, *map(str, arguments)])]
+
+
+def run_child(told: str) -> None:
+    """Does the task and prints its figure."""
+    task, *words = json.loads(told)
+    kinds = (int, int, str, Path, float)
+    print(TASKS[task](*(kind(word) for kind, word in zip(kinds, words, strict=False))))
+
+
+def in_child(task: str, *arguments: Any) -> float:
+    """The figure of one task."""
+    result = subprocess.run(child(task, *arguments), capture_output=True, text=True, check=False)
+    if result.returncode:
+        raise SystemExit(f"{task} failed:\n{result.stderr}")
+    return float(result.stdout)
+
+
+def latencies_ms(port: int, count: int, durability: str, folder: Path, rate_hz: float) -> list[float]:
+    """From the event to a subscriber, each in milliseconds, to the millisecond of the event's `time`."""
+    taken: list[float] = []
+    with Subscription(MqttSettings(host=LOOPBACK, port=port), "listener", (TOPICS.event,)) as subscription:
+        command = child("pace", port, count, durability, folder, rate_hz)
+        with subprocess.Popen(command, stdout=subprocess.DEVNULL) as daemon:
+            while len(taken) < count and daemon.poll() in (None, 0):
+                for heard in subscription.listen(0.1):
+                    now = time.time()
+                    told = datetime.fromisoformat(msgspec.json.decode(heard.payload)["time"]).timestamp()
+                    taken.append(1000.0 * (now - told))
+    return taken
+
+
+def main() -> None:
+    """Measures and prints the tables; ends with 1 where an aim is missed."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--events", type=int, default=5000, help="of each run of the throughput")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each side, taken in turns")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each run of the latency, at 15 events a second")
+    parser.add_argument("--folder", type=Path, help="on a disk, for the store; default: a temporary one")
+    parser.add_argument("--child", help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.child:
+        run_child(arguments.child)
+        return
+    with loopback_broker() as broker, tempfile.TemporaryDirectory(dir=arguments.folder) as folder:
+        missed = measure(Console(), broker.port, Path(folder), arguments)
+    sys.exit(missed)
+
+
+def measure(console: Console, port: int, folder: Path, arguments: argparse.Namespace) -> bool:
+    """Prints every figure; whether an aim was missed."""
+    rates: dict[str, list[float]] = {"plain": [], **{durability: [] for durability in DURABILITIES}}
+    for _ in range(arguments.rounds):
+        rates["plain"].append(in_child("plain", port, arguments.events))
+        for durability in DURABILITIES:
+            rates[durability].append(in_child("ours", port, arguments.events, durability, folder))
+    table = Table(title=f"{arguments.events} events, {arguments.rounds} rounds in turns, medians")
+    for column in (
+        "",
+        "events/s",
+        "beside plain paho",
+        "p50 ms",
+        "p95 ms",
+        "p99 ms",
+        "B/1000, taken",
+        "B/1000, outage",
+    ):
+        table.add_column(column, justify="right" if column else "left")
+    table.add_row("plain paho, QoS 1", f"{statistics.median(rates['plain']):.0f}", "1", "", "", "", "", "")
+    missed = False
+    for durability in DURABILITIES:
+        ratio = statistics.median(one / other for one, other in zip(rates[durability], rates["plain"], strict=True))
+        taken = latencies_ms(port, round(15 * arguments.seconds), durability, folder, 15.0)
+        percentiles = np.percentile(taken, (50, 95, 99))
+        connected = in_child("written", port, 1000, durability, folder, 50.0)
+        outage = in_child("written", NOBODY, 1000, durability, folder / durability, 50.0)
+        table.add_row(
+            durability,
+            f"{statistics.median(rates[durability]):.0f}",
+            f"{ratio:.2f}",
+            *(f"{value:.1f}" for value in percentiles),
+            f"{connected:.0f}",
+            f"{outage:.0f}",
+        )
+        missed |= percentiles[2] > LARGEST_P99_MS or (durability == "default" and ratio < SMALLEST_RATIO)
+    console.print(table)
+    return bool(missed)
+
+
+if __name__ == "__main__":
+    main()
