@@ -2,7 +2,7 @@
 
     python talker.py HOST PORT STATE RUNTIME DURABILITY RATE_HZ
 
-On SIGTERM it ends as the daemon does: every face is said to be gone, then delivery is stopped.
+It prints a line when it has begun to talk. On SIGTERM it ends as the daemon does: every face is said to be gone, then delivery is stopped.
 """
 
 import random
@@ -49,6 +49,8 @@ def main() -> None:
     newest = 0
     while not stop.wait(1 / float(rate_hz)):
         delivery.check(time.monotonic())
+        if newest == 1:
+            print("talking", flush=True)  # noqa: T201 - whoever started us waits for it
         if len(there) < THERE:
             newest += 1
             there.append(newest)

@@ -311,7 +311,8 @@ def talker(folders: Folders) -> Iterator[Callable[..., subprocess.Popen[bytes]]]
             port: int, durability: str, rate_hz: int, host: str = "127.0.0.1", before: Sequence[str] = ()
         ) -> subprocess.Popen[bytes]:
             told = (host, str(port), folders.state, folders.runtime, durability, str(rate_hz))
-            daemon = subprocess.Popen([*before, sys.executable, script, *told], env=environment)
+            daemon = subprocess.Popen([*before, sys.executable, script, *told], env=environment, stdout=subprocess.PIPE)
+            stack.enter_context(daemon.stdout)
             stack.callback(daemon.wait)
             stack.callback(daemon.kill)
             return daemon
@@ -331,7 +332,9 @@ def test_daemon_that_is_killed_at_any_moment(
     dice = random.Random(2026)
     for number in range(KILLS):
         daemon = talker(relay.port, durability, 200)
-        time.sleep(dice.uniform(0.0, 1.6))
+        if number % 5:  # the others are killed while they start
+            daemon.stdout.readline()
+        time.sleep(dice.uniform(0.0, 0.7))
         if cut := number % 3 == 1:  # so that some die with a backlog
             relay.cut()
             time.sleep(dice.uniform(0.0, 3.0))
@@ -356,6 +359,7 @@ def test_daemon_that_is_killed_at_any_moment(
     )
     assert witness.audit().problems() == []
     assert not any(one.open_faces for one in reports)
+    assert len(reports) > KILLS // 2
     assert list(folders.runtime.iterdir()) == []
 
 
