@@ -8,7 +8,7 @@ PYTHON ?= python3
 PIP_QUIET = --quiet --disable-pip-version-check --no-input
 
 # Debian packages that only the tests need: a broker, certificates, and an RTSP camera.
-TEST_PACKAGES = chromium chromium-driver mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
+TEST_PACKAGES = chromium chromium-driver iproute2 mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
 
 .PHONY: run check test lint clean packages

@@ -2,7 +2,8 @@
 
     python talker.py HOST PORT STATE RUNTIME DURABILITY RATE_HZ
 
-It prints a line when it has begun to talk. On SIGTERM it ends as the daemon does: every face is said to be gone, then delivery is stopped.
+It prints a line when it has begun to talk. On SIGTERM it ends as the daemon does: every face is said to be gone, then
+delivery is stopped.
 """
 
 import random
