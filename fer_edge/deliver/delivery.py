@@ -72,6 +72,7 @@ class Delivery:
         self._alive(clocks.monotonic())
         self._strict = settings.durability == "strict" and store is not None
         self._stopped = False
+        trouble = past.begin(self._page()) if store is not None else ""
         outbox = Outbox(
             Limits(events=settings.queue, size_bytes=settings.queue_mib * MIB, replay_hz=settings.replay_hz),
             self.messages.gap,
@@ -92,7 +93,7 @@ class Delivery:
             page=self._page,
             forget=self._forget,
             wake=self.link.wake,
-            trouble=past.begin(self._page()) if store is not None else "",
+            trouble=trouble,
         )
         self._owed: list[str] = []  # boots of which it is still to be said that nobody knows how they ended
         for lost in past.lost:
@@ -164,7 +165,7 @@ class Delivery:
     def _page(self) -> Page:
         """What is to be noted of this boot in the store: exact where nothing is published that is not in it."""
         page = self._ledger.page(exact=self._strict or self._stopped)
-        return replace(page, faces=()) if self._stopped else page
+        return replace(page, faces=(), settled=True) if self._stopped else page
 
     def _acknowledged(self, seq: int) -> None:
         """The link's thread tells up to which event of this boot nothing waits any more."""

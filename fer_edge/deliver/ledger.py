@@ -53,7 +53,7 @@ class Ledger:
         """An event has its number; to be called before anybody else sees it. None: it is about no face."""
         assert message.seq is not None
         if event is not None:
-            self._faces.take(event, message, uptime_s)
+            self._faces.take(event, message, uptime_s, self._acknowledged)
             self._faces_json = self._faces.json()
             self._write_faces()
         self._made = message.seq

@@ -91,7 +91,7 @@ class Mirror:
         self._changed, self._gone, self._untidy_since = {}, [], None
         for entry in entries:
             entry.writing = True
-        return Batch(rows=tuple(map(_row, entries)), gone=gone, entries=tuple(entries))
+        return Batch(rows=tuple(map(row_of, entries)), gone=gone, entries=tuple(entries))
 
     def written(self, batch: Batch, now: float) -> None:
         """The batch is on disk; what left the line meanwhile is to leave the disk as well."""
@@ -130,6 +130,7 @@ class Mirror:
             self._untidy_since = now
 
 
-def _row(entry: Entry) -> Row:
+def row_of(entry: Entry) -> Row:
+    """The entry as it is stored."""
     message = None if entry.reason is not None else entry.message
     return Row(row=entry.row, boot=entry.boot, first=entry.first, last=entry.last, reason=entry.reason, message=message)

@@ -10,7 +10,7 @@ import msgspec
 from fer_edge.deliver.entry import CORRUPT, Entry
 from fer_edge.deliver.ledger import read_ledgers, remove_ledger
 from fer_edge.deliver.messages import Clocks
-from fer_edge.deliver.mirror import Batch, Row
+from fer_edge.deliver.mirror import Batch, Row, row_of
 from fer_edge.deliver.page import Page
 from fer_edge.deliver.recover import Lost, in_order, recover
 from fer_edge.deliver.spill import MEMORY_ONLY, set_aside
@@ -37,6 +37,8 @@ class Past:
 
     def __init__(self, store: Store | None, runtime: Path | None, name: str, topics: Topics, clocks: Clocks) -> None:
         self._store = store
+        self._runtime, self._name = runtime, name
+        self._settled: list[Page] = []  # of boots of which all that is to say is known
         self._answered: list[int] = []  # rows that nobody waits for any more
         self._done: list[str] = []  # boots of which nothing is left to say
         self.entries: list[Entry] = []
@@ -57,20 +59,38 @@ class Past:
             self.entries += [_aged(entry, clocks) for entry in recovered.entries]
             if recovered.lost is not None:
                 self.lost.append(recovered.lost)
-            elif not recovered.entries:
+            elif recovered.entries:
+                self._settled.append(Page(boot=boot, number=page.number, settled=True))
+            else:
                 self._done.append(boot)
-                if runtime is not None:
-                    remove_ledger(runtime, name, boot)
+                self._forget(boot)
         self.next_row = next_row
 
     def begin(self, page: Page) -> str:
-        """Notes in the store that this boot lives; gives the trouble with the store, if there is any."""
-        if self._store is not None and not self.trouble:
-            try:
-                self._store.write(Batch(rows=(), gone=tuple(self._answered), entries=()), [page], self._done)
-            except StoreTrouble as why:
-                self.trouble = str(why)
-        return self.trouble
+        """Writes to the store what was found out of earlier boots, so that it is found out once, and who lives.
+
+        Returns:
+            The trouble with the store, if there is any.
+        """
+        if self._store is None or self.trouble:
+            return self.trouble
+        new = [entry for entry in self.entries if not entry.on_disk]
+        batch = Batch(rows=tuple(map(row_of, new)), gone=tuple(self._answered), entries=())
+        try:
+            self._store.write(batch, [*self._settled, page], self._done)
+        except StoreTrouble as why:
+            self.trouble = str(why)
+            return self.trouble
+        for entry in new:
+            entry.on_disk = True
+        for one in self._settled:
+            self._forget(one.boot)
+        return ""
+
+    def _forget(self, boot: str) -> None:
+        """Nobody needs the boot's notes in memory any more."""
+        if self._runtime is not None:
+            remove_ledger(self._runtime, self._name, boot)
 
     def _load(self) -> tuple[tuple[Row, ...], dict[str, Page]]:
         if self._store is None:

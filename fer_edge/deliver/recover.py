@@ -33,10 +33,13 @@ class Recovered(msgspec.Struct, frozen=True):
 def recover(page: Page, rows: Sequence[Row], style: Message, now: float, next_row: int) -> Recovered:
     """Everything of one boot: ``rows`` are what the store has of it, in the order of their seq.
 
-    What was made and is neither acknowledged nor stored becomes a gap. Faces that were open are said to be gone, under
-    the boot's own next numbers, at the last moment it was known to live; said again they are the same. Farewells are
-    like ``style`` but for their payload. The entries' ``kept_at`` is ``now``.
+    What was made and is neither acknowledged nor stored becomes a gap. Faces that were open, or whose own farewell is
+    in such a gap, are said to be gone, under the boot's own next numbers, at the last moment the boot was known to live
+    or they to be there. Said again from the same notes it is the same. Farewells are like ``style`` but for their payload. The
+    entries' ``kept_at`` is ``now``.
     """
+    if page.settled:
+        return Recovered(tuple(_entry(row, now) for row in rows), None, next_row)
     entries: list[Entry] = []
     answered: list[int] = []
     known_to = page.acknowledged
@@ -54,15 +57,18 @@ def recover(page: Page, rows: Sequence[Row], style: Message, now: float, next_ro
     if page.made > known_to:
         entries.append(_gap(page.boot, known_to + 1, page.made, next_row, now))
         next_row += 1
-    stored = {row.last for row in rows}
-    for seq, face in enumerate(page.faces, page.made + 1):
-        if seq not in stored:
-            message = _farewell(page, face, seq, style)
-            entries.append(
-                Entry(row=next_row, boot=page.boot, first=seq, last=seq, kept_at=now, message=message, late=True)
-            )
-            next_row += 1
-    entries.sort(key=lambda entry: entry.first)
+    told = {row.last for row in rows if row.reason is None}
+    silent = [
+        face
+        for face in page.faces
+        if face.gone_seq is None or (face.gone_seq > page.acknowledged and face.gone_seq not in told)
+    ]
+    for seq, face in enumerate(silent, page.made + 1):
+        message = _farewell(page, face, seq, style)
+        entries.append(
+            Entry(row=next_row, boot=page.boot, first=seq, last=seq, kept_at=now, message=message, late=True)
+        )
+        next_row += 1
     return Recovered(tuple(entries), None, next_row, tuple(answered))
 
 
@@ -95,16 +101,17 @@ def _gap(boot: str, first: int, last: int, row: int, now: float) -> Entry:
 
 def _farewell(page: Page, face: OpenFace, seq: int, style: Message) -> Message:
     last = msgspec.json.decode(face.event, type=EventPayload)
-    uptime_s = max(page.alive_uptime_s, last.uptime_s or 0.0)
+    if face.gone_seq is None:
+        clock = "synced" if page.synced else "unsynced"
+        uptime_s = max(page.alive_uptime_s, last.uptime_s or 0.0)
+        last = replace(last, time=rfc3339(page.alive_at), clock=clock, uptime_s=seconds(uptime_s))
+    # Else it was seen to go and its time is known; only the event was lost.
     payload = replace(
         last,
         id=f"{page.boot}-{seq}",
         event_type=EventKind.GONE.value,
-        time=rfc3339(page.alive_at),
-        clock="synced" if page.synced else "unsynced",
-        uptime_s=seconds(uptime_s),
         previous=None,
-        duration_s=seconds(uptime_s - face.since_uptime_s),
+        duration_s=seconds((last.uptime_s or 0.0) - face.since_uptime_s),
         reason=RESTART,
         replayed=True,
     )

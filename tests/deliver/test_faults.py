@@ -358,7 +358,8 @@ def test_daemon_that_is_killed_at_any_moment(
         f"id, {lost} numbers named as lost"
     )
     assert witness.audit().problems() == []
-    assert not any(one.open_faces for one in reports)
+    if durability != "memory":  # whose notes hold the last farewells only, and all of a longer outage is lost with it
+        assert [one.boot for one in reports if one.open_faces] == []
     assert len(reports) > KILLS // 2
     assert list(folders.runtime.iterdir()) == []
 

@@ -51,18 +51,21 @@ def test_daemon_that_lives_is_not_taken_for_a_dead_one(tmp_path):
     assert len(read_ledgers(tmp_path, "porch")) == 1
 
 
-def test_open_faces_are_those_that_appeared_and_are_not_gone(tmp_path, an_event):
+def test_open_faces_are_those_of_which_the_farewell_is_not_known_to_have_arrived(tmp_path, an_event):
     ledger = Ledger(tmp_path, "porch", "b00tb00t", 1)
     ledger.made(an_event(EventKind.APPEARED, face=1), message(1), 10.0)
     ledger.made(an_event(EventKind.APPEARED, face=2), message(2), 11.0)
     ledger.made(an_event(EventKind.CHANGED, face=1), message(3), 12.0)
     ledger.made(an_event(EventKind.GONE, face=2), message(4), 13.0)
-    (face,) = ledger.page(exact=True).faces
-    assert (face.since_uptime_s, bytes(face.event)) == (10.0, b'{"seq":3}')
+    gone, face = ledger.page(exact=True).faces
+    assert (face.since_uptime_s, face.gone_seq, bytes(face.event)) == (10.0, None, b'{"seq":3}')
+    assert (gone.since_uptime_s, gone.gone_seq, bytes(gone.event)) == (11.0, 4, b'{"seq":4}')
+    ledger.acknowledged(4)  # nobody can miss that farewell any more
+    ledger.made(an_event(EventKind.CHANGED, face=1), message(5), 14.0)
     ledger.close(forget=False)
     (page,) = read_ledgers(tmp_path, "porch")
-    assert [bytes(one.event) for one in page.faces] == [b'{"seq":3}']
-    assert page.made == 4
+    assert [bytes(one.event) for one in page.faces] == [b'{"seq":5}']
+    assert page.made == 5
 
 
 def test_ledger_of_a_boot_that_ended_in_order_is_not_left(tmp_path):

@@ -16,12 +16,12 @@ def row(seq: int, number: int = 0) -> Row:
     return Row(row=number or seq, boot="a", first=seq, last=seq, reason=None, message=message)
 
 
-def face(number: int, since: float) -> OpenFace:
+def face(number: int, since: float, gone_seq: int | None = None) -> OpenFace:
     payload = EventPayload(
         id="a-3", event_type="emotion_changed", time="x", clock="synced", uptime_s=20.0, device="porch", face=number,
         emotion="happy", previous="sad", duration_s=3.0, model="m",
     )  # fmt: skip
-    return OpenFace(since, msgspec.Raw(msgspec.json.encode(payload)))
+    return OpenFace(since, gone_seq, msgspec.Raw(msgspec.json.encode(payload)))
 
 
 def told(recovered: Recovered) -> list[tuple[int, int, str | None]]:
@@ -73,11 +73,19 @@ def test_open_faces_are_said_to_be_gone_under_the_boot_s_own_next_numbers_at_its
     assert recover(page, [], STYLE, 0.0, 1).entries[0].message == one.message  # said again it is the same
 
 
-def test_farewell_that_is_stored_already_is_not_said_by_another():
-    page = Page(boot="a", made=4, acknowledged=4, faces=(face(1, 10.0), face(2, 20.0)))
-    recovered = recover(page, [row(5)], STYLE, 0.0, 6)
-    assert told(recovered) == [(5, 5, None), (6, 6, None)]
-    assert recovered.entries[0].message.payload == b"5"
+def test_face_whose_own_farewell_was_lost_is_said_to_be_gone_when_it_went():
+    page = Page(boot="a", made=4, acknowledged=2, alive_uptime_s=99.0, faces=(face(1, 10.0, 3), face(2, 20.0, 2)))
+    gap, farewell = recover(page, [], STYLE, 0.0, 1).entries
+    assert (gap.first, gap.last) == (3, 4)
+    payload = msgspec.json.decode(farewell.message.payload)
+    assert (payload["id"], payload["face"], payload["reason"]) == ("a-5", 1, "restart")
+    assert (payload["uptime_s"], payload["duration_s"]) == (20.0, 10.0)
+    assert told(recover(page, [row(3)], STYLE, 0.0, 4)) == [(3, 3, None), (4, 4, "restart")]  # it is in the store
+
+
+def test_boot_that_is_settled_owes_what_is_stored_and_nothing_else():
+    page = Page(boot="a", made=9, acknowledged=1, settled=True, exact=False)
+    assert told(recover(page, [row(2), row(5)], STYLE, 0.0, 6)) == [(2, 2, None), (5, 5, None)]
 
 
 def test_boot_whose_notes_are_old_ends_at_an_unknown_number():
