@@ -35,8 +35,8 @@ def recover(page: Page, rows: Sequence[Row], style: Message, now: float, next_ro
 
     What was made and is neither acknowledged nor stored becomes a gap. Faces that were open, or whose own farewell is
     in such a gap, are said to be gone, under the boot's own next numbers, at the last moment the boot was known to live
-    or they to be there. Said again from the same notes it is the same. Farewells are like ``style`` but for their payload. The
-    entries' ``kept_at`` is ``now``.
+    or they to be there. Said again from the same notes it is the same. Farewells are like ``style`` but for their
+    payload. The entries' ``kept_at`` is ``now``.
     """
     if page.settled:
         return Recovered(tuple(_entry(row, now) for row in rows), None, next_row)
