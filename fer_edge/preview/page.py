@@ -2,25 +2,22 @@
 
 import time
 from collections.abc import Callable, Iterator
-from typing import Any
 
 import flask
-import msgspec
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers.response import Response
 
 from fer_edge.config import DecideSettings
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
-from fer_edge.overlay.annotate import words
 from fer_edge.overlay.colours import HEX
-from fer_edge.preview.drafts import DraftError, Drafts, rules_of, settings_from
+from fer_edge.preview.drafts import DraftError, Drafts, settings_from
 from fer_edge.preview.guard import COOKIE, OWN_HEADER, host_is_ours, is_token, may_look, ticket
+from fer_edge.preview.moments import LIVE_HZ, Moments
 from fer_edge.preview.pictures import BOUNDARY, Pictures
 from fer_edge.preview.seats import Seats
-from fer_edge.preview.stage import Stage, Told
+from fer_edge.preview.stage import Stage
 
-LIVE_HZ = 5.0  # how often numbers move; more is not read
 MOST_BYTES = 20_000  # of what a page may send
 SECURITY = {
     "Content-Security-Policy": "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
@@ -44,6 +41,7 @@ class Page:
         self._stage = stage
         self._pictures = pictures
         self._drafts = Drafts(stage)
+        self._moments_of = Moments(stage, lambda: self._live_seats.taken)
         self._picture_seats, self._live_seats = Seats(seats), Seats(seats)
         self._token = token
         self._keep = keep
@@ -109,34 +107,11 @@ class Page:
         return _seated(self._live_seats, self._moments(), "text/event-stream")
 
     def _moments(self) -> Iterator[bytes]:
-        """What is seen, five times a second, as server-sent events."""
-        number = told = 0
+        """What is seen, five times a second, as server-sent events; the first line has all events that are kept."""
+        yield self._moments_of.line(every_event=True)
         while not self._closing:
-            view = self._stage.after(number, 1.0)
-            number = view.number
-            events = self._stage.events_after(told)
-            told = events[-1].number if events else told
-            decide, _ = self._stage.rules
-            moment = {
-                "camera": {"state": view.camera, "reason": view.camera_reason},
-                "link": {"text": view.link, "connected": view.connected},
-                "faces": [
-                    {
-                        "face": one.face,
-                        "words": words(one),
-                        "emotion": one.emotion,
-                        "outcome": one.outcome.value,
-                        "scores": [round(float(score), 3) for score in one.scores],
-                    }
-                    for one in view.verdicts
-                ],
-                "events": [_event(told) for told in events],
-                "figures": self._stage.figures(),
-                "rules": rules_of(decide),
-                "watching": self._live_seats.taken,
-            }
-            yield b"data: " + msgspec.json.encode(moment) + b"\n\n"
             time.sleep(1.0 / LIVE_HZ)
+            yield self._moments_of.line()
 
     def _try(self) -> flask.typing.ResponseReturnValue:
         try:
@@ -161,21 +136,6 @@ def _seated(seats: Seats, stream: Iterator[bytes], kind: str) -> flask.typing.Re
     response = flask.Response(stream, mimetype=kind)  # not direct_passthrough: that would leave out `call_on_close`
     response.call_on_close(seats.leave)
     return response
-
-
-def _event(told: Told) -> dict[str, Any]:
-    event = told.event
-    return {
-        "number": told.number,
-        "type": event.kind.value,
-        "face": event.face,
-        "emotion": event.emotion,
-        "previous": event.previous,
-        "confidence": round(event.confidence, 3),
-        "duration_s": event.duration_s,
-        "reason": event.reason,
-        "wall": told.wall,
-    }
 
 
 def _secured(response: flask.Response) -> flask.Response:

@@ -38,6 +38,7 @@ class Preview:
         """Ends all streams and the server."""
         self._page.close()
         self._pictures.stop()
+        self.stage.wake()
         self._server.stop()
 
     @property

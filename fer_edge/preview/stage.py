@@ -63,6 +63,7 @@ class Stage:
         self._events: deque[Told] = deque(maxlen=KEPT_EVENTS)
         self._told = 0
         self._outcomes: Counter[Outcome] = Counter()
+        self._frames = 0
         self._looks: deque[tuple[float, float]] = deque()  # when, latency; of the last RATE_WINDOW_S
         self._health: dict[str, object] = {}
 
@@ -71,6 +72,7 @@ class Stage:
         done_at = self._clock()
         with self._changed:
             self._keep(Step(StepKind.FRAME, now, tuple(faces), number=frame.number), decision.events)
+            self._frames += 1
             self._outcomes.update(verdict.outcome for verdict in decision.in_frame)
             self._looks.append((done_at, done_at - frame.captured_at))
             self._show(image=frame.image, verdicts=decision.in_frame)
@@ -96,6 +98,11 @@ class Stage:
             image = view.image if camera in ("running", "ended") else None
             self._view = View(view.number + 1, image, view.verdicts, camera, camera_reason, link, connected)
             self._changed.notify_all()
+
+    def wake(self) -> None:
+        """Has all who wait look again: at the end there may be no other news."""
+        with self._changed:
+            self._show(self._view.verdicts)
 
     def health(self, figures: dict[str, object]) -> None:
         """Notes the latest health message."""
@@ -137,8 +144,9 @@ class Stage:
                 self._looks.popleft()
             latencies = sorted(latency for _, latency in self._looks)
             outcomes = {outcome.value: self._outcomes[outcome] for outcome in Outcome}
-            health = self._health
+            health, frames = self._health, self._frames
         return {
+            "frames": frames,
             "frame_rate_hz": round(len(latencies) / RATE_WINDOW_S, 1),
             "latency_ms": round(1000.0 * latencies[len(latencies) // 2], 1) if latencies else None,
             "faces": outcomes,

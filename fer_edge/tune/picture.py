@@ -9,7 +9,8 @@ from fer_edge.overlay.colours import HEX
 from fer_edge.tune.choose import thresholds
 from fer_edge.tune.sweep import BRIEF_S, Point
 
-COLUMNS, WIDTH_IN, ROW_IN, DPI = 4, 12.0, 2.7, 120
+MOST_COLUMNS, COLUMN_IN, ROW_IN, DPI = 4, 3.6, 2.7, 120
+LEAST_WIDTH_IN = 9.0  # what the legend needs
 
 
 def draw_sweeps(
@@ -20,9 +21,11 @@ def draw_sweeps(
         from matplotlib.figure import Figure  # noqa: PLC0415  the extra
     except ImportError as error:
         raise UserError(f"the picture needs its extra: pip install 'fer-edge[video]' ({error})") from error
-    rows = max(1, -(-len(sweeps) // COLUMNS))
-    figure = Figure(figsize=(WIDTH_IN, 0.7 + ROW_IN * rows), dpi=DPI, layout="constrained")
-    axes = figure.subplots(rows, COLUMNS, sharex=True, squeeze=False).ravel()
+    columns = max(1, min(MOST_COLUMNS, len(sweeps)))
+    rows = max(1, -(-len(sweeps) // columns))
+    width_in = max(LEAST_WIDTH_IN, COLUMN_IN * columns)
+    figure = Figure(figsize=(width_in, 0.7 + ROW_IN * rows), dpi=DPI, layout="constrained")
+    axes = figure.subplots(rows, columns, squeeze=False).ravel()
     for axis in axes[len(sweeps) :]:
         axis.set_axis_off()
     for axis, (emotion, points) in zip(axes, sweeps.items(), strict=False):
@@ -36,9 +39,9 @@ def draw_sweeps(
                 thresholds(other, emotion)[0], color="#d55e00", linestyle=":", linewidth=2, label="enter tried"
             )
         axis.set_title(emotion, fontsize=10)
+        axis.set_xlabel("enter threshold", fontsize=9)
         axis.set_ylim(bottom=0)
         axis.grid(visible=True, alpha=0.25)
-    figure.supxlabel("enter threshold", fontsize=10)
     figure.supylabel("events an hour", fontsize=10)
     handles = {label: handle for axis in axes for handle, label in zip(*axis.get_legend_handles_labels(), strict=True)}
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)

@@ -6,6 +6,8 @@ const COLOURS = JSON.parse(document.body.dataset.colours);
 const MOST_EVENTS = 100;
 const RETRY_MS = 2000;
 
+let newestEvent = 0;
+
 const at = (id) => document.getElementById(id);
 
 function element(name, className, text) {
@@ -83,6 +85,8 @@ function eventWords(event) {
 }
 
 function showEvent(event) {
+  if (event.number <= newestEvent) return; // lines repeat the latest events, so that none is lost between two
+  newestEvent = event.number;
   const item = element("li");
   const when = new Date(1000 * event.wall);
   const time = element("time", "", when.toLocaleTimeString());
@@ -136,6 +140,7 @@ async function connect() {
   }
   const live = new EventSource("live");
   at("events").replaceChildren();
+  newestEvent = 0;
   at("picture").src = `picture.mjpg?${Date.now()}`; // another address each time, or the browser shows the broken stream
   live.onmessage = (message) => show(JSON.parse(message.data));
   live.onerror = () => {
