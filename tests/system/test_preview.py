@@ -1,5 +1,6 @@
 """The live page in a real browser, served by the real daemon."""
 
+import os
 import re
 import socket
 from collections.abc import Callable, Iterator
@@ -39,7 +40,11 @@ TOKEN = "a-token-for-the-tests"
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    assert chromium() is not None, "chromium is not installed: apt install chromium chromium-driver"
+    if chromium() is None:
+        word = "chromium is not installed: apt install chromium chromium-driver"
+        if os.environ.get("CI") == "true":
+            pytest.fail(word)
+        pytest.skip(word)
     one = Browser()
     yield one
     one.close()
