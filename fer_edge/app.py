@@ -256,7 +256,7 @@ class App:
         """The live page; a daemon without one does not load it."""
         from fer_edge.preview.preview import Preview  # noqa: PLC0415
 
-        return Preview(self._live.settings, device, self._keeper.keep)
+        return Preview(self._live.settings, device, self._keeper)
 
     def _look(self, may: bool) -> None:  # noqa: FBT001 - the one thing there is to say
         """Opens the camera or closes it, and says so at once."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import msgspec
 
-from fer_edge.config import DecideSettings, Threshold
+from fer_edge.config import DecideSettings, Threshold, Zone
 from fer_edge.errors import UserError
-from fer_edge.settings_save import Unwritable, save_decide
+from fer_edge.settings_save import Unwritable, save_decide, save_zones
 
 ANSWER_S = 10.0  # what the page waits for the main thread, which looks at it after every frame
 
@@ -41,6 +41,13 @@ class Keeper:
             self._wish(over(decide, before), reread=False)
             return f"the changes at run time, which lie over config.yaml ({error})"
         self._wish({"decide": None}, reread=True)  # what lay over the file before would hide it
+        return str(self._path)
+
+    def keep_zones(self, zones: tuple[Zone, ...]) -> str:
+        """Where blackout zones are kept now; they are in force when the daemon starts again. Raises UserError."""
+        if self._path is None:
+            raise UserError("there is no config.yaml to save zones to: start fer-edge with --config FILE")
+        save_zones(self._path, zones)
         return str(self._path)
 
     def serve(self) -> None:

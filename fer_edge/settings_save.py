@@ -1,14 +1,15 @@
-"""Thresholds written back into a user's config.yaml: every comment stays, and the file is whole at any moment."""
+"""Thresholds and zones written back into a user's config.yaml: every comment stays, and it is whole at any moment."""
 
 import io
 import os
 import tempfile
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-from fer_edge.config import DecideSettings
+from fer_edge.config import DecideSettings, Zone
 from fer_edge.errors import UserError
 from fer_edge.settings_file import parse_settings
 
@@ -25,13 +26,40 @@ def save_decide(path: Path, decide: DecideSettings) -> None:
     Raises:
         UserError: the extra is missing, or the file cannot be written, holds mistakes, or would hold a contradiction.
     """
+    _save(path, lambda text: with_decide(text, decide))
+
+
+def save_zones(path: Path, zones: Sequence[Zone]) -> None:
+    """Sets `privacy.zones` in ``path``. Raises UserError as `save_decide` does."""
+    _save(path, lambda text: with_zones(text, zones))
+
+
+def with_decide(text: str, decide: DecideSettings) -> str:
+    """Valid settings as YAML, with these thresholds; comments, order and quotes stay. Raises UserError."""
+
+    def change(section: Any) -> None:
+        _set(section, msgspec.to_builtins(decide), msgspec.to_builtins(DecideSettings()))
+
+    return _changed(text, "decide", change)
+
+
+def with_zones(text: str, zones: Sequence[Zone]) -> str:
+    """Valid settings as YAML, with these blackout zones; comments, order and quotes stay. Raises UserError."""
+
+    def change(section: Any) -> None:
+        section["zones"] = [[list(point) for point in zone] for zone in zones]
+
+    return _changed(text, "privacy", change)
+
+
+def _save(path: Path, change: Callable[[str], str]) -> None:
     try:
         before = path.read_text(encoding="utf-8-sig")
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
     if parse_settings(before)[0] is None:
         raise UserError(f"{path}: holds mistakes, mend them first: fer-edge check names them")
-    after = with_decide(before, decide)
+    after = change(before)
     settings, mistakes = parse_settings(after)
     if settings is None:
         raise UserError(mistakes[0].render(path))
@@ -44,12 +72,8 @@ def save_decide(path: Path, decide: DecideSettings) -> None:
         raise Unwritable(f"{path}: cannot be written: {reason}") from error
 
 
-def with_decide(text: str, decide: DecideSettings) -> str:
-    """Valid settings as YAML, with these thresholds; comments, order and quotes stay.
-
-    Raises:
-        UserError: the extra is missing.
-    """
+def _changed(text: str, name: str, change: Callable[[Any], None]) -> str:
+    """The YAML after ``change`` was shown its section ``name``, which is made where there is none."""
     try:
         from ruamel.yaml import YAML  # noqa: PLC0415  the extra
     except ImportError as error:
@@ -59,9 +83,9 @@ def with_decide(text: str, decide: DecideSettings) -> str:
     yaml.width = WIDTH
     root = yaml.load(text)
     root = {} if root is None else root  # nothing but comments
-    if root.get("decide") is None:
-        root["decide"] = {}
-    _set(root["decide"], msgspec.to_builtins(decide), msgspec.to_builtins(DecideSettings()))
+    if root.get(name) is None:
+        root[name] = {}
+    change(root[name])
     written = io.StringIO()
     yaml.dump(root, written)
     return written.getvalue()

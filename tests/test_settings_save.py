@@ -8,7 +8,7 @@ import pytest
 from fer_edge.config import DecideSettings, Threshold
 from fer_edge.errors import UserError
 from fer_edge.settings_file import load_settings
-from fer_edge.settings_save import save_decide, with_decide
+from fer_edge.settings_save import save_decide, save_zones, with_decide
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 TEXT = """\
@@ -83,3 +83,14 @@ def test_file_that_may_not_be_written_is_left_and_said(foreign_file: Path, ordin
 def test_file_that_is_not_there_says_so(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: no such file"):
         save_decide(tmp_path / "none.yaml", DecideSettings())
+
+
+def test_zones_are_set_and_everything_else_stays(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text(TEXT)
+    zone = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0))
+    save_zones(path, [zone])
+    assert load_settings(path).privacy.zones == (zone,)
+    assert path.read_text().startswith(TEXT)
+    save_zones(path, [])
+    assert load_settings(path).privacy.zones == ()

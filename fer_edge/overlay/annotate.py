@@ -45,8 +45,10 @@ def annotated(image: Image, verdicts: Sequence[Verdict]) -> Image:
     picture = image.copy()
     height = picture.shape[0]
     pen = Pen(max(LEAST_TEXT_PX, TEXT_PX * height / REFERENCE_PX), max(1, round(height / 270)))
+    width = picture.shape[1]
+    taken = [verdict.box.scaled(width, height) for verdict in verdicts]
     for verdict in sorted(verdicts, key=lambda one: -one.box.w * one.box.h):
-        _draw_face(picture, verdict, pen)
+        _draw_face(picture, verdict, pen, taken)
     return picture
 
 
@@ -71,7 +73,8 @@ def placard(width: int, height: int, lines: Sequence[str]) -> Image:
     return picture
 
 
-def _draw_face(picture: Image, verdict: Verdict, pen: Pen) -> None:
+def _draw_face(picture: Image, verdict: Verdict, pen: Pen, taken: list[Box]) -> None:
+    """``taken`` are the places, in pixels, that bars must leave free; theirs is added."""
     height, width = picture.shape[:2]
     box = verdict.box.scaled(width, height)
     colour = NOTHING_HELD if verdict.emotion is None else BGR[verdict.emotion]
@@ -81,7 +84,7 @@ def _draw_face(picture: Image, verdict: Verdict, pen: Pen) -> None:
     _draw_label(picture, box, words(verdict), colour, pen)
     scored = verdict.outcome in (Outcome.HELD, Outcome.UNSURE, Outcome.DWELL, Outcome.ARRIVING)
     if scored and box.h >= LEAST_BAR_FACE * height:
-        _draw_bars(picture, box, verdict, pen)
+        _draw_bars(picture, box, verdict, pen, taken)
 
 
 def _draw_label(picture: Image, box: Box, text: str, colour: Bgr, pen: Pen) -> None:
@@ -98,22 +101,21 @@ def _draw_label(picture: Image, box: Box, text: str, colour: Bgr, pen: Pen) -> N
     cv2.putText(picture, text, (left + pad, top + tall - pad), FONT, pen.scale, ink, 1, cv2.LINE_AA)
 
 
-def _draw_bars(picture: Image, box: Box, verdict: Verdict, pen: Pen) -> None:
-    """Seven bars beside the box, on whichever side there is room; left out where there is none."""
+def _draw_bars(picture: Image, box: Box, verdict: Verdict, pen: Pen, taken: list[Box]) -> None:
+    """Seven bars beside the box, on whichever side hides no face and no other bars; left out where both would."""
     height, width = picture.shape[:2]
     text_px = pen.text_px * 0.8
     scale, row = text_px / FONT_PX, round(1.5 * text_px)
     names = max(cv2.getTextSize(emotion, FONT, scale, 1)[0][0] for emotion in EMOTIONS)
     gap, bar = round(0.5 * text_px), round(4.5 * text_px)
     wide, tall = names + bar + 3 * gap, row * len(EMOTIONS) + gap
-    right, left = round(box.x + box.w) + gap, round(box.x) - gap - wide
-    if right + wide <= width:
-        x = right
-    elif left >= 0:
-        x = left
-    else:
-        return
     y = int(np.clip(box.y, 0, max(0, height - tall)))
+    sides = (round(box.x + box.w) + gap, round(box.x) - gap - wide)
+    free = [x for x in sides if x >= 0 and x + wide <= width and not _hides(Box(x, y, wide, tall), taken)]
+    if not free:
+        return
+    x = free[0]
+    taken.append(Box(x, y, wide, tall))
     part = picture[y : y + tall, x : x + wide]
     part[:] = (part * VEIL + np.array(DARK) * (1.0 - VEIL)).astype(np.uint8)
     for number, (emotion, score) in enumerate(zip(EMOTIONS, verdict.scores, strict=True)):
@@ -123,6 +125,15 @@ def _draw_bars(picture: Image, box: Box, verdict: Verdict, pen: Pen) -> None:
         end = start + round(bar * float(score))
         cv2.rectangle(picture, (start, base + gap // 2), (start + bar, base + row - gap // 2), (70, 70, 70), 1)
         cv2.rectangle(picture, (start, base + gap // 2), (end, base + row - gap // 2), BGR[emotion], cv2.FILLED)
+
+
+def _hides(panel: Box, taken: Sequence[Box]) -> bool:
+    """Whether a panel lies over one of these places."""
+    return any(
+        min(panel.x + panel.w, one.x + one.w) > max(panel.x, one.x)
+        and min(panel.y + panel.h, one.y + one.h) > max(panel.y, one.y)
+        for one in taken
+    )
 
 
 def _luminance(colour: Bgr) -> float:

@@ -5,7 +5,7 @@ from threading import Lock
 
 import msgspec
 
-from fer_edge.config import DecideSettings, Settings, contradictions
+from fer_edge.config import DecideSettings, PrivacySettings, Settings, Zone, contradictions
 from fer_edge.labels import EMOTIONS
 from fer_edge.preview.stage import Stage
 from fer_edge.tune.compare import Comparison, compare
@@ -53,6 +53,22 @@ def settings_from(words: object) -> DecideSettings:
     if wrong:
         raise DraftError(": ".join(wrong[0]))
     return decide
+
+
+def zones_from(words: object) -> tuple[Zone, ...]:
+    """The blackout zones that a page sent.
+
+    Raises:
+        DraftError: one is no polygon in the picture; which, and why.
+    """
+    try:
+        zones = msgspec.convert(words, tuple[Zone, ...])
+    except msgspec.ValidationError as error:
+        raise DraftError(str(error)) from error
+    wrong = contradictions(Settings(privacy=PrivacySettings(zones=zones)))
+    if wrong:
+        raise DraftError(": ".join(wrong[0]))
+    return zones
 
 
 def rules_of(decide: DecideSettings) -> Mapping[str, object]:

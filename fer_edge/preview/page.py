@@ -7,11 +7,11 @@ import flask
 from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers.response import Response
 
-from fer_edge.config import DecideSettings
+from fer_edge.config import DecideSettings, Zone
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
 from fer_edge.overlay.colours import HEX
-from fer_edge.preview.drafts import DraftError, Drafts, settings_from
+from fer_edge.preview.drafts import DraftError, Drafts, settings_from, zones_from
 from fer_edge.preview.guard import COOKIE, OWN_HEADER, host_is_ours, is_token, may_look, ticket
 from fer_edge.preview.moments import LIVE_HZ, Moments
 from fer_edge.preview.pictures import BOUNDARY, Pictures
@@ -31,11 +31,22 @@ SECURITY = {
 Keep = Callable[[DecideSettings, DecideSettings], str]
 
 
+KeepZones = Callable[[tuple[Zone, ...]], str]  # the same for blackout zones, in force at the next start
+
+
 class Page:
     """What the addresses need; made once."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what stands behind the page, one by one
-        self, device: str, stage: Stage, pictures: Pictures, seats: int, token: str | None, keep: Keep
+        self,
+        device: str,
+        stage: Stage,
+        pictures: Pictures,
+        seats: int,
+        token: str | None,
+        keep: Keep,
+        keep_zones: KeepZones,
+        zones: tuple[Zone, ...] = (),
     ) -> None:
         self._device = device
         self._stage = stage
@@ -44,7 +55,8 @@ class Page:
         self._moments_of = Moments(stage, lambda: self._live_seats.taken)
         self._picture_seats, self._live_seats = Seats(seats), Seats(seats)
         self._token = token
-        self._keep = keep
+        self._keep, self._keep_zones = keep, keep_zones
+        self._zones = zones
         self._closing = False
 
     def close(self) -> None:
@@ -65,6 +77,7 @@ class Page:
         app.add_url_rule("/live", view_func=self._live)
         app.add_url_rule("/try", view_func=self._try, methods=["POST"])
         app.add_url_rule("/keep", view_func=self._keep_it, methods=["POST"])
+        app.add_url_rule("/zones", view_func=self._keep_them, methods=["POST"])
         return app
 
     def _at_the_door(self) -> flask.typing.ResponseReturnValue | None:
@@ -94,7 +107,9 @@ class Page:
         return flask.render_template("token.html", wrong=True), 401
 
     def _page(self) -> str:
-        return flask.render_template("page.html", device=self._device, emotions=EMOTIONS, colours=HEX)
+        return flask.render_template(
+            "page.html", device=self._device, emotions=EMOTIONS, colours=HEX, zones=self._zones
+        )
 
     def _seats(self) -> dict[str, int]:
         return {"taken": self._live_seats.taken, "limit": self._live_seats.limit}
@@ -127,6 +142,17 @@ class Page:
             return {"error": str(error)}, 422
         except UserError as error:
             return {"error": str(error)}, 409
+
+    def _keep_them(self) -> flask.typing.ResponseReturnValue:
+        try:
+            zones = zones_from(flask.request.get_json())
+            kept = self._keep_zones(zones)
+        except DraftError as error:
+            return {"error": str(error)}, 422
+        except UserError as error:
+            return {"error": str(error)}, 409
+        self._zones = zones
+        return {"kept": kept}
 
 
 def _seated(seats: Seats, stream: Iterator[bytes], kind: str) -> flask.typing.ResponseReturnValue:

@@ -1,12 +1,22 @@
 """The preview as the daemon holds it: one thing to start, to show to, and to stop."""
 
-from collections.abc import Callable
+from typing import Protocol
 
-from fer_edge.config import DecideSettings, PreviewSettings, Settings
+from fer_edge.config import DecideSettings, PreviewSettings, Settings, Zone
 from fer_edge.errors import UserError
 from fer_edge.preview.pictures import Pictures
 from fer_edge.preview.server import Server, read_token
 from fer_edge.preview.stage import Stage
+
+
+class KeepsSettings(Protocol):
+    """Where what is saved on the page goes; any thread may ask. Both say where it is kept, and raise UserError."""
+
+    def keep(self, decide: DecideSettings, before: DecideSettings) -> str:
+        """Thresholds, in the place of those in force."""
+
+    def keep_zones(self, zones: tuple[Zone, ...]) -> str:
+        """Blackout zones, for the next start."""
 
 
 class Preview:
@@ -16,7 +26,7 @@ class Preview:
         UserError: the extra is not installed, the port is taken, or a token is missing.
     """
 
-    def __init__(self, settings: Settings, device: str, keep: Callable[[DecideSettings, DecideSettings], str]) -> None:
+    def __init__(self, settings: Settings, device: str, keeper: KeepsSettings) -> None:
         try:
             from fer_edge.preview.page import Page  # noqa: PLC0415  Flask is optional
         except ImportError as error:
@@ -25,7 +35,16 @@ class Preview:
         token = read_token(own)
         self.stage = Stage(settings.decide, settings.track.lost_s, own.minutes)
         self._pictures = Pictures(self.stage, own.rate_hz, own.width)
-        self._page = Page(device, self.stage, self._pictures, own.watchers, token, keep)
+        self._page = Page(
+            device,
+            self.stage,
+            self._pictures,
+            own.watchers,
+            token,
+            keeper.keep,
+            keeper.keep_zones,
+            settings.privacy.zones,
+        )
         self._server = Server(self._page.application(), own)
         self.url = self._server.url
 

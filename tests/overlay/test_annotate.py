@@ -44,6 +44,15 @@ def test_small_face_gets_no_bars_that_would_hide_its_neighbours() -> None:
     assert not changed[:, 270:].any()
 
 
+def test_bars_leave_a_neighbour_s_face_free_and_go_to_the_other_side() -> None:
+    alone = annotated(GREY, [verdict(Box(0.5, 0.25, 0.2, 0.5))])
+    beside = annotated(GREY, [verdict(Box(0.5, 0.25, 0.2, 0.5)), verdict(Box(0.75, 0.3, 0.2, 0.3))])
+    assert (alone[60:180, 232:300] != GREY[60:180, 232:300]).any()  # bars to the right
+    assert (beside[60:100, 90:150] != GREY[60:100, 90:150]).any()  # bars to the left
+    inside = beside[90:120, 246:298]  # the neighbour's face
+    assert (inside == 128).all()
+
+
 @pytest.mark.parametrize(
     ("emotion", "outcome", "said"),
     [

@@ -7,7 +7,7 @@ import msgspec
 import pytest
 from flask.testing import FlaskClient
 
-from fer_edge.config import DecideSettings
+from fer_edge.config import DecideSettings, Zone
 from fer_edge.errors import UserError
 from fer_edge.preview.guard import COOKIE, ticket
 from fer_edge.preview.page import Page
@@ -23,12 +23,19 @@ class Keeper:
 
     def __init__(self) -> None:
         self.kept: list[DecideSettings] = []
+        self.zones: list[tuple[Zone, ...]] = []
         self.failure: str | None = None
 
     def __call__(self, decide: DecideSettings, before: DecideSettings) -> str:
         if self.failure:
             raise UserError(self.failure)
         self.kept.append(decide)
+        return "config.yaml"
+
+    def keep_zones(self, zones: tuple[Zone, ...]) -> str:
+        if self.failure:
+            raise UserError(self.failure)
+        self.zones.append(zones)
         return "config.yaml"
 
 
@@ -41,7 +48,7 @@ def keeper() -> Keeper:
 def client_of(play, keeper) -> Callable[..., FlaskClient]:
     def make(token: str | None = None, seats: int = 2) -> FlaskClient:
         stage = play().show(2.0, "happy").show(2.0, "sad").stage
-        page = Page("kitchen", stage, Pictures(stage, 10.0, 960), seats, token, keeper)
+        page = Page("kitchen", stage, Pictures(stage, 10.0, 960), seats, token, keeper, keeper.keep_zones)
         application: flask.Flask = page.application()
         return application.test_client()
 
@@ -168,3 +175,32 @@ def test_kept_thresholds_reach_the_keeper_and_its_failure_the_page(client_of, ke
     keeper.failure = "config.yaml: cannot be written: permission denied"
     refused = client_of().post("/keep", json=DECIDE, headers=OWN)
     assert (refused.status_code, refused.json["error"]) == (409, keeper.failure)
+
+
+def test_zone_that_was_drawn_reaches_the_keeper_and_the_next_page(client_of, keeper) -> None:
+    client = client_of()
+    zone = [[0.0, 0.0], [0.5, 0.0], [0.5, 1.0]]
+    assert client.post("/zones", json=[zone], headers=OWN).json == {"kept": "config.yaml"}
+    assert keeper.zones == [(((0.0, 0.0), (0.5, 0.0), (0.5, 1.0)),)]
+    assert "[[[0.0, 0.0], [0.5, 0.0], [0.5, 1.0]]]" in client.get("/").text
+    assert client.post("/zones", json=[], headers=OWN).status_code == 200
+    assert keeper.zones[-1] == ()
+
+
+@pytest.mark.parametrize(
+    ("zones", "word"),
+    [
+        ([[[0, 0], [1, 1]]], "length >= 3"),
+        ([[[0, 0], [2, 0], [1, 1]]], "<= 1.0"),
+        ([[[0, 0], [1, 0], ["a", 1]]], "float"),
+        ([[[0, 0], [1, 1], [1, 0], [0, 1]]], "cross"),
+        ([[[0, 0], [0.5, 0.5], [1, 1]]], "no area"),
+        ({}, "array"),
+    ],
+)
+def test_malformed_polygon_is_refused_with_the_reason_and_kept_nowhere(client_of, keeper, zones, word) -> None:
+    answer = client_of().post("/zones", json=zones, headers=OWN)
+    assert answer.status_code == 422
+    assert word in answer.json["error"]
+    assert "\n" not in answer.json["error"]
+    assert keeper.zones == []

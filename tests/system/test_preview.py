@@ -3,6 +3,8 @@
 import os
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -10,6 +12,7 @@ from typing import Any
 import pytest
 from axe_core_python.selenium import Axe
 
+from fer_edge.settings_file import load_settings
 from tests.films import scene_pictures
 from tests.system.browser import Browser, chromium
 from tests.system.harness import Daemon
@@ -35,6 +38,18 @@ REASON_SUMS = """
 const counts = [...document.querySelectorAll("#why td:nth-child(2)")].map((cell) => Number(cell.textContent));
 return [counts.reduce((sum, one) => sum + one, 0), Number(document.getElementById("why-sum").textContent)];
 """
+# Four clicks at the corners of the picture.
+CLICK_CORNERS = """
+const zones = document.getElementById("zones"), box = zones.getBoundingClientRect();
+for (const [x, y] of [[0, 0], [1, 0], [1, 1], [0, 1]]) {
+  const clientX = box.left + x * box.width, clientY = box.top + y * box.height;
+  zones.dispatchEvent(new MouseEvent("click", { clientX, clientY, bubbles: true }));
+}
+"""
+BRIGHTEST = PICTURE_SUM.replace(
+    "reduce((sum, value, index) => (sum * 31 + value) % 1000000007, 0)",
+    "filter((value, index) => index % 4 !== 3).reduce((most, value) => Math.max(most, value), 0)",
+)
 TOKEN = "a-token-for-the-tests"
 
 
@@ -223,3 +238,26 @@ def test_door_has_no_serious_fault_for_people_with_disabilities(browser, serve, 
     for scheme in ("dark", "light"):
         browser.scheme(scheme)
         assert faults(browser) == []
+
+
+def test_zone_is_drawn_saved_and_black_after_the_next_start(browser, serve, url) -> None:
+    daemon = serve()
+    browser.driver.delete_all_cookies()
+    browser.open(url)
+    faces_are_there(browser)
+    browser.run("document.getElementById('zone-draw').click()")
+    browser.run(CLICK_CORNERS)
+    browser.run("document.getElementById('zone-draw').click(); document.getElementById('zone-save').click()")
+    browser.wait_for_text("#zone-result", f"Saved to {daemon.config}")
+    (zone,) = load_settings(daemon.config).privacy.zones
+    rounded = [tuple(round(value, 1) for value in point) for point in zone]
+    assert rounded == [(0.0, 0.0), (1.0, 0.0), (1.0, 1.0), (0.0, 1.0)]
+    daemon.stop()
+    command = [Path(sys.executable).parent / "fer-edge", "run", "--config", daemon.config]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as again:
+        try:
+            browser.wait(lambda one: one.text("#page-state") == "live", "the page of the next daemon")
+            browser.wait(lambda one: one.run(BRIGHTEST) < 40, "a black picture")  # 40: JPEG's noise
+            assert browser.run("return document.querySelectorAll('.face').length") == 0
+        finally:
+            again.kill()

@@ -1,0 +1,72 @@
+// Blackout zones, drawn on the picture: a click sets a corner, "Close the zone" ends it. Nothing changes until it is saved.
+"use strict";
+
+(() => {
+  const at = (id) => document.getElementById(id);
+  const zones = JSON.parse(document.body.dataset.zones);
+  let corners = null; // of the zone that is being drawn; null: none
+
+  const rounded = (value) => Math.round(1e4 * Math.min(1, Math.max(0, value))) / 1e4;
+
+  function shape(name, points) {
+    const made = document.createElementNS("http://www.w3.org/2000/svg", name);
+    made.setAttribute("points", points.map((point) => point.join()).join(" "));
+    return made;
+  }
+
+  function show() {
+    const shapes = zones.map((zone) => shape("polygon", zone));
+    if (corners) shapes.push(shape("polyline", corners));
+    at("zones").replaceChildren(...shapes);
+    at("zones").classList.toggle("drawing", corners !== null);
+    at("zone-draw").textContent = corners ? "Close the zone" : "Draw a zone";
+    at("zone-draw").disabled = corners !== null && corners.length < 3;
+    at("zone-list").replaceChildren(...zones.map((zone, index) => {
+      const item = document.createElement("li");
+      const button = document.createElement("button");
+      button.type = "button";
+      button.textContent = `Remove zone ${index + 1}`;
+      button.addEventListener("click", () => { zones.splice(index, 1); touched(); });
+      item.append(`zone ${index + 1}, ${zone.length} corners `, button);
+      return item;
+    }));
+  }
+
+  function touched() {
+    at("zone-save").disabled = false;
+    at("zone-result").textContent = "";
+    show();
+  }
+
+  function draw() {
+    if (corners) {
+      zones.push(corners);
+      corners = null;
+      touched();
+      return;
+    }
+    corners = [];
+    at("zone-result").textContent = "Click the zone's corners in the picture, in their order.";
+    show();
+  }
+
+  function corner(event) {
+    if (corners === null) return;
+    const frame = at("zones").getBoundingClientRect();
+    corners.push([rounded((event.clientX - frame.left) / frame.width), rounded((event.clientY - frame.top) / frame.height)]);
+    show();
+  }
+
+  async function save() {
+    const headers = { "Content-Type": "application/json", "X-Fer-Edge": "page" };
+    const answer = await fetch("zones", { method: "POST", headers, body: JSON.stringify(zones) });
+    const words = await answer.json();
+    at("zone-result").textContent = answer.ok ? `Saved to ${words.kept}; in force when fer-edge starts again.` : words.error;
+    at("zone-save").disabled = answer.ok;
+  }
+
+  at("zone-draw").addEventListener("click", draw);
+  at("zone-save").addEventListener("click", save);
+  at("zones").addEventListener("click", corner);
+  show();
+})();
