@@ -209,19 +209,19 @@ def measure(console: Console, port: int, folder: Path, arguments: argparse.Names
         rates["plain"].append(in_child("plain", port, arguments.events))
         for durability in DURABILITIES:
             rates[durability].append(in_child("ours", port, arguments.events, durability, folder))
-    table = Table(title=f"{arguments.events} events, {arguments.rounds} rounds in turns, medians")
+    table = Table(title=f"{arguments.events} events, {arguments.rounds} rounds in turns, medians; KiB a 1000 events")
     for column in (
         "",
         "events/s",
-        "beside plain paho",
+        "of paho",
         "p50 ms",
         "p95 ms",
         "p99 ms",
-        "B/1000, taken",
-        "B/1000, outage",
+        "KiB taken",
+        "KiB outage",
     ):
         table.add_column(column, justify="right" if column else "left")
-    table.add_row("plain paho, QoS 1", f"{statistics.median(rates['plain']):.0f}", "1", "", "", "", "", "")
+    table.add_row("plain paho", f"{statistics.median(rates['plain']):.0f}", "1", "", "", "", "", "")
     missed = False
     for durability in DURABILITIES:
         ratio = statistics.median(one / other for one, other in zip(rates[durability], rates["plain"], strict=True))
@@ -234,8 +234,8 @@ def measure(console: Console, port: int, folder: Path, arguments: argparse.Names
             f"{statistics.median(rates[durability]):.0f}",
             f"{ratio:.2f}",
             *(f"{value:.1f}" for value in percentiles),
-            f"{connected:.0f}",
-            f"{outage:.0f}",
+            f"{connected / 1024:.0f}",
+            f"{outage / 1024:.0f}",
         )
         missed |= percentiles[2] > LARGEST_P99_MS or (durability == "default" and ratio < SMALLEST_RATIO)
     console.print(table)
