@@ -36,7 +36,7 @@ from fer_edge.values import Box, Event, EventKind
 LOOPBACK = "127.0.0.1"
 TOPICS = Topics("fer_edge", "porch")
 MODEL = "0123456789abcdef"
-GIVE_UP_S = 10.0
+GIVE_UP_S = 60.0  # far beyond what anything here takes, even where ten other things run
 NOWHERE = Folders()
 SHORT = Patience(connect_s=1.0, answer_s=0.5, first_retry_s=0.05, steady_s=0.5, farewell_s=0.5)
 
