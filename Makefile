@@ -1,17 +1,18 @@
 # make run     the main job, shown: no camera and no broker needed
 # make check   the developer's loop: lint, types, fast tests
-# make test    everything: real broker, cameras over the network, the converter
+# make test    everything: real broker, cameras over the network, Debian systems that are booted, the converter
+# make deb     Debian packages of this checkout, for bookworm and trixie on amd64 and arm64, into out/
 #
 # Each sets up what it needs in .venv (the edge, no TensorFlow) and .venv-converter (the converter), and nowhere else.
 
 PYTHON ?= python3
 PIP_QUIET = --quiet --disable-pip-version-check --no-input
 
-# Debian packages that only the tests need: a broker, certificates, and an RTSP camera.
+# Debian packages that only the tests need: a broker, certificates, an RTSP camera, and what boots a Debian in a folder.
 TEST_PACKAGES = chromium chromium-driver iproute2 mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
-	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly
+	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly debootstrap systemd-container
 
-.PHONY: run check test lint clean packages
+.PHONY: run check test deb lint clean packages
 .DELETE_ON_ERROR:
 
 run: .venv/demo.stamp
@@ -24,6 +25,10 @@ check: .venv/test.stamp .venv-converter/test.stamp lint
 test: packages .venv/test.stamp .venv-converter/test.stamp lint
 	.venv/bin/pytest --ignore tests/converter
 	.venv-converter/bin/pytest tests/converter
+
+deb: .venv/bin/python
+	@for suite in bookworm trixie; do for arch in amd64 arm64; do \
+		tools/make_deb.sh .venv/bin/python $$suite $$arch out || exit 1; done; done
 
 lint: .venv/test.stamp .venv-converter/test.stamp
 	.venv/bin/ruff check .
@@ -55,3 +60,4 @@ packages:
 
 clean:
 	rm -rf .venv .venv-converter build dist *.egg-info .mypy_cache .ruff_cache .pytest_cache
+	@rm -rf .machines 2>/dev/null || echo 'root made .machines for the tests: sudo rm -rf .machines'

@@ -1,6 +1,7 @@
 #!/bin/sh
-# wheels.sh PYTHON VERSION ARCH FOLDER: every wheel that fer-edge needs on a Debian with Python VERSION (3.11, 3.13) on
-# ARCH (amd64, arm64), downloaded by PYTHON's pip into FOLDER; nothing is built, so this also holds that wheels exist.
+# wheels.sh PYTHON VERSION ARCH FOLDER: every wheel that fer-edge needs on a Debian with Python VERSION
+# (3.11, 3.13) on ARCH (amd64, arm64), downloaded by PYTHON's pip into FOLDER. Nothing is built, so this also holds that
+# they exist.
 set -eu
 python=$1
 version=$2

@@ -2,6 +2,8 @@
 
 import os
 import shutil
+import signal
+import socket
 import subprocess
 import tempfile
 import time
@@ -16,6 +18,8 @@ PACKAGES = "systemd,systemd-sysv,dbus,python3,python3-venv,pipx,mosquitto,mosqui
 PYTHONS = {"bookworm": "3.11", "trixie": "3.13"}
 BOOT_S = 180.0  # far beyond what a boot takes, ten seconds, even where ten other things run
 COMMAND_S = 600.0
+BROKER_PORT = 1883  # of the broker in the machine, which may have to share this one's network
+CAP_NET_ADMIN = 12  # <linux/capability.h>
 
 
 def cannot_run(word: str) -> None:
@@ -25,19 +29,33 @@ def cannot_run(word: str) -> None:
     pytest.skip(word)
 
 
-def tool(name: str, *arguments: object) -> None:
+def may_administer_networks() -> bool:
+    """Whether a network namespace can be given its loopback device: not so within some containers."""
+    words = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
+    return bool(int(words["CapEff"], 16) >> CAP_NET_ADMIN & 1)
+
+
+def taken(port: int) -> bool:
+    """Whether something listens there on loopback."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def tool(name: str, *arguments: object, **environment: str) -> None:
     """Runs one of tools/, which say themselves what they do and what is wrong."""
-    done = subprocess.run(
-        [REPOSITORY / "tools" / name, *map(str, arguments)], capture_output=True, text=True, check=False
-    )
+    command = [str(REPOSITORY / "tools" / name), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | environment)
     assert done.returncode == 0, f"tools/{name}: {done.stdout}{done.stderr}"
 
 
 class Machine:
-    """Booted from the tree of ``suite``, without a network but its own; commands run in it as root."""
+    """Booted from the tree of ``suite``, where it can be with no network but its own; commands run in it as root."""
 
     def __init__(self, suite: str, shown: Mapping[str, Path]) -> None:
         """``shown``: folders of this machine that are seen in that one, read-only, by their path there."""
+        alone = ["--private-network"] if may_administer_networks() else []
+        if not alone and taken(BROKER_PORT):
+            cannot_run(f"port {BROKER_PORT} is taken, and a network of the machine's own takes CAP_NET_ADMIN")
         self.suite = suite
         self.shared = Path(tempfile.mkdtemp(prefix=f"fer-edge-{suite}."))
         for name in ("upper", "work", "root"):
@@ -45,11 +63,14 @@ class Machine:
         self.root = self.shared / "root"
         layers = f"lowerdir={TREES / f'{suite}-amd64'},upperdir={self.shared / 'upper'},workdir={self.shared / 'work'}"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root], check=True)
+        # What an installer of Debian writes, and debootstrap does not.
+        (self.root / "etc/hostname").write_text("porch\n")
+        (self.root / "etc/hosts").write_text("127.0.0.1 localhost porch\n::1 localhost\n")
         binds = [f"--bind-ro={folder}:{there}" for there, folder in shown.items()]
         console = (self.shared / "console.log").open("wb")
         command = [
             "systemd-nspawn", "--quiet", "--directory", str(self.root), "--register=no", "--keep-unit", "--boot",
-            "--machine", f"{suite}-{os.getpid()}", "--hostname=porch", "--private-network", "--console=pipe",
+            "--machine", f"{suite}-{os.getpid()}", "--console=pipe", *alone,
             "--resolv-conf=off", "--timezone=off", *binds,
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=console, stderr=console)
@@ -59,13 +80,13 @@ class Machine:
         """Returns when the boot is over."""
         self.wait_for("systemctl is-system-running", ("running", "degraded"), limit_s=BOOT_S)
 
-    def run(self, command: str, *, check: bool = True, environment: Mapping[str, str] | None = None) -> str:
+    def run(self, command: str, *, check: bool = True) -> str:
         """What the shell ``command`` said on both outputs; fails where it fails, unless told not to check."""
-        done = self.done(command, environment)
+        done = self.done(command)
         assert not check or done.returncode == 0, f"{command}: code {done.returncode}: {done.stdout}"
         return done.stdout.strip()
 
-    def done(self, command: str, environment: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+    def done(self, command: str) -> subprocess.CompletedProcess[str]:
         """The ended shell ``command`` with its code, and what it said on both outputs together."""
         entered = ["nsenter", "--target", str(self._first_process()), "--all", "sh", "-c", command]
         given = {
@@ -75,7 +96,7 @@ class Machine:
         }
         return subprocess.run(
             entered, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True,
-            timeout=COMMAND_S, env=given | dict(environment or {}), check=False,
+            timeout=COMMAND_S, env=given, check=False,
         )  # fmt: skip
 
     def wait_for(self, command: str, wanted: str | tuple[str, ...], limit_s: float = 60.0) -> str:
@@ -97,14 +118,22 @@ class Machine:
         target.parent.mkdir(parents=True, exist_ok=True)
         self.run(f"cat > {path} <<'END-OF-FILE'\n{text}\nEND-OF-FILE")
 
+    def copy(self, file: Path, path: str) -> None:
+        """Brings a file of this machine into that one."""
+        with file.open("rb") as content:
+            entered = ["nsenter", "--target", str(self._first_process()), "--all", "tee", path]
+            subprocess.run(entered, stdin=content, stdout=subprocess.DEVNULL, check=True)
+
+    def pull_the_plug(self) -> None:
+        """Ends the machine at once; what it wrote stays in `root` until `close`."""
+        if self.process.poll() is None:
+            # An orderly shutdown takes half a minute, and all is thrown away.
+            os.kill(self._first_process() or self.process.pid, signal.SIGKILL)
+            self.process.wait(60.0)
+
     def close(self) -> None:
-        """Pulls the plug, and removes all that the machine wrote."""
-        self.process.terminate()
-        try:
-            self.process.wait(20.0)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        """Ends the machine, and removes all that it wrote."""
+        self.pull_the_plug()
         subprocess.run(["umount", self.root], check=True)
         shutil.rmtree(self.shared)
 
