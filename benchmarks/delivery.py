@@ -95,7 +95,7 @@ def plain_rate(port: int, count: int) -> float:
     """The same events a second by plain paho, which is given their payloads as they are made."""
     messages = Messages(TOPICS, "0" * 64, "b00tb00t", CLOCKS, 604800)
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
-    acknowledged = []
+    acknowledged: list[None] = []
     client.on_publish = lambda *_: acknowledged.append(None)
     client.connect(LOOPBACK, port)
     client.loop_start()

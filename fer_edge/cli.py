@@ -9,7 +9,8 @@ from typing import Any
 import click
 
 from fer_edge import __version__
-from fer_edge.config import Settings
+from fer_edge.config import SINGLE_FACES, Settings
+from fer_edge.errors import SettingsError
 from fer_edge.settings_file import Document, load_document, load_settings, usual_file
 
 SERVICE_FOLDER = Path("/etc/fer-edge")
@@ -43,6 +44,8 @@ def run(path: Path | None, *, preview: bool) -> None:
     faulthandler.enable()  # where each thread stood, when systemd's watchdog or a crash in a library ends the daemon
     path = path or usual_file()
     document = load_document(path) if path else Document(Settings(), {})
+    if preview and document.settings.privacy.mode == "aggregate":
+        raise SettingsError(f"--preview {SINGLE_FACES}")
     state, runtime = state_folder(), runtime_folder()
     sys.exit(App(document.settings, path, document=document, state=state, runtime=runtime, preview=preview).run())
 

@@ -255,6 +255,9 @@ class Settings(Section, frozen=True):
     home_assistant: HomeAssistantSettings = HomeAssistantSettings()
 
 
+SINGLE_FACES = "shows single faces, which privacy.mode aggregate does not: switch one of the two off"
+
+
 def contradictions(settings: Settings) -> list[tuple[str, str]]:
     """The (dotted key, sentence) of each setting that is fine alone and wrong beside another; empty when all agree."""
     found: list[tuple[str, str]] = []
@@ -279,4 +282,6 @@ def contradictions(settings: Settings) -> list[tuple[str, str]]:
     if settings.privacy.mode == "aggregate" and settings.publish.summary_s < LEAST_AGGREGATE_S:
         what = f"must be at least {LEAST_AGGREGATE_S:g} where privacy.mode is aggregate"
         found.append(("publish.summary_s", f"{what}, got {settings.publish.summary_s:g}"))
+    if settings.privacy.mode == "aggregate":
+        found += [(f"{key}.enabled", SINGLE_FACES) for key in ("preview", "record") if getattr(settings, key).enabled]
     return found

@@ -129,6 +129,8 @@ def test_what_is_not_a_mapping_of_keys_is_one_line_with_its_place(text: str) -> 
         ("detect: {backend: yunet}", "detect.model"),
         ("privacy: {zones: [[[0, 0], [1, 0], [1, 1]], [[0, 0], [1, 1], [1, 0], [0, 1]]]}", "privacy.zones[1]"),
         ("privacy: {mode: aggregate}\npublish: {summary_s: 30}", "publish.summary_s"),
+        ("privacy: {mode: aggregate}\nrecord: {enabled: true}", "record.enabled"),
+        ("privacy: {mode: aggregate}\npreview: {enabled: true}", "preview.enabled"),
         ("mqtt: {tls: {key: k.pem}}", "mqtt.tls.certificate"),
     ],
 )
