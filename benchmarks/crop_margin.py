@@ -69,10 +69,17 @@ def balanced_accuracy(faces: list[Portrait], classifier: Classifier, crop: Crop)
     return float(np.mean([np.mean(one) for one in hits.values()]))
 
 
+def detect_settings(detector: str, width: int) -> DetectSettings:
+    """Settings for `haar`, for YuNet's .onnx file, or for a .tflite file of `fer-convert export-detector`."""
+    if detector == "haar":
+        return DetectSettings(width=width)
+    return DetectSettings(backend="yunet" if detector.endswith(".onnx") else "own", model=detector, width=width)
+
+
 @click.command(help=__doc__)
 @click.option("--model", type=click.Path(path_type=Path), required=True, help="TFLite network with its card beside it")
 @click.option("--photos", type=click.Path(path_type=Path, exists=True), required=True, help="folder = expression")
-@click.option("--detector", required=True, help="haar, or the path of a YuNet file")
+@click.option("--detector", required=True, help="haar, a YuNet .onnx file, or a detector's .tflite file")
 @click.option("--width", default=320, show_default=True, help="width that photos are reduced to for detection")
 @click.option("--scales", default="0.8,0.9,1.0,1.1,1.2,1.3", show_default=True, help="sides over the box's longer side")
 @click.option(
@@ -81,11 +88,7 @@ def balanced_accuracy(faces: list[Portrait], classifier: Classifier, crop: Crop)
 @click.option("--every", default=1, show_default=True, help="use every n-th photo")
 def main(model: Path, photos: Path, detector: str, width: int, scales: str, dys: str, every: int) -> None:  # noqa: PLR0913, PLR0917
     classifier = load_classifier(model)
-    finder = make_detector(
-        DetectSettings(width=width)
-        if detector == "haar"
-        else DetectSettings(backend="yunet", model=detector, width=width)
-    )
+    finder = make_detector(detect_settings(detector, width))
     labelled = labelled_photos(photos, every)
     faces = portraits(labelled, finder)
     print(f"{finder.name} on {width} wide, {classifier.card.name}: {len(faces)} faces in {len(labelled)} photos")

@@ -11,12 +11,11 @@ from pathlib import Path
 
 import click
 import numpy as np
-from crop_margin import Portrait, labelled_photos, portraits
+from crop_margin import Portrait, detect_settings, labelled_photos, portraits
 from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from fer_edge.config import DetectSettings
 from fer_edge.labels import EMOTIONS
 from fer_edge.vision.classify import Classifier, load_classifier
 from fer_edge.vision.detect import make_detector
@@ -45,13 +44,12 @@ def cleaner(classes: NDArray[np.int64]) -> NDArray[np.int64]:
 
 @click.command(help=__doc__)
 @click.option("--photos", type=click.Path(path_type=Path, exists=True), required=True, help="folder = expression")
-@click.option("--detector", required=True, help="haar, or the path of a YuNet file")
+@click.option("--detector", required=True, help="haar, a YuNet .onnx file, or a detector's .tflite file")
 @click.option("--width", default=320, show_default=True, help="width that photos are reduced to for detection")
 @click.option("--every", default=1, show_default=True, help="use every n-th photo")
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def main(photos: Path, detector: str, width: int, every: int, models: tuple[Path, ...]) -> None:
-    settings = {} if detector == "haar" else {"backend": "yunet", "model": detector}
-    finder = make_detector(DetectSettings(width=width, **settings))  # type: ignore[arg-type]
+    finder = make_detector(detect_settings(detector, width))
     labelled = labelled_photos(photos, every)
     faces = portraits(labelled, finder)
     truth = np.array([face.emotion for face in faces])

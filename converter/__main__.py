@@ -16,6 +16,9 @@ COMMANDS = {
     "train": ("converter.train", "Train a network."),
     "quantize": ("converter.quantize", "Turn a Keras network into a TFLite file with its card."),
     "evaluate": ("converter.evaluate", "Measure TFLite files as the daemon would run them."),
+    "label-faces": ("converter.detector.label_faces", "Box the faces in photos, with YuNet as the teacher."),
+    "train-detector": ("converter.detector.train", "Train a face detector."),
+    "export-detector": ("converter.detector.export", "Turn a trained detector into a TFLite file with its card."),
     "card": ("converter.card_command", "Write the card that somebody else's TFLite file lacks."),
 }
 

@@ -44,7 +44,21 @@ def ask_keras(
     """
     quantize_job.write_struct(job, folder / quantize_job.JOB)
     np.savez(folder / quantize_job.FACES, asked=asked.images, truth=asked.labels, representative=representative)
-    command = [sys.executable, "-m", "converter.quantize_worker", str(folder)]
+    run_worker("converter.quantize_worker", folder, job.model, say)
+    tflite = folder / quantize_job.TFLITE
+    return Answer(
+        quantize_job.read_result(folder),
+        np.load(folder / quantize_job.OUTPUTS),
+        tflite.read_bytes() if tflite.exists() else None,
+    )
+
+
+def run_worker(module: str, folder: Path, model: Path, say: Callable[[str], None]) -> None:
+    """Run ``module`` on ``folder`` in a process of its own; what it prints is a stage for ``say``, or an error.
+
+    Raises UserError, one line, where it says so, or where it dies over ``model``.
+    """
+    command = [sys.executable, "-m", module, str(folder)]
     log = folder / NOISE
     with (
         log.open("wb") as noise,
@@ -58,13 +72,7 @@ def ask_keras(
                 raise UserError(line.removeprefix(quantize_job.ERROR).strip())
             say(line.removeprefix(quantize_job.STAGE).strip())
     if process.returncode != 0:
-        raise UserError(f"{job.model}: {_death(process.returncode)}; what it printed is in {_kept(log)}")
-    tflite = folder / quantize_job.TFLITE
-    return Answer(
-        quantize_job.read_result(folder),
-        np.load(folder / quantize_job.OUTPUTS),
-        tflite.read_bytes() if tflite.exists() else None,
-    )
+        raise UserError(f"{model}: {_death(process.returncode)}; what it printed is in {_kept(log)}")
 
 
 def original_probabilities(answer: Answer) -> NDArray[np.float64]:

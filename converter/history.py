@@ -5,6 +5,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from converter.outputs import replacing
 
@@ -27,10 +28,10 @@ def best(rows: Sequence[Row]) -> Row | None:
     return max(rows, key=lambda row: row.val_accuracy, default=None)
 
 
-def write_history(path: Path, rows: Sequence[Row]) -> None:
-    """All rows as CSV, written whole."""
+def write_history(path: Path, rows: Sequence[Any]) -> None:
+    """All rows, at least one, dataclasses of one kind, as CSV, written whole."""
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, [field.name for field in fields(Row)], lineterminator="\n")
+    writer = csv.DictWriter(text, [field.name for field in fields(rows[0])], lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: round(value, 6) for key, value in asdict(row).items()} for row in rows)
     with replacing(path) as beside:

@@ -29,7 +29,7 @@ DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 def main(folder: Path) -> int:
     """Do the job in ``folder``; 0, or 1 after an error that a user can cure, which was said on the pipe."""
-    say = _hidden_output()
+    say = hidden_output()
     try:
         _work(folder, lambda stage: say(quantize_job.STAGE + stage))
     except UserError as error:
@@ -109,11 +109,11 @@ def _convert(network: Network, job: Job, representative: NDArray[np.float32], fo
         content = converter.convert()
     except Exception as error:  # the converter raises RuntimeError, ValueError and its own ConverterError
         raise UserError(f"{job.model}: TensorFlow cannot convert this network: {one_line(error)}") from error
-    (folder / quantize_job.TFLITE).write_bytes(_without_names(content))
+    (folder / quantize_job.TFLITE).write_bytes(without_names(content))
     return cut, str(tf.__version__)
 
 
-def _without_names(content: bytes) -> bytes:
+def without_names(content: bytes) -> bytes:
     """The TFLite file without its tensors' names, each the path of a layer: 5 % of a small network's bytes."""
     from tensorflow.lite.tools import flatbuffer_utils
 
@@ -151,7 +151,7 @@ def _without_softmax(frozen: Any) -> tuple[Any, bool]:
     return imported.prune(*tensors), True
 
 
-def _hidden_output() -> Callable[[str], None]:
+def hidden_output() -> Callable[[str], None]:
     """What prints a line to the real standard output, which from now on is hidden from every library."""
     real = os.fdopen(os.dup(1), "w", encoding="utf-8")
     os.dup2(2, 1)

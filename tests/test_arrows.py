@@ -76,6 +76,7 @@ PURE_MODULES = (
     "capture/pace.py",
     "vision/track.py",
     "vision/box.py",
+    "vision/cells.py",
     "record/steps.py",
     "overlay/colours.py",
     "video/tally.py",

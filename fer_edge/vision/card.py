@@ -6,7 +6,7 @@ a word. So a network without a card is refused, and one whose card does not matc
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Protocol, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -16,10 +16,21 @@ from fer_edge.labels import EMOTIONS, canonical
 from fer_edge.vision.runner import Runner, TensorSpec
 
 SCHEMA = 1
-EXPRESSION = "expression"  # the only kind of network that this project runs
+EXPRESSION, DETECTOR = "expression", "detector"  # the kinds of networks that this project runs
 
 Positive = Annotated[float, Meta(gt=0.0)]
 Side = Annotated[int, Meta(ge=8, le=1024)]
+Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+CURE = "write one with `fer-convert card`"
+
+AnyCard = TypeVar("AnyCard", bound=Struct)
+
+
+class Hashed(Protocol):
+    """A card of any kind."""
+
+    @property
+    def sha256(self) -> str: ...
 
 
 class CardInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -38,7 +49,7 @@ class Card(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     schema: int = SCHEMA
     kind: str = EXPRESSION
     name: str
-    sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+    sha256: Hash
     """Of the TFLite file."""
     labels: tuple[str, ...]
     """Class names in the network's own order."""
@@ -73,25 +84,38 @@ def load_card(model: Path) -> Card:
 
     Raises ModelError with one line where it is absent, broken, or of a network that tells no expressions.
     """
+    card = read_card(model, Card, EXPRESSION, CURE)
+    _check_labels(card, card_path(model))
+    return card
+
+
+def read_card(model: Path, structure: type[AnyCard], kind: str, cure: str) -> AnyCard:
+    """The card of ``structure`` beside ``model``, which only has to be well-formed.
+
+    Raises ModelError with one line that ends in ``cure`` where it is absent, broken, or of another ``kind``.
+    """
     path = card_path(model)
     try:
         text = path.read_bytes()
     except FileNotFoundError:
-        raise ModelError(f"{model}: has no card {path.name} beside it: write one with `fer-convert card`") from None
+        raise ModelError(f"{model}: has no card {path.name} beside it: {cure}") from None
     except OSError as error:
         raise ModelError(f"{path}: the model card cannot be read: {error.strerror or error}") from error
-    card = _decoded(text, path)
-    _check_labels(card, path)
-    return card
+    return _decoded(text, path, structure, kind, cure)
 
 
 def save_card(card: Card, model: Path) -> Path:
     """Write ``card`` beside ``model``, checked as it will be when it is read; gives the card's path."""
     path = card_path(model)
-    text = msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
-    _check_labels(_decoded(text, path), path)
+    text = encoded(card)
+    _check_labels(_decoded(text, path, Card, EXPRESSION, CURE), path)
     path.write_bytes(text)
     return path
+
+
+def encoded(card: Struct) -> bytes:
+    """A card as it stands in its file."""
+    return msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
 
 
 def sha256_of(model: bytes) -> str:
@@ -99,13 +123,13 @@ def sha256_of(model: bytes) -> str:
     return hashlib.sha256(model).hexdigest()
 
 
-def verify_file(card: Card, content: bytes, model: Path) -> None:
+def verify_file(card: Hashed, content: bytes, model: Path, cure: str = CURE) -> None:
     """Raise ModelError where ``content``, the bytes of ``model``, is not the file that the card was written for."""
     actual = sha256_of(content)
     if actual != card.sha256:
         raise ModelError(
             f"{model}: is not the file that {card_path(model).name} describes (sha256 {actual[:8]}..., card says"
-            f" {card.sha256[:8]}...): copy both files again, or write a new card with `fer-convert card`"
+            f" {card.sha256[:8]}...): copy both files again, or {cure}"
         )
 
 
@@ -120,21 +144,28 @@ def verify(card: Card, runner: Runner, model: Path) -> None:
         )
     wanted = (1, card.input.height, card.input.width, card.input.channels)
     if runner.input.shape != wanted:
-        raise ModelError(f"{model}: takes an input of {_shape(runner.input)}, its card says {_times(wanted)}: {cure}")
+        raise ModelError(f"{model}: takes an input of {_shape(runner.input)}, its card says {times(wanted)}: {cure}")
 
 
-def _decoded(text: bytes, path: Path) -> Card:
-    """The card in ``text``; the schema is looked at first, for a later one may have any other key."""
+def times(shape: tuple[int, ...]) -> str:
+    """A tensor's shape for people: `1x48x48x1`."""
+    return "x".join(str(side) for side in shape)
+
+
+def _decoded(text: bytes, path: Path, structure: type[AnyCard], kind: str, cure: str) -> AnyCard:
+    """The card in ``text``; its schema and kind are looked at first, for those of others may have any other key."""
     try:
-        schema = msgspec.json.decode(text, type=_Schema).schema
-        if schema != SCHEMA:
+        head = msgspec.json.decode(text, type=_Head)
+        if head.schema != SCHEMA:
             raise ModelError(
-                f"{path}: is a model card of schema {schema}, this version reads {SCHEMA}:"
-                " use the fer-edge that wrote it, or write the card again with `fer-convert card`"
+                f"{path}: is a model card of schema {head.schema}, this version reads {SCHEMA}:"
+                f" use the fer-edge that wrote it, or {cure}"
             )
-        return msgspec.json.decode(text, type=Card)
+        if head.kind in {EXPRESSION, DETECTOR} - {kind}:
+            raise ModelError(f"{path}: describes a network of kind {head.kind!r}, not {kind!r}: name another model")
+        return msgspec.json.decode(text, type=structure)
     except (msgspec.DecodeError, UnicodeDecodeError) as error:  # a ValidationError is a DecodeError
-        raise ModelError(f"{path}: is not a valid model card: {error}: write one with `fer-convert card`") from error
+        raise ModelError(f"{path}: is not a valid model card: {error}: {cure}") from error
 
 
 def _check_labels(card: Card, path: Path) -> None:
@@ -164,18 +195,15 @@ def _shown(output: TensorSpec) -> str:
 
 
 def _shape(spec: TensorSpec) -> str:
-    return _times(spec.shape)
-
-
-def _times(shape: tuple[int, ...]) -> str:
-    return "x".join(str(side) for side in shape)
+    return times(spec.shape)
 
 
 def _listed(labels: tuple[str, ...]) -> str:
     return ", ".join(labels[: len(EMOTIONS) + 1]) or "none"
 
 
-class _Schema(Struct):
-    """As much of a card of any schema as can be relied upon."""
+class _Head(Struct):
+    """As much of a card of any schema and kind as can be relied upon."""
 
     schema: int
+    kind: str = ""

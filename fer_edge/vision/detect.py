@@ -7,6 +7,7 @@ import cv2
 from fer_edge.config import DetectSettings
 from fer_edge.values import Detection, Image
 from fer_edge.vision.haar import HaarDetector
+from fer_edge.vision.own import load_detector
 from fer_edge.vision.preprocess import Crop
 from fer_edge.vision.yunet import YuNetDetector
 
@@ -35,4 +36,6 @@ def make_detector(settings: DetectSettings) -> Detector:
     cv2.setNumThreads(1)
     if settings.backend == "yunet":
         return YuNetDetector(settings)
+    if settings.backend == "own":
+        return load_detector(settings)
     return HaarDetector(settings)

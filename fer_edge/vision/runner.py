@@ -1,4 +1,4 @@
-"""TFLite networks of one image in, one vector out, on LiteRT or on the tflite-runtime that came before it.
+"""TFLite networks of one image in, one tensor out, on LiteRT or on the tflite-runtime that came before it.
 
 What touches the interpreter is `Runner`; what the integers mean is in pure functions beside it. The interpreter's
 memory never leaves: what `invoke` gives is a copy.
@@ -60,12 +60,32 @@ class Runner:
         except (ValueError, RuntimeError) as error:
             first = (str(error).splitlines() or ["no reason given"])[0]
             raise ModelError(f"{name}: is not a TFLite model that runs here ({first}): copy the file again") from error
-        self._input_index, self.input = _only(self._interpreter.get_input_details(), name, "input")
-        self._output_index, self.output = _only(self._interpreter.get_output_details(), name, "output")
+        self._name = name
+        self._look()
+
+    def resize(self, shape: tuple[int, ...]) -> None:
+        """From now on the input is of ``shape``; for networks that take pictures of several sizes.
+
+        Costs as much as some invocations: XNNPACK plans its memory anew. ModelError where the network cannot.
+        """
+        try:
+            with native_stderr_logged(self.runtime):
+                self._interpreter.resize_tensor_input(self._input_index, shape)
+                self._interpreter.allocate_tensors()
+        except (ValueError, RuntimeError) as error:
+            raise ModelError(
+                f"{self._name}: takes no pictures of other sizes than its own: use another model"
+            ) from error
+        self._look()
+
+    def _look(self) -> None:
+        """What the network takes and gives, as it is now."""
+        self._input_index, self.input = _only(self._interpreter.get_input_details(), self._name, "input")
+        self._output_index, self.output = _only(self._interpreter.get_output_details(), self._name, "output")
         self.operations = _operations(self._interpreter)
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
-        """The output, (1, n) in the output's dtype, a copy, for ``tensor`` in the input's shape and dtype."""
+        """The output in its own shape and dtype, a copy, for ``tensor`` in the input's shape and dtype."""
         self._interpreter.set_tensor(self._input_index, tensor)
         self._interpreter.invoke()
         output: NDArray[Any] = self._interpreter.get_tensor(self._output_index)
@@ -117,7 +137,7 @@ def pixel_table(spec: TensorSpec, mean: float, std: float) -> NDArray[Any]:
 def _only(details: list[Mapping[str, Any]], name: str, role: str) -> tuple[int, TensorSpec]:
     """Index and specification of a network's only input or output."""
     if len(details) != 1:
-        raise ModelError(f"{name}: has {len(details)} {role}s, an expression network has one: use another model")
+        raise ModelError(f"{name}: has {len(details)} {role}s, not one: use another model")
     detail = details[0]
     dtype = np.dtype(detail["dtype"])
     if dtype not in DTYPES:

@@ -1,0 +1,114 @@
+r"""Detectors on clips: what they find of what YuNet finds, how often they see faces where none are, what it costs.
+
+A clip's faces are those that the reference (YuNet n on 320 wide) sees at the usual score. A face is found again where a
+box overlaps it by 0.4 or more. A box counts as false where the reference sees nothing at that place even at a score of
+0.3; in clips of nothing but things (--no-people) every box does. The CPU time is that of `detect` on the same frames,
+detectors in turns, the fastest of three rounds.
+
+    python benchmarks/detection_video.py --clips videos --reference yunet_n_320_320.onnx \
+        --no-people no_face.mp4,bottle-detection.mp4,store-aisle-detection.gif \
+        haar:320 yunet_s_320_320.onnx:160 face.tflite:160
+"""
+
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import click
+import cv2
+import numpy as np
+from detection import detector_of
+from rich.console import Console
+from rich.table import Table
+
+from fer_edge.config import DetectSettings
+from fer_edge.values import Detection, Image
+from fer_edge.vision.box import iou
+from fer_edge.vision.detect import Detector, make_detector
+
+SAME_IOU = 0.4
+REFERENCE_WIDTH, UNSURE = 320, 0.3
+SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".gif"}
+ROUNDS, TIMED_FRAMES = 3, 60
+
+
+@dataclass
+class Count:
+    """What one detector did in all clips."""
+
+    found: int = 0
+    frames_found: int = 0
+    false: int = 0
+    cpu_ms: list[float] = field(default_factory=list)
+
+
+def frames_of(clip: Path, every: int) -> list[Image]:
+    """Every n-th frame of a clip."""
+    capture, frames = cv2.VideoCapture(str(clip)), []
+    while True:
+        ok, image = capture.read()
+        if not ok:
+            capture.release()
+            return frames[::every]
+        frames.append(np.asarray(image, np.uint8))
+
+
+def seen_again(faces: tuple[Detection, ...], said: tuple[Detection, ...]) -> int:
+    """How many of ``faces`` have a box on them."""
+    return sum(any(iou(face.box, other.box) >= SAME_IOU for other in said) for face in faces)
+
+
+def cost_ms(detector: Detector, frames: list[Image]) -> float:
+    """CPU milliseconds a frame."""
+    began = time.process_time()
+    for frame in frames:
+        detector.detect(frame)
+    return (time.process_time() - began) / len(frames) * 1000
+
+
+@click.command(help=__doc__)
+@click.option("--clips", type=click.Path(path_type=Path, exists=True), required=True, help="folder of videos")
+@click.option("--reference", type=click.Path(path_type=Path, exists=True), required=True, help="YuNet's ONNX file")
+@click.option("--no-people", default="", help="clips without faces, with commas between")
+@click.option("--every", default=1, show_default=True, help="use every n-th frame")
+@click.argument("detectors", nargs=-1, required=True)
+def main(clips: Path, reference: Path, no_people: str, every: int, detectors: tuple[str, ...]) -> None:
+    usual = DetectSettings().score
+    finders = {named: detector_of(named, usual) for named in detectors}
+    judge = make_detector(DetectSettings(backend="yunet", model=str(reference), width=REFERENCE_WIDTH, score=UNSURE))
+    counts = {named: Count() for named in detectors}
+    total = faces = with_faces = 0
+    for clip in sorted(path for path in clips.iterdir() if path.suffix in SUFFIXES):
+        frames = frames_of(clip, every)
+        total += len(frames)
+        for frame in frames:
+            unsure = () if clip.name in no_people.split(",") else judge.detect(frame)
+            sure = tuple(face for face in unsure if face.score >= usual)
+            faces += len(sure)
+            with_faces += bool(sure)
+            for named, finder in finders.items():
+                said = finder.detect(frame)
+                again = seen_again(sure, said)
+                counts[named].found += again
+                counts[named].frames_found += bool(sure) and again > 0
+                counts[named].false += len(said) - seen_again(said, unsure)
+        for _ in range(ROUNDS):
+            for named, finder in finders.items():
+                counts[named].cpu_ms.append(cost_ms(finder, frames[:TIMED_FRAMES]))
+    table = Table(title=f"{total} frames, {with_faces} with {faces} faces that {reference.stem} sees on 320")
+    for heading in ("", "faces found again", "frames with one found", "false a thousand frames", "CPU ms a frame"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for named, count in counts.items():
+        fastest = np.mean([min(count.cpu_ms[at : at + ROUNDS]) for at in range(0, len(count.cpu_ms), ROUNDS)])
+        table.add_row(
+            Path(named).name,
+            f"{count.found / max(1, faces):.1%}",
+            f"{count.frames_found / max(1, with_faces):.1%}",
+            f"{1000 * count.false / max(1, total):.1f}",
+            f"{fastest:.2f}",
+        )
+    Console().print(table)
+
+
+if __name__ == "__main__":
+    main()

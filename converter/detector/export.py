@@ -1,0 +1,131 @@
+"""`fer-convert export-detector`: a trained detector becomes the int8 file that the daemon runs, with its card."""
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import click
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+from rich.console import Console
+
+from converter import quantize_job
+from converter.ask_keras import run_worker
+from converter.detector import export_worker
+from converter.detector.batches import MEAN, STD
+from converter.detector.light import relit
+from converter.detector.network import NAME
+from converter.detector.options import photos_option, read_all
+from converter.detector.photos import Photo
+from converter.detector.scenes import Gallery, scene
+from converter.outputs import replacing
+from converter.score_tflite import operations
+from converter.train_story import RECIPE
+from fer_edge import __version__
+from fer_edge.config import DetectSettings
+from fer_edge.errors import UserError
+from fer_edge.vision.card import card_path, sha256_of
+from fer_edge.vision.detector_card import DetectorCard, PixelScaling, save_detector_card, verify_detector
+from fer_edge.vision.own import OwnDetector
+from fer_edge.vision.runner import Runner
+
+REPRESENTATIVE = 200  # scenes by whose activations the int8 scales are set
+SIZE_PX = (128, 160)  # height and width of the file's picture until it is told another
+SEED = 20130701  # draws the scenes
+FALSE_SHARE = 0.01  # of the photos without faces: how many have one all the same at the usual `detect.score`
+
+
+@click.command(short_help="Make the daemon's TFLite file of a trained detector.")
+@click.argument("run", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
+@photos_option
+@click.option("--name", help="The network's name in its card and in messages. Without it: the output's file name.")
+@click.option("--licence", default="", help="Under which licence the network may be used; goes into the card.")
+def command(run: Path, output: Path, photos: tuple[tuple[Path, Path], ...], name: str | None, licence: str) -> None:
+    """Make an int8 TFLite file and its card of RUN, a folder of `fer-convert train-detector`.
+
+    Give the photos that it was trained on: they set the int8 scales, and those without faces what a score means.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    if output.suffix != ".tflite":
+        raise UserError(f"{output}: must end in .tflite")
+    with console.status("reading photos") as at:
+        shown = read_all(photos)
+        content = exported(run, shown, at.update)
+        card = DetectorCard(
+            name=name or output.stem,
+            sha256=sha256_of(content),
+            input=PixelScaling(mean=MEAN, std=STD),
+            training=_story(run, content),
+            licence=licence,
+        )
+        at.update("looking at photos without faces")
+        card = replace(card, score_offset=score_offset(card, content, shown))
+    with replacing(output) as beside:
+        beside.write_bytes(content)
+        save_detector_card(card, beside)
+        card_path(beside).replace(card_path(output))
+    click.echo(f"{output}: {len(content):,} bytes, scores shifted by {card.score_offset:+.2f}")
+
+
+def exported(run: Path, photos: list[Photo], say: Callable[[str], None]) -> bytes:
+    """The int8 file of the network in the folder ``run``."""
+    weights = run / f"{NAME}.weights.h5"
+    if not weights.is_file():
+        raise UserError(f"{run}: has no {weights.name}: it is no folder of `fer-convert train-detector`")
+    with TemporaryDirectory(prefix="fer-convert-") as folder:
+        shutil.copy(weights, Path(folder) / export_worker.WEIGHTS)
+        np.save(Path(folder) / export_worker.PICTURES, _representative(photos))
+        run_worker("converter.detector.export_worker", Path(folder), weights, say)
+        return (Path(folder) / quantize_job.TFLITE).read_bytes()
+
+
+def score_offset(card: DetectorCard, content: bytes, photos: list[Photo]) -> float:
+    """What is added to the logits, so that the default of `detect.score` is passed by FALSE_SHARE of empty photos.
+
+    A network's own scores depend on how rare faces were in its training. 0 where there are no photos without faces.
+    """
+    usual = DetectSettings().score
+    detector = OwnDetector(card, _runner(content), DetectSettings(backend="own", width=SIZE_PX[1], score=0.0))
+    empty = [photo.pixels for photo in photos if not len(photo.faces) and not len(photo.ignored)]
+    if not empty:
+        return 0.0
+    surest = [max((face.score for face in detector.detect(pixels)), default=0.0) for pixels in empty]
+    level = float(np.clip(np.quantile(surest, 1 - FALSE_SHARE), 1e-6, 1 - 1e-6))
+    return round(float(np.log(usual / (1 - usual)) - np.log(level / (1 - level))), 3)
+
+
+def _runner(content: bytes) -> Runner:
+    runner = Runner(content, "the exported network")
+    verify_detector(runner, Path("the exported network"))
+    return runner
+
+
+def _representative(photos: list[Photo]) -> NDArray[np.uint8]:
+    rng = np.random.default_rng(SEED)
+    gallery = Gallery(photos)
+    scenes = [relit(scene(gallery, [], *SIZE_PX, rng).pixels, rng) for _ in range(REPRESENTATIVE)]
+    scenes[0][0, 0], scenes[0][0, 1] = 0, 255  # the input's scale is then 1 / 128, and pixels go in as they are
+    return np.stack(scenes)
+
+
+def _story(run: Path, content: bytes) -> dict[str, Any]:
+    """How the file was made, and what `train-detector` wrote about the training."""
+    how: dict[str, Any] = {
+        "made_from": f"{NAME}.weights.h5",
+        "kind": "int8",
+        "operations": dict(operations(content)),
+        "converter": f"fer-edge {__version__}",
+        "representative": {"scenes": REPRESENTATIVE, "seed": SEED},
+    }
+    try:
+        how["trained"] = json.loads((run / RECIPE).read_bytes())
+    except FileNotFoundError:
+        return how
+    except ValueError as error:
+        raise UserError(f"{run / RECIPE}: is no JSON; delete it or train again") from error
+    return how

@@ -1,0 +1,178 @@
+"""A detector's training loop, on any Keras backend, and what is kept at the end of each epoch.
+
+A run is a folder as `converter.training` makes one: the averaged network as face.keras, face.json and
+face.weights.h5, `history.csv`, and `resume.npz`, from which an interrupted run goes on as if it had not been.
+"""
+
+import hashlib
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from converter import checkpoint
+from converter.averaging import Average
+from converter.detector import network
+from converter.detector.batches import Batch, Scenes
+from converter.detector.loss import detection_loss
+from converter.detector.photos import Photo
+from converter.detector.recipe import DetectorRecipe
+from converter.detector.scenes import Gallery
+from converter.history import write_history
+from converter.network_files import load_weights, save_network
+from converter.torch_batch_norm import fused_batch_norm
+from fer_edge.errors import UserError
+
+RESUME = "resume.npz"
+HISTORY = "history.csv"
+STATISTICS_BATCHES = 10  # for BatchNorm of the averaged network
+VALIDATION_STEPS = 6  # batches of scenes from photos that are not trained on, the same after every epoch
+VALIDATION_EPOCH = 2**32 - 1  # whose scenes they are; no run comes to it
+HELD_OUT_EVERY = 16  # each so many photos are held out
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One epoch. Losses are of scenes made anew, and of the same held-out ones."""
+
+    epoch: int  # counted from 1
+    rate: float  # learning rate at its end
+    loss: float
+    val_loss: float  # of the averaged network
+    seconds: float  # wall clock, validation included
+
+
+class DetectorRun:
+    """One training run and its folder. Not thread-safe; the caller's thread owns it."""
+
+    def __init__(
+        self, recipe: DetectorRecipe, photos: list[Photo], heads: list[Photo], folder: Path, start: Path | None = None
+    ) -> None:
+        """Build the networks, with the weights of ``start`` where it is given, and take up what ``folder`` holds of an
+        earlier, interrupted run of the same recipe.
+
+        UserError where the folder holds a run of another recipe or other photos, or weights do not fit.
+        """
+        import keras
+
+        self._digest = _digest(photos, heads)
+        kept = _kept(folder, recipe, self._digest)
+        keras.utils.set_random_seed(recipe.seed)
+        self.recipe, self.folder = recipe, folder
+        self.rows: list[Row] = []
+        size = (recipe.height, recipe.width, recipe.batch, recipe.steps, recipe.seed)
+        held_out = photos[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
+        shown = [photo for number, photo in enumerate(photos, 1) if number % HELD_OUT_EVERY]
+        self.scenes = Scenes(Gallery(shown), heads, *size)
+        self._held_out = Scenes(Gallery(held_out or photos), heads, *size)
+        self._validation: list[Batch] = []
+        self._network = network.build()
+        if start:
+            load_weights(self._network, start)
+        self._average = Average(network.build(), recipe.averaged * recipe.epochs)
+        self._network.compile(optimizer=recipe.optimizer(), loss=detection_loss)
+        self._network.optimizer.build(self._network.trainable_variables)
+        if kept:
+            self._take_up(kept)
+
+    @property
+    def network(self) -> Any:
+        """The averaged network, as it stands after the latest epoch."""
+        return self._average.network
+
+    def train(
+        self,
+        on_epoch: Callable[["DetectorRun"], None] = lambda _: None,
+        on_step: Callable[[int, int], None] = lambda *_: None,
+        workers: int = 1,
+    ) -> None:
+        """Go on to the end. After each epoch the folder is up to date and ``on_epoch`` is called with this run; after
+        each step ``on_step`` with the epoch and the step, both counted from 1.
+        """
+        done, steps = len(self.rows), self.recipe.steps
+        losses: list[float] = []
+        started = time.monotonic()
+        with fused_batch_norm():
+            for number, (pictures, wanted) in enumerate(self.scenes.stream(done, self.recipe.epochs, workers)):
+                # No `fit`: its adapters want all batches of one size.
+                losses.append(float(self._network.train_on_batch(pictures, wanted)))
+                on_step(done + number // steps + 1, number % steps + 1)
+                if len(losses) == steps:
+                    self._epoch_ended(float(np.mean(losses)), started)
+                    on_epoch(self)
+                    losses, started = [], time.monotonic()
+
+    def _epoch_ended(self, loss: float, started: float) -> None:
+        """Average, validate, keep. A loss that is no number ends the run before it overwrites what was good."""
+        done = len(self.rows) + 1
+        if not np.isfinite(loss):
+            raise UserError(f"epoch {done}: the loss is {loss}; begin again with a lower rate")
+        batches = (self.scenes.made(done - 1, step)[0] for step in range(min(STATISTICS_BATCHES, self.recipe.steps)))
+        self._average.update(self._network.get_weights(), done, batches)
+        val_loss = self._validate()
+        rate = float(self._network.optimizer.learning_rate)
+        self.rows.append(Row(done, rate, loss, val_loss, time.monotonic() - started))
+        save_network(self.network, self.folder, network.NAME)
+        write_history(self.folder / HISTORY, self.rows)
+        self._keep()
+
+    def _validate(self) -> float:
+        """The averaged network's loss on scenes of photos that are not trained on.
+
+        The last network is kept, not the best: the rate ends at zero, and the best of many would be so by chance.
+        """
+        from keras import ops
+
+        if not self._validation:
+            self._validation = [self._held_out.made(VALIDATION_EPOCH, step) for step in range(VALIDATION_STEPS)]
+        losses = [
+            detection_loss(
+                ops.convert_to_tensor(wanted), ops.convert_to_tensor(self.network.predict_on_batch(pictures))
+            )
+            for pictures, wanted in self._validation
+        ]
+        return float(np.mean([ops.convert_to_numpy(loss) for loss in losses]))
+
+    def _keep(self) -> None:
+        state = {"recipe": self.recipe.as_json(), "data": self._digest, "rows": [asdict(row) for row in self.rows]}
+        taken = checkpoint.taken
+        variables, optimizer = taken(self._network.variables), taken(self._network.optimizer.variables)
+        average = [np.asarray(weights) for weights in self.network.get_weights()]
+        checkpoint.write(self.folder / RESUME, checkpoint.Checkpoint(variables, optimizer, average, state))
+
+    def _take_up(self, kept: checkpoint.Checkpoint) -> None:
+        checkpoint.put(self._network.variables, kept.variables, "weights")
+        checkpoint.put(self._network.optimizer.variables, kept.optimizer, "optimizer state")
+        self.network.set_weights(kept.average)
+        self.rows = [Row(**row) for row in kept.state["rows"]]
+
+
+def _kept(folder: Path, recipe: DetectorRecipe, digest: str) -> checkpoint.Checkpoint | None:
+    """What ``folder`` holds of this very run, if anything; UserError where it is another one."""
+    if not (folder / RESUME).exists():
+        return None
+    kept = checkpoint.read(folder / RESUME)
+    before, now = kept.state["recipe"], recipe.as_json()
+    changed = sorted(key for key in now if before.get(key) != now[key])
+    if changed:
+        raise UserError(
+            f"{folder}: holds a run with another {', '.join(changed)}; "
+            "repeat its settings to resume it, or choose another folder"
+        )
+    if kept.state["data"] != digest:
+        raise UserError(f"{folder}: holds a run on other photos; choose another folder")
+    return kept
+
+
+def _digest(*parts: list[Photo]) -> str:
+    """What tells one set of photos from another: SHA-256 of their pixels and boxes."""
+    digest = hashlib.sha256()
+    for photos in parts:
+        digest.update(str(len(photos)).encode())
+        for photo in photos:
+            for array in (photo.pixels, photo.faces, photo.ignored):
+                digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
