@@ -49,7 +49,7 @@ class ThoroughHaar:
     def __init__(self, width: int) -> None:
         self.name = "haar 1.1/5"
         self._width = width
-        self._cascade = cv2.CascadeClassifier(str(Path(cv2.data.haarcascades) / CASCADE))
+        self._cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / CASCADE))
 
     def detect(self, image: Image) -> tuple[Detection, ...]:
         height, width = image.shape[:2]

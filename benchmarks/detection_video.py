@@ -44,7 +44,8 @@ class Count:
 
 def frames_of(clip: Path, every: int) -> list[Image]:
     """Every n-th frame of a clip."""
-    capture, frames = cv2.VideoCapture(str(clip)), []
+    capture = cv2.VideoCapture(str(clip))
+    frames: list[Image] = []
     while True:
         ok, image = capture.read()
         if not ok:
