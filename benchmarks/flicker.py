@@ -193,7 +193,7 @@ def stills(data: Path, settings: Settings, count: int, rate_hz: float) -> Iterat
 
 @click.command()
 @click.option("--data", type=click.Path(exists=True, path_type=Path), default="../shared/data", show_default=True)
-@click.option("--model", default="", help="TFLite file with its card; empty: the one that ships.")
+@click.option("--model", default=ClassifySettings().model, show_default=True, help="What classify.model may say.")
 @click.option("--rate", "rate_hz", default=60.0, help="Leave out frames beyond this rate.")
 @click.option("--stills", "photos", default=14, show_default=True, help="How many photos tremble for 20 s each.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")

@@ -19,6 +19,7 @@ import msgspec
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
+from fer_edge.config import Settings
 from fer_edge.demo.broker import loopback_broker
 from fer_edge.operate.device import MIB, resident_bytes
 
@@ -53,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clip", type=Path, required=True, help="a video with a face")
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--model", default="", help="a TFLite file with its card; default: the one that ships")
+    parser.add_argument("--model", default=Settings().classify.model, help="what classify.model may say")
     arguments = parser.parse_args()
     received: list[str] = []
     with loopback_broker() as broker, tempfile.TemporaryDirectory() as folder:

@@ -67,7 +67,7 @@ def _small() -> Any:
 
 
 def _nano() -> Any:
-    """The same plan in 130,539 parameters, 12 M multiply-adds: what ships with the daemon.
+    """The same plan in 130,539 parameters, 12 M multiply-adds, for the smallest devices.
 
     At 24x24 a weight costs 576 multiply-adds, at 6x6 only 36: a narrow first stage keeps the time, the width of the
     last the bytes. Of the shapes tried within 150 KB this was the deepest that needs less time than mini_XCEPTION
@@ -122,6 +122,6 @@ def _classified(inputs: Any, features: Any, name: str) -> Any:
 
 NETWORKS: dict[str, Known] = {
     "classic": Known(_classic, "the course's network: 4 convolutions, 2 dense layers, 4.48 M parameters"),
-    "small": Known(_small, "plain residual network, 1.09 M parameters, 1.2 MB as int8"),
-    "nano": Known(_nano, "plain residual network, 130 k parameters, below 150 KB as int8; what ships"),
+    "small": Known(_small, "plain residual network, 1.09 M parameters, 1.1 MB as int8; the daemon's default"),
+    "nano": Known(_nano, "plain residual network, 130 k parameters, below 150 KB as int8; ships too"),
 }

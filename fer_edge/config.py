@@ -89,8 +89,8 @@ class GateSettings(Section, frozen=True):
 class ClassifySettings(Section, frozen=True):
     """The expression network."""
 
-    model: str = "nano"
-    """`nano`, which ships, or the path of a TFLite file with its card `<name>.json` beside it."""
+    model: str = "small"
+    """`small` or `nano`, which ship, or the path of a TFLite file with its card `<name>.json` beside it."""
     threads: Annotated[int, Meta(ge=1, le=8)] = 1
     """CPU threads, 1 to 8; one is fastest for networks this small."""
 

@@ -12,7 +12,7 @@ from fer_edge.vision.preprocess import face_pixels, face_region
 from fer_edge.vision.track import Track, Tracker
 from fer_edge.zones import Zones
 
-SHIPPED = ("nano",)  # what `classify.model` may name without a path
+SHIPPED = ("small", "nano")  # what `classify.model` may name without a path
 
 
 class Vision:

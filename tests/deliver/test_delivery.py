@@ -230,6 +230,7 @@ def test_unknown_end_is_said_again_by_the_next_boot_where_this_one_did_not_come_
     listener = listen(mosquitto.port)
     device = make_device(mosquitto.port, folders=folders)
     device.settles()
+    listener.gets(3)
     gaps = [event.json for event in listener.of(TOPICS.event)]
     assert len({gap["missing"]["boot"] for gap in gaps}) == 3
 
