@@ -9,6 +9,7 @@ alike; what counts is their ratio. CPU is process time of all threads. Memory an
 
 import argparse
 import json
+import os
 import statistics
 import subprocess
 import sys
@@ -128,7 +129,9 @@ def start_and_memory(config: Path, port: int, seconds: float) -> tuple[float, fl
     client.loop_start()
     time.sleep(0.5)
     began = time.monotonic()
-    with subprocess.Popen([Path(sys.executable).parent / "fer-edge", "run", "--config", str(config)]) as daemon:
+    command = [str(Path(sys.executable).parent / "fer-edge"), "run", "--config", str(config)]
+    own = {"STATE_DIRECTORY": str(config.parent / "state"), "XDG_RUNTIME_DIR": str(config.parent)}
+    with subprocess.Popen(command, env=os.environ | own) as daemon:
         while not first_event and time.monotonic() - began < GIVE_UP_S:
             time.sleep(0.01)
         time.sleep(seconds)

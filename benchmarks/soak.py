@@ -7,6 +7,7 @@ first tenth is left out, because caches fill. Prints a line a minute, then the v
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -73,7 +74,8 @@ def main() -> None:
         }
         config.write_bytes(msgspec.yaml.encode(settings))
         command = [str(Path(sys.executable).parent / "fer-edge"), "run", "--config", str(config)]
-        with subprocess.Popen(command) as daemon:
+        own = {"STATE_DIRECTORY": str(config.parent / "state"), "XDG_RUNTIME_DIR": str(config.parent)}
+        with subprocess.Popen(command, env=os.environ | own) as daemon:
             samples = watch(daemon, arguments.minutes)
             daemon.terminate()
         client.disconnect()
