@@ -55,6 +55,7 @@ class Augment:
 AMOUNTS = {
     "none": Augment(flip=0, rotate_deg=0, shift=0, scale=0, contrast=0, brightness=0, erase=0),
     "light": Augment(),
+    "medium": Augment(rotate_deg=12, shift=0.08, scale=0.12, contrast=0.25, brightness=0.12, erase=0.25, spoil=0.15),
     "strong": Augment(
         rotate_deg=15, shift=0.1, scale=0.15, contrast=0.3, brightness=0.15, erase=0.5, spoil=0.25, mixup=0.2
     ),

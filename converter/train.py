@@ -64,7 +64,7 @@ def _listed(values: dict[Optimizer, float]) -> str:
     help="How much pictures are changed each time they are shown.",
 )
 @click.option(
-    "--mixup", type=click.FloatRange(0), help="Mixup's alpha, instead of that of --augment: light 0, strong 0.2."
+    "--mixup", type=click.FloatRange(0), help="Mixup's alpha, instead of that of --augment: strong 0.2, the others 0."
 )
 @click.option(
     "--balance",
