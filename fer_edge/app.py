@@ -208,7 +208,8 @@ class App:
             release_unused()
         if now >= self._health_due:
             self._tell_health(now)
-        tried = self._phase is not Phase.OPENING and self._link.state(now).tried
+        # Asked no more once READY was said: the link's state counts what waits, which is work for each frame.
+        tried = self._systemd.ready or (self._phase is not Phase.OPENING and self._link.state(now).tried)
         due_by = {"camera": self._shutter.due_by, "link": self._link.due_by}
         self._systemd.look(now, tried=tried, parts=lambda: self._parts(now), due_by=due_by)
         return not self._too_large(now)

@@ -230,11 +230,11 @@ def test_thread_that_hangs_is_noticed_and_the_service_begun_anew(machine: Machin
 def test_daemon_that_grows_beyond_its_bound_ends_in_good_order_and_is_begun_anew(machine: Machine) -> None:
     misbehave(machine)
     follow = "timeout 60 mosquitto_sub -h localhost -q 1 -C 3 -t fer_edge/porch/availability"
-    machine.run(f"{follow} > /tmp/availability 2>&1 & echo")
+    machine.run(f"{follow} > /run/availability 2>&1 & echo")
     order(machine, "grow")
     said = machine.run("journalctl -u fer-edge -o cat --no-pager")
     assert "memory_max_mib is 300: ending, to be started afresh" in said
-    assert machine.wait_for("cat /tmp/availability | tr '\\n' ' '", "online offline online")
+    assert machine.wait_for("cat /run/availability | tr '\\n' ' '", "online offline online")
 
 
 def test_missing_camera_and_broker_are_told_and_kill_nobody(machine: Machine) -> None:
