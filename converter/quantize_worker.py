@@ -4,8 +4,6 @@ TensorFlow prints to both streams from Python and C++ and takes seconds and a gi
 standard output are this module's: stages for a person. The libraries' noise is sent to standard error.
 """
 
-import errno
-import os
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -19,33 +17,16 @@ from converter.find_layout import Scaling, choose_layout, output_kind
 from converter.keras_files import identify, one_line
 from converter.keras_network import Network, check_classes, fed, load
 from converter.quantize_job import Job, Result
-from fer_edge.errors import EXIT_FAILED, UserError
+from converter.worker import done
+from fer_edge.errors import UserError
 
 SOFTMAX = "Softmax"
 PASSING = {"Identity"}  # operations that give on what they are given
-EXTRA = {"tensorflow", "tf_keras", "keras", "h5py"}  # what `fer-edge[converter]` brings
-DISK_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO}
 
 
 def main(folder: Path) -> int:
     """Do the job in ``folder``; 0, or 1 after an error that a user can cure, which was said on the pipe."""
-    say = hidden_output()
-    try:
-        _work(folder, lambda stage: say(quantize_job.STAGE + stage))
-    except UserError as error:
-        say(quantize_job.ERROR + str(error))
-        return EXIT_FAILED
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in EXTRA:
-            raise
-        say(f"{quantize_job.ERROR}{error.name} is not installed: pip install 'fer-edge[converter]'")
-        return EXIT_FAILED
-    except OSError as error:
-        if error.errno not in DISK_ERRORS:
-            raise
-        say(f"{quantize_job.ERROR}{folder.parent}: cannot be written: {error.strerror}")
-        return EXIT_FAILED
-    return 0
+    return done(folder, _work)
 
 
 def _work(folder: Path, say: Callable[[str], None]) -> None:
@@ -149,17 +130,6 @@ def _without_softmax(frozen: Any) -> tuple[Any, bool]:
     imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(definition, name=""), [])
     tensors = [imported.graph.get_tensor_by_name(tensor.name) for tensor in (frozen.inputs[0], operation.inputs[0])]
     return imported.prune(*tensors), True
-
-
-def hidden_output() -> Callable[[str], None]:
-    """What prints a line to the real standard output, which from now on is hidden from every library."""
-    real = os.fdopen(os.dup(1), "w", encoding="utf-8")
-    os.dup2(2, 1)
-
-    def say(line: str) -> None:
-        print(line, file=real, flush=True)
-
-    return say
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ As `converter.quantize_worker`, apart because TensorFlow is: slow to start, larg
 """
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -15,30 +15,22 @@ from converter import quantize_job
 from converter.detector import network
 from converter.detector.batches import inputs
 from converter.network_files import load_weights
-from converter.quantize_worker import hidden_output, without_names
-from fer_edge.errors import EXIT_FAILED, UserError
+from converter.quantize_worker import without_names
+from converter.worker import done
 
 PICTURES = "pictures.npy"  # (n, h, w, 3) uint8 BGR, by whose activations the int8 scales are set
 WEIGHTS = "face.weights.h5"
-EXTRA = {"tensorflow", "keras", "h5py"}
 
 
 def main(folder: Path) -> int:
     """Convert WEIGHTS in ``folder``; 0, or 1 after an error that a user can cure, which was said on the pipe."""
-    say = hidden_output()
-    try:
-        pictures = np.load(folder / PICTURES)
-        say(f"{quantize_job.STAGE}converting to int8")
-        (folder / quantize_job.TFLITE).write_bytes(converted(folder / WEIGHTS, pictures))
-    except UserError as error:
-        say(quantize_job.ERROR + str(error))
-        return EXIT_FAILED
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] not in EXTRA:
-            raise
-        say(f"{quantize_job.ERROR}{error.name} is not installed: pip install 'fer-edge[converter]'")
-        return EXIT_FAILED
-    return 0
+    return done(folder, _work)
+
+
+def _work(folder: Path, say: Callable[[str], None]) -> None:
+    pictures = np.load(folder / PICTURES)
+    say("converting to int8")
+    (folder / quantize_job.TFLITE).write_bytes(converted(folder / WEIGHTS, pictures))
 
 
 def converted(weights: Path, pictures: NDArray[np.uint8]) -> bytes:
