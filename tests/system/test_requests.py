@@ -153,9 +153,7 @@ def test_retained_request_is_refused_at_each_connect_and_nothing_is_done(
     assert subscriber.of("settings")[-1]["paused"] is False
 
 
-def test_flood_of_nonsense_stops_no_frames_and_the_next_request_is_done(
-    daemon: Daemon, subscriber: Subscriber
-) -> None:
+def test_flood_of_nonsense_stops_no_frames_and_the_next_request_is_done(daemon: Daemon, subscriber: Subscriber) -> None:
     for number in range(20_000):
         subscriber.ask("settings" if number % 2 else f"verb{number}", '{"decide":' * (number % 7) + "\x00")
     said = len(subscriber.of("health"))
