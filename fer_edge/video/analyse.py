@@ -18,6 +18,7 @@ from fer_edge.record.score_file import Origin
 from fer_edge.video import timeline
 from fer_edge.video.annotated_video import AnnotatedVideo
 from fer_edge.video.beside import beside
+from fer_edge.video.ending import reaches_its_end
 from fer_edge.video.event_file import EventFile
 from fer_edge.video.plan import Job, Output
 from fer_edge.video.score_table import ScoreTable
@@ -107,7 +108,7 @@ def _timeline(path: Path, title: str) -> Iterator[Traces]:
 
 def _cut_short(path: Path, tally: Tally, stated: int | None) -> str | None:
     """The line that says that a video ended before it said it would, None where it did not."""
-    if stated is None or tally.frames >= stated * (1.0 - COUNT_TOLERANCE) - COUNT_SLACK:
+    if stated is None or tally.frames >= stated * (1.0 - COUNT_TOLERANCE) - COUNT_SLACK or reaches_its_end(path):
         return None
     return (
         f"{path}: only {tally.frames} of {stated} frames can be read, the file is damaged after "

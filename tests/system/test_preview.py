@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_core_python.selenium import Axe
 
 from fer_edge.settings_file import load_settings
 from tests.films import scene_pictures
+from tests.system.axe import faults
 from tests.system.browser import Browser, chromium
 from tests.system.harness import Daemon
 from tests.system.mjpeg_camera import MjpegCamera
@@ -108,12 +108,6 @@ def faces_are_there(browser: Browser) -> None:
     browser.wait(lambda one: one.run("return document.querySelectorAll('.face').length") > 0, "a face on the page")
 
 
-def faults(browser: Browser) -> list[str]:
-    """What axe-core finds that hinders people seriously."""
-    found = Axe().run(browser.driver)["violations"]
-    return [f"{one['id']}: {one['nodes'][0]['html']}" for one in found if one["impact"] in ("serious", "critical")]
-
-
 def test_picture_and_bars_move_and_events_and_reasons_arrive(browser, serve, url) -> None:
     serve()
     browser.open(url)
@@ -139,6 +133,7 @@ def test_threshold_is_dragged_tried_saved_and_taken_over_and_the_comments_stay(b
     browser.wait_for_text("#events", "appeared")
     browser.run(DRAG, "tune-enter", 0.99)
     browser.wait_for_text("#tune-result", "events kept")
+    assert faults(browser) == []
     assert "decide:\n  enter: 0.5  # half\n" in daemon.config.read_text()  # nothing is saved by dragging
     browser.run("document.getElementById('tune-save').click()")
     browser.wait_for_text("#tune-saved", f"Saved to {daemon.config}")
@@ -171,6 +166,7 @@ def test_second_watcher_of_one_is_told_and_let_in_when_the_first_leaves(browser,
     browser.driver.switch_to.new_window("tab")
     browser.open(url)
     browser.wait_for_text("#banner", "1 are watching already")
+    assert faults(browser) == []
     second = browser.driver.current_window_handle
     browser.driver.switch_to.window(first)
     browser.open("about:blank")
@@ -188,6 +184,7 @@ def test_lost_camera_is_said_and_the_picture_returns_with_it(browser, serve, url
     browser.wait_for_text("#banner", "The camera is lost")
     browser.wait(lambda one: "good" not in one.run("return document.getElementById('camera-lamp').className"), "a lamp")
     browser.wait_for_text("#no-faces", "Nobody is seen")
+    assert faults(browser) == []
     camera.switch_on()
     faces_are_there(browser)
     browser.wait(lambda one: not one.text("#banner"), "no banner")
@@ -247,7 +244,9 @@ def test_zone_is_drawn_saved_and_black_after_the_next_start(browser, serve, url)
     faces_are_there(browser)
     browser.run("document.getElementById('zone-draw').click()")
     browser.run(CLICK_CORNERS)
-    browser.run("document.getElementById('zone-draw').click(); document.getElementById('zone-save').click()")
+    browser.run("document.getElementById('zone-draw').click()")
+    assert faults(browser) == []
+    browser.run("document.getElementById('zone-save').click()")
     browser.wait_for_text("#zone-result", f"Saved to {daemon.config}")
     (zone,) = load_settings(daemon.config).privacy.zones
     rounded = [tuple(round(value, 1) for value in point) for point in zone]

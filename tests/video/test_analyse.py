@@ -103,6 +103,26 @@ def test_odd_sizes_gain_a_line_because_browsers_decode_no_others(tmp_path: Path)
     assert picture.shape == (66, 98, 3)
 
 
+# Matroska does not count its pictures: what OpenCV states is made up, here from the highest rate and the whole length.
+UNEVEN_S = [number / 30 for number in range(30)] + [1.0 + number / 3 for number in range(12)]
+
+
+def test_uneven_rate_in_a_container_that_does_not_count_is_no_damage(tmp_path: Path) -> None:
+    pictures = [np.full((64, 96, 3), 5 * number, np.uint8) for number in range(len(UNEVEN_S))]
+    film = write_film(tmp_path / "uneven.mkv", pictures, UNEVEN_S)
+    stated = VideoFile(CameraSettings(source=str(film))).stated_frames
+    assert stated is not None
+    assert stated > 2 * len(pictures)  # or this tests nothing
+    report = analysed(film, tmp_path / "out", Output.SCORES)
+    assert (report.frames, report.failure) == (len(pictures), None)
+    whole = film.read_bytes()
+    film.write_bytes(whole[: len(whole) * 3 // 4] + b"garbage" * 200)
+    cut = analysed(film, tmp_path / "out", Output.SCORES)
+    assert cut.frames < len(pictures)
+    assert cut.failure is not None
+    assert f"only {cut.frames} of {stated} frames" in cut.failure
+
+
 @pytest.mark.parametrize("cut", [0.5, 0.8])
 @pytest.mark.parametrize("end", [b"", b"garbage" * 500])
 def test_video_that_ends_early_or_in_garbage_keeps_what_could_be_read_and_says_so(smile, tmp_path, cut, end) -> None:
