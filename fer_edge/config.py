@@ -15,6 +15,7 @@ from fer_edge.polygons import flaw_of
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
 TOPIC_LEVEL = "text without /, #, + and blanks"
+WEB_PATH = "text that starts with / and has no blanks"
 TOPIC_PREFIX = "text without #, + and blanks, and without / or $ at its start or / at its end"
 ZONE_POINT = "a point [x, y], two numbers between 0 and 1: fractions of the picture's width and height"
 ZONE = "a list of 3 to 100 points [x, y] around the zone"
@@ -146,6 +147,10 @@ class MqttSettings(Section, frozen=True):
     password_file: str = ""
     """Path of a file whose first line is the password; empty: systemd's credential `mqtt-password`, if any."""
     tls: TlsSettings = TlsSettings()
+    transport: Literal["tcp", "websocket"] = "tcp"
+    """`websocket` where only web traffic gets through; then `port` is the broker's for WebSocket."""
+    websocket_path: Annotated[str, Meta(pattern=r"^/[\x21-\x7e]*$", description=WEB_PATH)] = "/mqtt"
+    """Path of the broker's WebSocket, with a `/` first."""
     prefix: Annotated[str, Meta(pattern=r"^[^#+/$\s]([^#+\s]*[^#+/\s])?$", description=TOPIC_PREFIX)] = "fer_edge"
     """First part of every topic; `/` only inside it, no `#`, no `+`, no blanks."""
     client_id: str = ""

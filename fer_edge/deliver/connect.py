@@ -31,7 +31,8 @@ class Patience(msgspec.Struct, frozen=True):
 def broker_of(settings: MqttSettings, device: str) -> Broker:
     """The broker that the settings name, and who we are to it."""
     name = settings.client_id or client_id(settings.prefix, device)
-    return Broker(settings.host, settings.port, settings.username, name, settings.tls.enabled)
+    path = settings.websocket_path if settings.transport == "websocket" else ""
+    return Broker(settings.host, settings.port, settings.username, name, settings.tls.enabled, path)
 
 
 def open_session(

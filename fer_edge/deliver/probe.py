@@ -29,5 +29,7 @@ def probe(settings: MqttSettings, patience: Patience | None = None) -> str:
     except Trouble as why:
         raise UserError(str(why)) from why
     session.end()
-    who = f"user {settings.username!r}" if settings.username else "without a user name"
-    return f"{broker}, MQTT {session.version}, {who}, {'with' if broker.tls else 'without'} TLS"
+    how = f"user {settings.username!r}" if settings.username else "without a user name"
+    if broker.websocket_path:
+        how += ", by WebSocket"
+    return f"{broker}, MQTT {session.version}, {how}, {'with' if broker.tls else 'without'} TLS"

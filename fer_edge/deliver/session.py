@@ -195,12 +195,15 @@ class Session:
             client_id=self._broker.client_id,
             clean_session=None if self.version == "5" else True,
             protocol=PROTOCOLS[self.version],
+            transport="websockets" if self._broker.websocket_path else "tcp",
             reconnect_on_failure=False,  # also keeps paho from trying MQTT 3.1 by itself
         )
         if credentials.username:
             client.username_pw_set(credentials.username, credentials.password)
         if credentials.tls is not None:
             client.tls_set_context(credentials.tls)
+        if self._broker.websocket_path:
+            client.ws_set_options(self._broker.websocket_path)
         if will is not None:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.on_connect = self._on_connect

@@ -42,6 +42,7 @@ class Broker(msgspec.Struct, frozen=True):
     username: str
     client_id: str
     tls: bool
+    websocket_path: str = ""  # empty: plain TCP
 
     def __str__(self) -> str:
         return f"{self.host}:{self.port}"
@@ -57,9 +58,8 @@ def unreachable(error: OSError | ValueError, broker: Broker) -> str:
         return f"{broker} refuses the connection: is the broker running, and are mqtt.host and mqtt.port right?"
     if isinstance(error, TimeoutError):
         return f"{broker} does not answer: check mqtt.host, the network and firewalls"
-    if broker.tls and isinstance(error, (ssl.SSLError, ConnectionResetError)):
-        what = "check mqtt.port, 8883 is usual with TLS"
-        return f"{broker} does not speak TLS as asked ({_word(error)}): {what}"
+    if spoken := _not_spoken(error, broker):
+        return spoken
     return f"no connection to {broker}: {_word(error)}; check mqtt.host and this device's network"
 
 
@@ -79,10 +79,9 @@ def unanswered(broker: Broker, version: str) -> str:
     """The broker took the connection and said nothing, or hung up, before it was greeted back."""
     # A broker that misses a client's certificate says so after the handshake (TLS 1.3), and hangs up with our greeting
     # unread: whether its word or the reset arrives first is a race.
-    also = (
-        "does it want a client's certificate (mqtt.tls.certificate)" if broker.tls else "does it want mqtt.tls.enabled"
-    )
-    return f"{broker} does not answer in MQTT {version}: is this an MQTT broker, and {also}?"
+    wish = "a client's certificate (mqtt.tls.certificate)" if broker.tls else "mqtt.tls.enabled"
+    also = "" if broker.websocket_path else " or mqtt.transport: websocket"
+    return f"{broker} does not answer in MQTT {version}: is this an MQTT broker, and does it want {wish}{also}?"
 
 
 def ended(code: int, name: str, broker: Broker) -> str:
@@ -138,6 +137,17 @@ def _untrusted(error: ssl.SSLCertVerificationError, broker: Broker) -> str:
     else:
         what = "mqtt.tls.ca must name the authority that signed it"
     return f"the certificate of {broker} is not trusted ({said}): {what}"
+
+
+def _not_spoken(error: Exception, broker: Broker) -> str:
+    """What the broker's port does not speak of what was asked; empty where that is not the trouble."""
+    if broker.tls and isinstance(error, (ssl.SSLError, ConnectionResetError)):
+        what = "check mqtt.port, 8883 is usual with TLS"
+        return f"{broker} does not speak TLS as asked ({_word(error)}): {what}"
+    if broker.websocket_path and isinstance(error, ConnectionError):
+        what = "check mqtt.port and mqtt.websocket_path"
+        return f"{broker} does not speak WebSocket at {broker.websocket_path} ({_word(error)}): {what}"
+    return ""
 
 
 def _word(error: Exception) -> str:

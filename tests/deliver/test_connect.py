@@ -263,6 +263,53 @@ def test_tls_on_a_plain_port_and_plain_on_a_tls_port_are_told(tls_broker, mosqui
         opened(settings_for(tls_broker().port))
 
 
+@pytest.fixture
+def websocket_port(make_mosquitto, free_port, eventually):
+    """Gives `port(*options)`: where a mosquitto takes WebSocket alone. Without a plain listener 2.0.11 often ends."""
+
+    def make(*options: str) -> int:
+        port = free_port()
+        make_mosquitto("allow_anonymous true", f"listener {port}", "protocol websockets", *options).start()
+        eventually(lambda: accepts(port), "mosquitto listens for WebSocket")
+        return port
+
+    return make
+
+
+@pytest.mark.system
+def test_websocket_carries_events(websocket_port, make_device):
+    device = make_device(websocket_port(), transport="websocket")
+    device.say(300)
+    device.settles()
+    assert device.state().outbox.acknowledged == 300
+    assert device.state().connects == 1
+    assert device.link.stop(3.0)
+
+
+@pytest.mark.system
+def test_websocket_with_tls(websocket_port, certificates, settings_for):
+    port = websocket_port(
+        f"cafile {certificates.ca}", f"certfile {certificates.server}", f"keyfile {certificates.server_key}"
+    )
+    line = probe(settings_for(port, host="localhost", tls=trusting(certificates.ca), transport="websocket"), SHORT)
+    assert line.endswith("MQTT 5, without a user name, by WebSocket, with TLS")
+
+
+@pytest.mark.system
+@pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")  # as with TLS, see UNCLOSED
+def test_websocket_where_there_is_none_is_told(mosquitto, settings_for):
+    with pytest.raises(
+        Trouble, match=r"does not speak WebSocket at /mqtt \(.+\): check mqtt\.port and mqtt\.websocket"
+    ):
+        opened(settings_for(mosquitto.port, transport="websocket"))
+
+
+@pytest.mark.system
+def test_tcp_on_a_port_for_websocket_is_told(websocket_port, settings_for):
+    with pytest.raises(Trouble, match=r"does not answer in MQTT 5 or 3\.1\.1.* mqtt\.transport: websocket"):
+        opened(settings_for(websocket_port()))
+
+
 @pytest.mark.system
 def test_probe_leaves_a_running_daemon_alone_and_is_silent(mosquitto, listen, settings_for, make_device):
     listener = listen(mosquitto.port)
