@@ -114,17 +114,19 @@ class Recorder:
         try:
             self._writes.put_nowait(None)
         except queue.Full:  # the disk hangs, and what waits for it is lost with the process
+            self._look_after()
             return
         self._thread.join(timeout_s)
+        self._look_after()
 
     def _keep(self, step: Step, now: float, verdicts: Sequence[Verdict] = ()) -> None:
         self._rows.append(rows(step, verdicts))
         if now >= self._write_at:
             self._write_at = now + self._settings.write_s
-            self._look_after()
             self._flush()
 
     def _flush(self) -> None:
+        self._look_after()
         if not self._rows:
             return
         try:
@@ -138,7 +140,7 @@ class Recorder:
     def _look_after(self) -> None:
         """Says once that writing fails, and once that it goes on; after a failure a new run begins."""
         failed = self._failed
-        if failed and self._begin is None:
+        if failed:
             self._break()
         if failed and not self._said:
             logger.warning("scores are not recorded: %s; trying again", failed)

@@ -47,5 +47,7 @@ def draw_sweeps(
     figure.legend(handles.values(), handles.keys(), loc="outside lower center", ncols=4, frameon=False, fontsize=9)
     try:
         figure.savefig(path)
-    except (OSError, ValueError) as error:
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+    except ValueError as error:  # an ending that matplotlib does not know
         raise UserError(f"{path}: cannot be written: {error}") from error

@@ -1,6 +1,6 @@
 """How events come and go with a threshold: per expression, told and brief ones an hour."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fer_edge.config import DecideSettings
@@ -22,14 +22,17 @@ class Point:
     brief: int  # of these, given up within BRIEF_S
 
 
-def sweep(recordings: Sequence[Recording], decide: DecideSettings, emotion: str) -> list[Point]:
-    """The points of an expression over GRID, everything else as in ``decide``."""
+def sweep(
+    recordings: Sequence[Recording], decide: DecideSettings, emotion: str, tell: Callable[[], None] = lambda: None
+) -> list[Point]:
+    """The points of an expression over GRID, everything else as in ``decide``; ``tell`` is called after each."""
     points = []
     for enter in GRID:
         events = [replay(recording, raised(decide, emotion, enter)) for recording in recordings]
         points.append(
             Point(enter, sum(told(one, emotion) for one in events), sum(brief(one, emotion) for one in events))
         )
+        tell()
     return points
 
 

@@ -10,6 +10,8 @@ from concurrent.futures.process import BrokenProcessPool
 from functools import partial
 from multiprocessing.synchronize import Event
 
+from msgspec.structs import replace
+
 from fer_edge.config import Settings
 from fer_edge.errors import UserError
 from fer_edge.video.analyse import analyse
@@ -67,17 +69,18 @@ def analyse_on_cluster(jobs: Sequence[Job], settings: Settings, address: str) ->
     except (OSError, ValueError, TypeError) as error:
         raise UserError(f"{address}: no Dask scheduler answers there, e.g. tcp://host:8786") from error
     with client:
-        absolute = [
-            Job(job.source.absolute(), {kind: to.absolute() for kind, to in job.outputs.items()}) for job in jobs
-        ]
-        futures = {client.submit(_attempt, job, settings, _silent, 1, pure=False): job for job in absolute}
+        futures = {client.submit(_attempt, _absolute(job), settings, _silent, 1, pure=False): job for job in jobs}
         for future in as_completed(futures):
+            source = str(futures[future].source)  # as it was named here, which is how it is known here
             if future.status == "finished":
-                yield future.result()
+                yield replace(future.result(), source=source)
             else:
-                yield Report(
-                    source=str(futures[future].source), failure=f"{futures[future].source}: {future.exception()}"
-                )
+                yield Report(source=source, failure=f"{source}: {future.exception()}")
+
+
+def _absolute(job: Job) -> Job:
+    """The same for a worker, which has a working folder of its own."""
+    return Job(job.source.absolute(), {kind: to.absolute() for kind, to in job.outputs.items()})
 
 
 def _attempt(job: Job, settings: Settings, tell: Callable[[int, int | None], None], threads: int) -> Report:

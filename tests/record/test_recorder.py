@@ -1,6 +1,8 @@
 """What the daemon keeps of its scores: enough to decide again exactly, and no more."""
 
+import gzip
 import logging
+import os
 from pathlib import Path
 
 import msgspec
@@ -110,6 +112,58 @@ def test_disk_that_fails_is_said_once_and_what_follows_is_a_run_of_its_own(tmp_p
     assert "trying again" in said[0]
     recordings = read_ring(folder)
     assert all(recording.name.startswith("20261121-ab.") for recording in recordings)
+
+
+def test_rows_that_follow_lost_ones_do_not_pass_for_their_continuation(tmp_path: Path) -> None:
+    """The disk hangs in one write and fails it, while the next one waits already: a named pipe does that."""
+    life = Life(tmp_path, RecordSettings(write_s=1.0))
+    pipe = tmp_path / "scores-00000001-20261121-ab.csv.gz"
+    os.mkfifo(pipe)
+    life.show(1.1, "happy")  # the first write hangs: nobody reads the pipe
+    life.show(1.0, "sad")  # the second waits behind it
+    reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
+    while not life.recorder.failure:  # a pipe cannot be synced
+        pass
+    life.show(0.5, "angry").end()
+    try:
+        written = gzip.decompress(os.read(reader, 1 << 16)).decode()
+    finally:
+        os.close(reader)
+    times = [float(row.partition(",")[0]) for row in written.splitlines()]
+    assert times == [number / 10 for number in range(11)]  # of the first write alone
+    pipe.unlink()
+    (recording,) = read_ring(tmp_path)  # what came after the failure is kept, as a run of its own
+    assert recording.name == "20261121-ab.1"
+    assert [step.now for step in recording.parts[0].steps] == [2.1, 2.2, 2.3, 2.4, 2.5, 2.6]
+
+
+def test_settings_that_change_after_a_failure_do_not_hide_it(tmp_path: Path) -> None:
+    folder = tmp_path / "ring"
+    life = Life(folder, RecordSettings(write_s=1.0))
+    life.show(1.1, "happy")
+    while not list(folder.glob("*.gz")):
+        pass
+    moved = folder.rename(tmp_path / "away")
+    folder.write_text("in the way")
+    life.show(1.0, "happy")
+    while not life.recorder.failure:
+        pass
+    folder.unlink()
+    moved.rename(folder)
+    life.recorder.reconfigure(STRICT, 1.0)
+    life.show(0.5, "happy").end()
+    before, after = read_ring(folder)
+    assert before.name == "20261121-ab"
+    assert after.name.startswith("20261121-ab.")
+    assert after.parts[0].decide == STRICT
+
+
+def test_failure_is_said_at_the_end_where_there_was_no_time_before(tmp_path: Path, caplog) -> None:
+    folder = tmp_path / "ring"
+    folder.write_text("in the way")
+    Life(folder, RecordSettings(write_s=3600.0)).show(1.0, "happy").end()
+    (said,) = [record.message for record in caplog.records if "not recorded" in record.message]
+    assert str(folder) in said
 
 
 def test_folder_is_the_one_that_is_named_or_that_of_the_daemon_s_state(tmp_path: Path) -> None:

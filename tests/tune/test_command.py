@@ -1,5 +1,6 @@
 """`fer-edge tune` as it is typed, on a table and on a ring."""
 
+import io
 import json
 import subprocess
 import sys
@@ -7,10 +8,12 @@ from pathlib import Path
 
 import cv2
 import pytest
+from rich.console import Console
 
 from fer_edge.record.ring import Ring
 from fer_edge.record.rows import rows
 from fer_edge.record.score_file import Origin, opening
+from fer_edge.tune.command import Wish, tune
 from tests.tune.conftest import PLAIN
 
 COMMAND = [Path(sys.executable).parent / "fer-edge", "tune"]
@@ -62,6 +65,24 @@ def test_picture_proposals_and_labels_come_out_together(table: Path, tmp_path: P
     picture = cv2.imread(str(tmp_path / "sweep.png"))
     assert picture is not None
     assert picture.shape[1] > 1000
+
+
+def said(table: Path, *, terminal: bool) -> str:
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=terminal, width=100)
+    assert tune([table], Wish(per_hour=1200.0), console) == 0
+    return output.getvalue()
+
+
+def test_long_work_shows_how_far_it_is_on_a_terminal_and_nothing_but_lines_where_it_is_piped(table: Path) -> None:
+    watched, piped = said(table, terminal=True), said(table, terminal=False)
+    for part in ("reading", "as it would be", "thresholds for happy", "a common floor"):
+        assert part in watched
+        assert part not in piped
+    assert "100%" in watched
+    assert "\x1b" not in piped
+    assert not {"│", "━", "╭"} & set(piped)
+    assert piped.startswith("11.0 seconds: 5 events were told")
 
 
 def test_what_cannot_be_used_is_said_in_one_line(table: Path, tmp_path: Path) -> None:
