@@ -120,7 +120,7 @@ def daemon_ms(config: Path, arguments: argparse.Namespace) -> float:
 
 
 def start_and_memory(config: Path, port: int, seconds: float) -> tuple[float, float]:
-    """Seconds from starting `fer-edge run` to its first event, and its resident MiB at the end."""
+    """Seconds from starting `fer-edge run` to its first event, and its resident MiB ``seconds`` later."""
     first_event: list[float] = []
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
     client.on_message = lambda *_: first_event.append(time.monotonic())
@@ -131,7 +131,9 @@ def start_and_memory(config: Path, port: int, seconds: float) -> tuple[float, fl
     began = time.monotonic()
     command = [str(Path(sys.executable).parent / "fer-edge"), "run", "--config", str(config)]
     own = {"STATE_DIRECTORY": str(config.parent / "state"), "XDG_RUNTIME_DIR": str(config.parent)}
-    with subprocess.Popen(command, env=os.environ | own) as daemon:
+    # Installed packages are compiled; a shell that forbids it would have the daemon compiled anew at each start.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    with subprocess.Popen(command, env=inherited | own) as daemon:
         while not first_event and time.monotonic() - began < GIVE_UP_S:
             time.sleep(0.01)
         time.sleep(seconds)
@@ -182,7 +184,8 @@ def main() -> None:
         for _ in range(arguments.rounds):
             raw.append(raw_ms(frames, arguments.yunet, arguments.model, arguments.rate, arguments.seconds))
             whole.append(daemon_ms(config, arguments))
-        first_event_s, rss_mib = start_and_memory(config, broker.port, arguments.seconds)
+        _, rss_mib = start_and_memory(config, broker.port, arguments.seconds)  # and everything is compiled now
+        starts = [start_and_memory(config, broker.port, 0.0)[0] for _ in range(arguments.rounds)]
     table = Table(title=f"{arguments.clip.name}, YuNet on {DETECT_WIDTH_PX} wide, {arguments.rounds} rounds, medians")
     table.add_column("")
     table.add_column("measured", justify="right")
@@ -192,7 +195,7 @@ def main() -> None:
     table.add_row("whole daemon, CPU ms a frame", f"{statistics.median(whole):.2f}", "")
     table.add_row("whole / alone", f"{ratio:.2f}", "1.15")
     table.add_row("resident memory, MiB", f"{rss_mib:.0f}", "80")
-    table.add_row("start to first event, s", f"{first_event_s:.2f}", "1.0")
+    table.add_row("start to first event, s", f"{statistics.median(starts):.2f}", "1.0")
     Console().print(table)
 
 

@@ -6,7 +6,6 @@ import cv2
 
 from fer_edge.capture.address import redact
 from fer_edge.capture.opencv import format_name, open_ffmpeg
-from fer_edge.capture.reach import why_not
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
@@ -37,6 +36,8 @@ class Stream:
         limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_LIMIT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, read_limit_ms]
         self._capture = open_ffmpeg(url, limits, OPTIONS)
         if not self._capture.isOpened():
+            from fer_edge.capture.reach import why_not  # noqa: PLC0415 - 10 ms that only a failure needs
+
             raise SourceError(why_not(url))
         # Only a recording knows how many frames it has. RTSP servers send theirs at its own pace; HTTP ones do not.
         if url.lower().startswith("http") and self._capture.get(cv2.CAP_PROP_FRAME_COUNT) > 0:

@@ -331,9 +331,12 @@ def test_daemon_that_is_killed_at_any_moment(
     witness.is_there(GIVE_UP_S)
     dice = random.Random(2026)
     for number in range(KILLS):
+        heard = len(witness.events)
         daemon = talker(relay.port, durability, 200)
         if number % 5:  # the others are killed while they start
             daemon.stdout.readline()
+        if number % 5 > 1:  # the one before while it connects
+            eventually(lambda heard=heard: len(witness.events) > heard, "events")
         time.sleep(dice.uniform(0.0, 0.7))
         if cut := number % 3 == 1:  # so that some die with a backlog
             relay.cut()
