@@ -44,10 +44,18 @@ class Keeper:
         return str(self._path)
 
     def keep_zones(self, zones: tuple[Zone, ...]) -> str:
-        """Where blackout zones are kept now; they are in force when the daemon starts again. Raises UserError."""
+        """Where blackout zones are kept now; they are in force when the daemon starts again.
+
+        Raises:
+            UserError: nothing was saved; where the file may not be written, with the words to put into it by hand.
+        """
         if self._path is None:
             raise UserError("there is no config.yaml to save zones to: start fer-edge with --config FILE")
-        save_zones(self._path, zones)
+        try:
+            save_zones(self._path, zones)
+        except Unwritable as error:
+            line = msgspec.json.encode({"zones": zones}).decode()
+            raise UserError(f"{error}; put this into it by hand: privacy: {line}") from error
         return str(self._path)
 
     def serve(self) -> None:

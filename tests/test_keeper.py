@@ -12,7 +12,7 @@ from fer_edge.config import DecideSettings, Threshold
 from fer_edge.errors import SettingsError, UserError
 from fer_edge.keeper import Keeper, over
 from fer_edge.live_settings import LiveSettings
-from fer_edge.settings_file import load_document, load_settings
+from fer_edge.settings_file import load_document, load_settings, parse_settings
 
 BEFORE = DecideSettings()
 
@@ -64,6 +64,19 @@ def test_file_that_may_not_be_written_is_left_and_the_change_lies_over_it(foreig
     assert decide.enter == 0.7
     assert decide.emotions["happy"].enter == 0.7  # the draft had none of its own, so not the file's 0.8 either
     assert decide.emotions["sad"].enter == 0.9
+
+
+def test_zones_that_cannot_be_written_are_given_back_as_the_words_for_the_file(foreign_file, ordinary_user) -> None:
+    before = foreign_file.read_text()
+    zone = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0))
+    with pytest.raises(UserError, match="cannot be written: permission denied") as caught:
+        Keeper(foreign_file, lambda change, reread: None).keep_zones((zone,))
+    assert "\n" not in str(caught.value)
+    assert foreign_file.read_text() == before
+    words = str(caught.value).partition("by hand: ")[2]
+    settings, mistakes = parse_settings(words)
+    assert settings is not None, mistakes
+    assert settings.privacy.zones == (zone,)
 
 
 def test_daemon_without_a_file_keeps_it_over_nothing() -> None:

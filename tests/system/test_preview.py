@@ -200,6 +200,29 @@ def test_lost_daemon_is_said_and_the_page_returns_with_it(browser, serve, url) -
     faces_are_there(browser)
 
 
+def test_what_was_drawn_and_dragged_stays_while_the_daemon_is_away_and_is_saved_when_it_is_back(
+    browser, serve, url
+) -> None:
+    daemon = serve()
+    browser.open(url)
+    faces_are_there(browser)
+    browser.run(DRAG, "tune-enter", 0.99)
+    browser.run("document.getElementById('zone-draw').click()")
+    browser.run(CLICK_CORNERS)
+    browser.run("document.getElementById('zone-draw').click()")
+    assert daemon.stop() == 0
+    for button, result in (("zone-save", "#zone-result"), ("tune-save", "#tune-saved")):
+        browser.run("document.getElementById(arguments[0]).click()", button)
+        browser.wait_for_text(result, "does not answer. Nothing was saved")
+    again = serve()
+    faces_are_there(browser)
+    for button, result in (("zone-save", "#zone-result"), ("tune-save", "#tune-saved")):
+        browser.run("document.getElementById(arguments[0]).click()", button)
+        browser.wait_for_text(result, f"Saved to {again.config}")
+    saved = load_settings(again.config)
+    assert (saved.decide.enter, len(saved.privacy.zones)) == (0.99, 1)
+
+
 def test_token_is_demanded_at_every_address_but_loopback(browser, serve, url, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(TOKEN)
     serve(address="0.0.0.0", token_file=str(tmp_path / "token"))

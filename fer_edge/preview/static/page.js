@@ -145,6 +145,8 @@ async function connect() {
   live.onmessage = (message) => show(JSON.parse(message.data));
   live.onerror = () => {
     live.close();
+    at("faces").replaceChildren(); // who was there may be gone: what is not known is not shown
+    at("no-faces").hidden = true;
     lamp("page", false, "no connection");
     banner("The connection to the daemon is lost. Trying again.");
     setTimeout(connect, RETRY_MS);

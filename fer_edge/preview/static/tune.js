@@ -65,14 +65,6 @@
     }
   }
 
-  async function send(address, body) {
-    const headers = { "Content-Type": "application/json", "X-Fer-Edge": "page" };
-    const answer = await fetch(address, { method: "POST", headers, body: JSON.stringify(body) });
-    const words = await answer.json();
-    if (!answer.ok) throw new Error(words.error);
-    return words;
-  }
-
   function showStrip(result) {
     const marks = result.events.map((event) => {
       const mark = document.createElementNS("http://www.w3.org/2000/svg", "rect");
@@ -89,7 +81,7 @@
   async function tryDraft() {
     if (draft === null) return;
     try {
-      const result = await send("try", draft);
+      const result = await window.send("try", draft);
       const { kept, moved, new: added, gone } = result.counts;
       at("tune-result").textContent =
         `The last ${Math.round(result.seconds)} s: ${kept} events kept, ${moved} moved, ${added} new, ${gone} gone.`;
@@ -102,7 +94,7 @@
   async function save(submitted) {
     submitted.preventDefault();
     try {
-      const result = await send("keep", draft);
+      const result = await window.send("keep", draft);
       at("tune-saved").textContent = `Saved to ${result.kept}`;
       draft = null;
       at("tune-save").disabled = at("tune-reset").disabled = true;

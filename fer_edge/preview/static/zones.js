@@ -58,11 +58,13 @@
   }
 
   async function save() {
-    const headers = { "Content-Type": "application/json", "X-Fer-Edge": "page" };
-    const answer = await fetch("zones", { method: "POST", headers, body: JSON.stringify(zones) });
-    const words = await answer.json();
-    at("zone-result").textContent = answer.ok ? `Saved to ${words.kept}; in force when fer-edge starts again.` : words.error;
-    at("zone-save").disabled = answer.ok;
+    try {
+      const result = await window.send("zones", zones);
+      at("zone-result").textContent = `Saved to ${result.kept}; in force when fer-edge starts again.`;
+      at("zone-save").disabled = true;
+    } catch (error) {
+      at("zone-result").textContent = error.message;
+    }
   }
 
   at("zone-draw").addEventListener("click", draw);
