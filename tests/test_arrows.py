@@ -39,13 +39,13 @@ ALLOWED: dict[str, set[str]] = {
     "operate": VALUES | {""},
     "models": set(),
     "pipeline": VALUES | {"decide"},
-    "overlay": VALUES,
+    "drawing": VALUES,
     "record": VALUES | {"decide"},  # the recorder is shown decisions
     # The events of a video have the keys of the contract, so deliver's payloads; its other modules are not touched.
-    "video": VALUES | {"zones", "capture", "vision", "decide", "deliver", "pipeline", "overlay", "record"},
-    "tune": VALUES | {"decide", "record", "overlay", "settings_layers", "settings_walk"},
+    "video": VALUES | {"zones", "capture", "vision", "decide", "deliver", "pipeline", "drawing", "record"},
+    "tune": VALUES | {"decide", "record", "drawing", "settings_layers", "settings_walk"},
     # The page shows what the daemon saw and replays its last minutes; it reaches no camera, no model and no broker.
-    "preview": VALUES | {"decide", "record", "overlay", "tune"},
+    "preview": VALUES | {"decide", "record", "drawing", "tune"},
     "settings_save": {"config", "errors", "settings_file"},
     "keeper": {"config", "errors", "settings_save"},
     "facts": VALUES | {"capture", "deliver", "operate", "vision", ""},
@@ -78,7 +78,7 @@ PURE_MODULES = (
     "vision/box.py",
     "vision/cells.py",
     "record/steps.py",
-    "overlay/colours.py",
+    "drawing/colours.py",
     "video/tally.py",
     "tune/replay.py",
     "tune/compare.py",

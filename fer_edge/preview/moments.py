@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from fer_edge.overlay.annotate import words
+from fer_edge.drawing.annotate import words
 from fer_edge.preview.drafts import rules_of
 from fer_edge.preview.stage import Stage, Told
 

@@ -8,9 +8,9 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers.response import Response
 
 from fer_edge.config import DecideSettings, Zone
+from fer_edge.drawing.colours import HEX
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
-from fer_edge.overlay.colours import HEX
 from fer_edge.preview.drafts import DraftError, Drafts, settings_from, zones_from
 from fer_edge.preview.guard import COOKIE, OWN_HEADER, host_is_ours, is_token, may_look, ticket
 from fer_edge.preview.moments import LIVE_HZ, Moments

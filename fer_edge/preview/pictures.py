@@ -7,7 +7,7 @@ from threading import Condition, Event, Thread
 
 import cv2
 
-from fer_edge.overlay.annotate import annotated, placard
+from fer_edge.drawing.annotate import annotated, placard
 from fer_edge.preview.stage import Stage, View
 from fer_edge.values import Image
 

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from fer_edge.config import DecideSettings
+from fer_edge.drawing.colours import HEX
 from fer_edge.errors import UserError
-from fer_edge.overlay.colours import HEX
 from fer_edge.tune.choose import thresholds
 from fer_edge.tune.sweep import BRIEF_S, Point
 

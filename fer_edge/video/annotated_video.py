@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 
 from fer_edge.decide.decider import Decision
+from fer_edge.drawing.annotate import annotated
 from fer_edge.errors import UserError
-from fer_edge.overlay.annotate import annotated
 from fer_edge.values import Event, Face, Frame, Image
 
 if TYPE_CHECKING:

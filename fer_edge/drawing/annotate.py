@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
+from fer_edge.drawing.colours import BGR, NOTHING_HELD, Bgr
 from fer_edge.labels import EMOTIONS
-from fer_edge.overlay.colours import BGR, NOTHING_HELD, Bgr
 from fer_edge.values import Box, Image, Outcome, Verdict
 
 FONT = cv2.FONT_HERSHEY_SIMPLEX

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from fer_edge.drawing.annotate import annotated, placard, words
+from fer_edge.drawing.colours import BGR, HEX, bgr
 from fer_edge.labels import EMOTIONS
-from fer_edge.overlay.annotate import annotated, placard, words
-from fer_edge.overlay.colours import BGR, HEX, bgr
 from fer_edge.values import Box, Outcome, Verdict
 
 GREY = np.full((240, 320, 3), 128, np.uint8)
