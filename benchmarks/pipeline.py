@@ -21,15 +21,14 @@ from typing import Any
 import cv2
 import msgspec
 import numpy as np
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 from rich.console import Console
 from rich.table import Table
 
 from fer_edge.app import App
 from fer_edge.capture.playback import play
 from fer_edge.capture.sources import open_source
-from fer_edge.config import CameraSettings, Settings
+from fer_edge.config import CameraSettings, MqttSettings, Settings
+from fer_edge.deliver.subscription import Subscription
 from fer_edge.demo.broker import loopback_broker
 from fer_edge.operate.device import MIB, resident_bytes
 from fer_edge.settings_file import load_settings
@@ -121,29 +120,23 @@ def daemon_ms(config: Path, arguments: argparse.Namespace) -> float:
 
 def start_and_memory(config: Path, port: int, seconds: float) -> tuple[float, float]:
     """Seconds from starting `fer-edge run` to its first event, and its resident MiB ``seconds`` later."""
-    first_event: list[float] = []
-    client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
-    client.on_message = lambda *_: first_event.append(time.monotonic())
-    client.connect("127.0.0.1", port)
-    client.subscribe(f"fer_edge/{DEVICE}/event", qos=1)
-    client.loop_start()
-    time.sleep(0.5)
-    began = time.monotonic()
     command = [str(Path(sys.executable).parent / "fer-edge"), "run", "--config", str(config)]
     own = {"STATE_DIRECTORY": str(config.parent / "state"), "XDG_RUNTIME_DIR": str(config.parent)}
     # Installed packages are compiled; a shell that forbids it would have the daemon compiled anew at each start.
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
-    with subprocess.Popen(command, env=inherited | own) as daemon:
-        while not first_event and time.monotonic() - began < GIVE_UP_S:
-            time.sleep(0.01)
-        time.sleep(seconds)
-        resident = resident_bytes(daemon.pid)
-        daemon.terminate()
-    client.disconnect()
-    client.loop_stop()
-    if not first_event:
-        raise SystemExit("no event arrived")
-    return first_event[0] - began, resident / MIB
+    topics = (f"fer_edge/{DEVICE}/event",)
+    with Subscription(MqttSettings(host="127.0.0.1", port=port), "listener", topics) as subscription:
+        began = time.monotonic()
+        with subprocess.Popen(command, env=inherited | own) as daemon:
+            while not any(True for _ in subscription.listen(GIVE_UP_S)):
+                if time.monotonic() - began > GIVE_UP_S or daemon.poll() is not None:
+                    daemon.kill()
+                    raise SystemExit("no event arrived")
+            first_event_s = time.monotonic() - began
+            time.sleep(seconds)
+            resident = resident_bytes(daemon.pid)
+            daemon.terminate()
+    return first_event_s, resident / MIB
 
 
 def write_config(folder: Path, port: int, arguments: argparse.Namespace) -> Path:

@@ -17,10 +17,9 @@ from itertools import combinations
 from pathlib import Path
 
 import msgspec
-import paho.mqtt.client as mqtt
-from paho.mqtt.enums import CallbackAPIVersion
 
-from fer_edge.config import Settings
+from fer_edge.config import MqttSettings, Settings
+from fer_edge.deliver.subscription import Subscription
 from fer_edge.demo.broker import loopback_broker
 from fer_edge.operate.device import MIB, resident_bytes
 
@@ -37,17 +36,20 @@ def slope_per_s(samples: list[tuple[float, float]]) -> float:
     return statistics.median((y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in pairs)
 
 
-def watch(daemon: subprocess.Popen[bytes], minutes: float) -> list[tuple[float, float]]:
-    """(seconds since the start, resident bytes), every SAMPLE_S."""
-    began, samples = time.monotonic(), []
+def watch(
+    daemon: subprocess.Popen[bytes], subscription: Subscription, minutes: float
+) -> tuple[list[tuple[float, float]], int]:
+    """(seconds since the start, resident bytes) every SAMPLE_S, and how many events arrived."""
+    began, samples, events = time.monotonic(), [], 0
     while (now_s := time.monotonic() - began) < 60 * minutes:
         if daemon.poll() is not None:
             raise SystemExit(f"the daemon ended with {daemon.returncode}")
         samples.append((now_s, float(resident_bytes(daemon.pid))))
         if len(samples) % round(60 / SAMPLE_S) == 1:
             print(f"{now_s / 60:5.0f} min  {samples[-1][1] / MIB:6.1f} MiB", flush=True)
-        time.sleep(SAMPLE_S)
-    return samples
+        while time.monotonic() - began < now_s + SAMPLE_S:
+            events += len(list(subscription.listen(SAMPLE_S)))
+    return samples, events
 
 
 def main() -> None:
@@ -57,13 +59,7 @@ def main() -> None:
     parser.add_argument("--minutes", type=float, default=60.0)
     parser.add_argument("--model", default=Settings().classify.model, help="what classify.model may say")
     arguments = parser.parse_args()
-    received: list[str] = []
     with loopback_broker() as broker, tempfile.TemporaryDirectory() as folder:
-        client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
-        client.on_message = lambda *_: received.append("event")
-        client.connect("127.0.0.1", broker.port)
-        client.subscribe(f"fer_edge/{DEVICE}/event", qos=1)
-        client.loop_start()
         config = Path(folder) / "config.yaml"
         settings = {
             "device": DEVICE,
@@ -75,16 +71,18 @@ def main() -> None:
         config.write_bytes(msgspec.yaml.encode(settings))
         command = [str(Path(sys.executable).parent / "fer-edge"), "run", "--config", str(config)]
         own = {"STATE_DIRECTORY": str(config.parent / "state"), "XDG_RUNTIME_DIR": str(config.parent)}
-        with subprocess.Popen(command, env=os.environ | own) as daemon:
-            samples = watch(daemon, arguments.minutes)
+        mqtt = MqttSettings(host="127.0.0.1", port=broker.port)
+        with (
+            Subscription(mqtt, "listener", (f"fer_edge/{DEVICE}/event",)) as subscription,
+            subprocess.Popen(command, env=os.environ | own) as daemon,
+        ):
+            samples, events = watch(daemon, subscription, arguments.minutes)
             daemon.terminate()
-        client.disconnect()
-        client.loop_stop()
     settled = samples[len(samples) // 10 :]
     per_hour = 3600 * slope_per_s(settled) / MIB
     values = [value / MIB for _, value in settled]
     extent = f"{min(values):.1f} to {max(values):.1f} MiB"
-    print(f"{broker.name}, {len(received)} events, {extent}, slope {per_hour:+.2f} MiB/h")
+    print(f"{broker.name}, {events} events, {extent}, slope {per_hour:+.2f} MiB/h")
     sys.exit(per_hour > FLAT_MIB_PER_HOUR)
 
 

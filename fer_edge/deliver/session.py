@@ -13,12 +13,13 @@ from collections.abc import Callable
 
 import msgspec
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from fer_edge.deliver import trouble
+from fer_edge.deliver.client import make_client
 from fer_edge.deliver.credentials import Credentials
 from fer_edge.deliver.doorbell import Doorbell
 from fer_edge.deliver.inbox import Heard, Listening
@@ -30,8 +31,6 @@ from fer_edge.values import Message
 
 # Keepalives without an acknowledgement, while something waits for one, after which a link is given up.
 LATE_KEEPALIVES = 2
-
-PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -190,20 +189,7 @@ class Session:
         return Trouble(trouble.broken_off(self._socket_error, broker))
 
     def _make_client(self, credentials: Credentials, will: Message | None) -> Client:
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._broker.client_id,
-            clean_session=None if self.version == "5" else True,
-            protocol=PROTOCOLS[self.version],
-            transport="websockets" if self._broker.websocket_path else "tcp",
-            reconnect_on_failure=False,  # also keeps paho from trying MQTT 3.1 by itself
-        )
-        if credentials.username:
-            client.username_pw_set(credentials.username, credentials.password)
-        if credentials.tls is not None:
-            client.tls_set_context(credentials.tls)
-        if self._broker.websocket_path:
-            client.ws_set_options(self._broker.websocket_path)
+        client = make_client(self._broker, credentials, self.version)
         if will is not None:
             client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.on_connect = self._on_connect

@@ -13,13 +13,14 @@ from typing import Self
 
 from msgspec.structs import replace
 from paho.mqtt.client import Client, ConnectFlags, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.enums import MQTTErrorCode
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from fer_edge.config import MqttSettings
 from fer_edge.deliver import trouble
+from fer_edge.deliver.client import make_client
 from fer_edge.deliver.connect import broker_of
 from fer_edge.deliver.credentials import load_credentials
 from fer_edge.deliver.trouble import Trouble
@@ -143,18 +144,8 @@ class Subscription:
         return Trouble(trouble.broken_off("", self._broker))
 
     def _make(self, version: Version) -> Client:
-        client = Client(
-            CallbackAPIVersion.VERSION2,
-            client_id=self._broker.client_id,
-            clean_session=None if version == "5" else True,
-            protocol=MQTTProtocolVersion.MQTTv5 if version == "5" else MQTTProtocolVersion.MQTTv311,
-            reconnect_on_failure=False,
-        )
+        client = make_client(self._broker, self._credentials, version)
         client.connect_timeout = CONNECT_S
-        if self._credentials.username:
-            client.username_pw_set(self._credentials.username, self._credentials.password)
-        if self._credentials.tls is not None:
-            client.tls_set_context(self._credentials.tls)
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message

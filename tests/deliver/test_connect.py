@@ -15,6 +15,8 @@ from fer_edge.deliver.connect import Patience, broker_of, open_session
 from fer_edge.deliver.parcel import Parcel
 from fer_edge.deliver.probe import probe
 from fer_edge.deliver.session import Answer, Session
+from fer_edge.deliver.subscription import Subscription
+from fer_edge.deliver.topics import Topics
 from fer_edge.deliver.trouble import Trouble
 from fer_edge.errors import SettingsError, UserError
 from fer_edge.values import Message
@@ -284,6 +286,19 @@ def test_websocket_carries_events(websocket_port, make_device):
     assert device.state().outbox.acknowledged == 300
     assert device.state().connects == 1
     assert device.link.stop(3.0)
+
+
+@pytest.mark.system
+def test_websocket_is_listened_to_as_well(websocket_port, make_device, settings_for):
+    port = websocket_port()
+    device = make_device(port, transport="websocket")
+    topics = Topics("fer_edge", "porch")
+    with Subscription(settings_for(port, transport="websocket"), "porch", (topics.event,)) as subscription:
+        device.say(30)
+        heard = []
+        while len(heard) < 30:
+            heard += subscription.listen(GIVE_UP_S)
+    assert [one.topic for one in heard] == [topics.event] * 30
 
 
 @pytest.mark.system
