@@ -50,10 +50,15 @@ ALLOWED: dict[str, set[str]] = {
     "keeper": {"config", "errors", "settings_save"},
     "facts": VALUES | {"capture", "deliver", "operate", "vision", ""},
     "reload": VALUES,
+    # The main thread's work, in three: what goes round, what of it is told of the camera, and what of the daemon.
+    "camera_watch": {"capture", "deliver", "pipeline"},
+    "vitals": VALUES | {"capture", "decide", "deliver", "facts", "live_settings", "operate", "preview", "vision"},
+    "main_loop": {"errors", "attendant", "camera_watch", "capture", "deliver", "keeper", "operate", "pipeline"}
+    | {"preview", "record", "vitals", "windows"},
     "app": VALUES
     | {"capture", "vision", "decide", "deliver", "operate"}
     | {"attendant", "pipeline", "settings_file", "live_settings", "facts", "keeper", "preview", "record"}
-    | {"windows", "zones"},
+    | {"camera_watch", "main_loop", "vitals", "windows", "zones"},
     "check": VALUES | {"capture", "vision", "deliver", "settings_file"},
     "events": VALUES | {"deliver"},
     "demo": VALUES | {"app", "capture", "deliver", "events"},
