@@ -25,10 +25,9 @@ def why_not(path: str) -> str:
     """One line on why ``path`` gives no pictures and what to do about it."""
     try:
         handle = os.open(path, os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC)
-    except PermissionError:
-        user = pwd.getpwuid(os.geteuid()).pw_name
-        return f"{path}: permission denied: add the user to group video (sudo usermod -aG video {user}) and start anew"
     except OSError as error:
+        if isinstance(error, PermissionError):
+            return forbidden(path, error.errno, pwd.getpwuid(os.geteuid()).pw_name)
         if error.errno == errno.EBUSY:
             return _busy(path)
         return f"{path}: no such camera: {_cameras_there(path)}"
@@ -36,6 +35,20 @@ def why_not(path: str) -> str:
         return _why_not_open(path, handle)
     finally:
         os.close(handle)
+
+
+def forbidden(path: str, code: int | None, user: str) -> str:
+    """What to do about a camera that ``user`` may not open, by the kernel's error ``code``.
+
+    EACCES are the node's own permissions. EPERM comes where they would do: from a list of devices that the process may
+    use at all, cgroup-v2 "Device controller".
+    """
+    if code == errno.EPERM:
+        return (
+            f"{path}: kept from this service by its list of devices: add DeviceAllow=char-video4linux rw"
+            " below [Service] (sudo systemctl edit fer-edge), or hand the device to the container"
+        )
+    return f"{path}: permission denied: add the user to group video (sudo usermod -aG video {user}) and start anew"
 
 
 def captures(answer: bytes) -> bool:

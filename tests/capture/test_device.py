@@ -1,11 +1,12 @@
 """Why a device gives no pictures. What needs a camera or the kernel's test driver is not here; see docs/cameras.md."""
 
+import errno
 import struct
 from pathlib import Path
 
 import pytest
 
-from fer_edge.capture.device import captures, why_not
+from fer_edge.capture.device import captures, forbidden, why_not
 
 
 def test_missing_device_is_named_and_it_is_said_what_to_do() -> None:
@@ -25,6 +26,11 @@ def locked_node(tmp_path: Path) -> str:
 
 def test_permission_is_named_with_its_cure(locked_node: str, ordinary_user: None) -> None:
     assert "sudo usermod -aG video" in why_not(locked_node)
+
+
+def test_camera_that_a_sandbox_keeps_out_is_told_from_one_of_another_group() -> None:
+    assert "DeviceAllow=char-video4linux rw" in forbidden("/dev/video0", errno.EPERM, "fer-edge")
+    assert "sudo usermod -aG video fer-edge" in forbidden("/dev/video0", errno.EACCES, "fer-edge")
 
 
 def capability(whole: int, own: int) -> bytes:
