@@ -1,6 +1,7 @@
 # make run     the main job, shown: no camera and no broker needed
 # make check   the developer's loop: lint, types, fast tests
 # make test    everything: real broker, cameras over the network, Debian systems that are booted, the converter
+# make test-system   what is too slow for it: whole machines in QEMU, x86-64 and 64-bit Arm
 # make deb     Debian packages of this checkout, for bookworm and trixie on amd64 and arm64, into out/
 #
 # Each sets up what it needs in .venv (the edge, no TensorFlow) and .venv-converter (the converter), and nowhere else.
@@ -11,8 +12,10 @@ PIP_QUIET = --quiet --disable-pip-version-check --no-input
 # Debian packages that only the tests need: a broker, certificates, an RTSP camera, and what boots a Debian in a folder.
 TEST_PACKAGES = chromium chromium-driver iproute2 mosquitto openssl python3-gi gir1.2-gst-rtsp-server-1.0 gstreamer1.0-plugins-base \
 	gstreamer1.0-plugins-good gstreamer1.0-plugins-bad gstreamer1.0-plugins-ugly debootstrap systemd-container
+# What emulates a machine, and its programs where a disk is made for it.
+EMULATION_PACKAGES = debootstrap systemd-container e2fsprogs ipxe-qemu qemu-system-arm qemu-system-x86 qemu-user-static seabios
 
-.PHONY: run check test deb lint clean packages
+.PHONY: run check test test-system deb lint clean packages
 .DELETE_ON_ERROR:
 
 run: .venv/demo.stamp
@@ -23,8 +26,12 @@ check: .venv/test.stamp .venv-converter/test.stamp lint
 	.venv-converter/bin/pytest -q -m "not slow" tests/converter
 
 test: packages .venv/test.stamp .venv-converter/test.stamp lint
-	.venv/bin/pytest --ignore tests/converter
+	.venv/bin/pytest -m "not emulated" --ignore tests/converter
 	.venv-converter/bin/pytest tests/converter
+
+test-system: .venv/test.stamp
+	@tools/need.sh $(EMULATION_PACKAGES)
+	.venv/bin/pytest -m emulated tests/system
 
 deb: .venv/bin/python
 	@for suite in bookworm trixie; do for arch in amd64 arm64; do \

@@ -9,6 +9,7 @@ packages=${4:-}
 [ ! -e "$folder/.complete" ] || exit 0
 [ "$(id -u)" = 0 ] || { echo "making a Debian system needs root: run the tests as root, or by sudo" >&2; exit 1; }
 "$(dirname "$0")/need.sh" debootstrap
+"$(dirname "$0")/foreign_programs.sh" "$arch"
 mirror=$(sed -n 's/^URIs: *\([^ ]*\).*/\1/p;s/^deb \(\[.*\] \)\?\([^ ]*\) .*/\2/p' /etc/apt/sources.list /etc/apt/sources.list.d/* 2>/dev/null |
     grep -m1 '/debian/\?$' || echo http://deb.debian.org/debian)
 rm -rf "$folder"

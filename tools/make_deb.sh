@@ -23,13 +23,9 @@ trap 'rm -rf "$work"' EXIT
 root=$work/root
 home=$root/usr/lib/fer-edge
 site=$home/lib/python3.$minor/site-packages
-mkdir -p "$site" "$home/bin" "$work/copy" "$root/DEBIAN"
+mkdir -p "$site" "$home/bin" "$root/DEBIAN"
 
-# The program's own wheel, from a copy so that nothing is left in the checkout.
-cp -R fer_edge converter systemd setup.cfg pyproject.toml config.yaml README.md LICENSE "$work/copy"
-quiet="--quiet --disable-pip-version-check --no-input"
-# shellcheck disable=SC2086  # the list is meant to be split
-"$python" -m pip wheel $quiet --no-deps --wheel-dir "$work" "$work/copy"
+tools/project_wheel.sh "$python" "$work"
 find "$wheels" -name '*.whl' ! -name 'setuptools-*' ! -name 'pip-*' ! -name 'wheel-*' -exec "$python" -m zipfile -e {} "$site" \;
 "$python" -m zipfile -e "$work"/fer_edge-*.whl "$site"
 cp -R "$site"/*.data/purelib/. "$site"/*.data/platlib/. "$site" 2>/dev/null || true

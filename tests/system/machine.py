@@ -1,5 +1,6 @@
 """A Debian that is really booted, in systemd-nspawn: a throw-away layer over a tree that was made once."""
 
+import abc
 import os
 import shutil
 import signal
@@ -48,7 +49,45 @@ def tool(name: str, *arguments: object, **environment: str) -> None:
     assert done.returncode == 0, f"tools/{name}: {done.stdout}{done.stderr}"
 
 
-class Machine:
+class Commanded(abc.ABC):
+    """A booted system in which commands run as root, however they get there."""
+
+    process: subprocess.Popen[bytes]
+    patience_s = 180.0
+    """How long to wait for something that happens by itself."""
+
+    @abc.abstractmethod
+    def done(self, command: str) -> subprocess.CompletedProcess[str]:
+        """The ended shell ``command`` with its code, and what it said on both outputs together."""
+
+    @abc.abstractmethod
+    def story(self) -> str:
+        """The end of what the machine said on its console, and its journal of the service."""
+
+    def run(self, command: str, *, check: bool = True) -> str:
+        """What the shell ``command`` said on both outputs; fails where it fails, unless told not to check."""
+        done = self.done(command)
+        assert not check or done.returncode == 0, f"{command}: code {done.returncode}: {done.stdout}"
+        return done.stdout.strip()
+
+    def wait_for(self, command: str, wanted: str | tuple[str, ...], limit_s: float | None = None) -> str:
+        """Repeats ``command`` until what it says holds (one of) ``wanted``; gives what it said."""
+        words = (wanted,) if isinstance(wanted, str) else wanted
+        deadline = time.monotonic() + (limit_s or self.patience_s)
+        said = ""
+        while not any(word in said for word in words):
+            assert time.monotonic() < deadline, f"{command} never said {words}, at last {said!r}\n{self.story()}"
+            assert self.process.poll() is None, f"the machine died:\n{self.story()}"
+            time.sleep(0.2)
+            said = self.run(command, check=False)
+        return said
+
+    def write(self, path: str, text: str) -> None:
+        """Makes a file in the machine hold ``text``."""
+        self.run(f"mkdir -p $(dirname {path}); cat > {path} <<'END-OF-FILE'\n{text}\nEND-OF-FILE")
+
+
+class Machine(Commanded):
     """Booted from the tree of ``suite``, where it can be with no network but its own; commands run in it as root."""
 
     def __init__(self, suite: str, shown: Mapping[str, Path]) -> None:
@@ -80,15 +119,12 @@ class Machine:
         """Returns when the boot is over."""
         self.wait_for("systemctl is-system-running", ("running", "degraded"), limit_s=BOOT_S)
 
-    def run(self, command: str, *, check: bool = True) -> str:
-        """What the shell ``command`` said on both outputs; fails where it fails, unless told not to check."""
-        done = self.done(command)
-        assert not check or done.returncode == 0, f"{command}: code {done.returncode}: {done.stdout}"
-        return done.stdout.strip()
-
     def done(self, command: str) -> subprocess.CompletedProcess[str]:
         """The ended shell ``command`` with its code, and what it said on both outputs together."""
-        entered = ["nsenter", "--target", str(self._first_process()), "--all", "sh", "-c", command]
+        first = self._first_process()
+        if not first:
+            return subprocess.CompletedProcess(command, 1, "the machine does not run")
+        entered = ["nsenter", "--target", str(first), "--all", "sh", "-c", command]
         given = {
             "PATH": "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
             "LANG": "C.UTF-8",
@@ -99,24 +135,12 @@ class Machine:
             timeout=COMMAND_S, env=given, check=False,
         )  # fmt: skip
 
-    def wait_for(self, command: str, wanted: str | tuple[str, ...], limit_s: float = 60.0) -> str:
-        """Repeats ``command`` until what it says holds (one of) ``wanted``; gives what it said."""
-        words = (wanted,) if isinstance(wanted, str) else wanted
-        deadline = time.monotonic() + limit_s
-        said = ""
-        while not any(word in said for word in words):
-            assert time.monotonic() < deadline, f"{command} never said {words}, at last {said!r}\n{self._story()}"
-            assert self.process.poll() is None, f"the machine died:\n{self._story()}"
-            time.sleep(0.2)
-            if self._first_process():
-                said = self.run(command, check=False)
-        return said
-
-    def write(self, path: str, text: str) -> None:
-        """Makes a file in the machine hold ``text``."""
-        target = self.root / path.lstrip("/")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        self.run(f"cat > {path} <<'END-OF-FILE'\n{text}\nEND-OF-FILE")
+    def story(self) -> str:
+        """The end of what the machine said on its console, and its journal of the service."""
+        console = (self.shared / "console.log").read_text(errors="replace")[-1500:]
+        if self.process.poll() is not None or not self._first_process():
+            return console
+        return console + self.done("journalctl -u fer-edge --no-pager -n 40").stdout
 
     def copy(self, file: Path, path: str) -> None:
         """Brings a file of this machine into that one."""
@@ -144,10 +168,3 @@ class Machine:
             if Path(f"/proc/{child}/comm").read_text().strip() == "systemd":
                 return int(child)
         return 0
-
-    def _story(self) -> str:
-        """The end of what the machine said on its console, and its journal of the service."""
-        console = (self.shared / "console.log").read_text(errors="replace")[-1500:]
-        if self.process.poll() is not None or not self._first_process():
-            return console
-        return console + self.done("journalctl -u fer-edge --no-pager -n 40").stdout

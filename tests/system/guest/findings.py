@@ -1,0 +1,62 @@
+"""What the shipped networks and the whole pipeline give on this processor, as JSON: findings.py FACES.npy FILM FRAMES.
+
+FACES are (n, 48, 48) uint8. A test runs this on two kinds of processor and compares.
+"""
+
+import json
+import sys
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+import fer_edge.models
+from fer_edge.capture.playback import play
+from fer_edge.capture.video import VideoFile
+from fer_edge.config import CameraSettings, Settings
+from fer_edge.decide.decider import Decider
+from fer_edge.pipeline import Pipeline
+from fer_edge.video.event_file import EventFile, line
+from fer_edge.vision.classify import load_classifier
+from fer_edge.vision.kernels import delegated_share
+from fer_edge.vision.preprocess import resized
+from fer_edge.vision.runner import pixel_table
+from fer_edge.vision.vision import build_vision
+
+
+def network(path: Path, faces: Any) -> dict[str, Any]:
+    """What a network stores for each face, before anything is made of it, and what ran it."""
+    loaded = load_classifier(path, threads=1)
+    runner, wanted = loaded.runner, loaded.card.input
+    table = pixel_table(runner.input, wanted.mean, wanted.std)
+    outputs = []
+    for face in faces:
+        fed = table.take(resized(face, wanted.height, wanted.width))[None, :, :, None]
+        outputs.append(runner.invoke(fed.repeat(wanted.channels, axis=3))[0].tolist())
+    return {"fast": delegated_share(runner.operations), "type": str(runner.output.dtype), "outputs": outputs}
+
+
+def events(film: str, frames: int) -> list[Any]:
+    """The events of a film's beginning, as `fer-edge video` would write them."""
+    settings = Settings()
+    told = EventFile()
+    decider = Decider(settings.decide, settings.track.lost_s)
+    pipeline = Pipeline(build_vision(settings).see, decider, told)
+    last = 0.0
+    for frame in islice(play(VideoFile(CameraSettings(source=film))), frames):
+        pipeline.step(frame)
+        last = frame.captured_at
+    pipeline.close(last, "stopped")
+    return [msgspec.to_builtins(line(event, number)) for number, event in enumerate(told.events, 1)]
+
+
+def main(faces: str, film: str, frames: str) -> None:
+    models = sorted(Path(fer_edge.models.__path__[0]).glob("*.tflite"))
+    given = np.load(faces)
+    found = {model.stem: network(model, given) for model in models}
+    sys.stdout.write(json.dumps({"networks": found, "events": events(film, int(frames))}))
+
+
+main(*sys.argv[1:])
