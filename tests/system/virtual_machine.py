@@ -18,6 +18,7 @@ SUITE = "bookworm"
 GUEST = Path(__file__).parent / "guest"
 DISK_MIB = 3000  # sparse: what is not written takes no place
 MEMORY_MIB = 1024
+COMMAND_S = 3600.0  # a single command, some of which work through a film
 PATIENCE_S = 900.0  # every instruction is emulated, where other things run too
 # The core of a Raspberry Pi 4 has none of the newer instructions, so what runs there runs on the later ones.
 QEMU = {
@@ -119,7 +120,7 @@ class VirtualMachine(Commanded):
         ]  # fmt: skip
         self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
         self._way = socket.socket(socket.AF_UNIX)
-        self._way.settimeout(PATIENCE_S)
+        self._way.settimeout(COMMAND_S)
         self._rest = b""
         try:
             while self._way.connect_ex(str(way)) != 0:
