@@ -72,7 +72,7 @@ def balanced_accuracy(faces: list[Portrait], classifier: Classifier, crop: Crop)
 def detect_settings(detector: str, width: int) -> DetectSettings:
     """Settings for `haar`, for YuNet's .onnx file, or for a .tflite file of `fer-convert export-detector`."""
     if detector == "haar":
-        return DetectSettings(width=width)
+        return DetectSettings(backend="haar", width=width)
     return DetectSettings(backend="yunet" if detector.endswith(".onnx") else "own", model=detector, width=width)
 
 

@@ -198,12 +198,15 @@ def stills(data: Path, settings: Settings, count: int, rate_hz: float) -> Iterat
 @click.option("--stills", "photos", default=14, show_default=True, help="How many photos tremble for 20 s each.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
 def main(data: Path, model: str, rate_hz: float, photos: int, *, as_json: bool) -> None:
-    """Count wrong and short-lived events with both detectors."""
+    """Count wrong and short-lived events with each detector."""
     yunet = DetectSettings(backend="yunet", model=str(data / YUNET), width=160)
     haar = DetectSettings(backend="haar", width=320)
+    own = DetectSettings()
     runs = {
+        "clips, own on 160": clips(data, _settings(own, model), rate_hz),
         "clips, yunet on 160": clips(data, _settings(yunet, model), rate_hz),
         "clips, haar on 320": clips(data, _settings(haar, model), rate_hz),
+        "trembling photos, own on 160": stills(data, _settings(own, model), photos, rate_hz),
         "trembling photos, yunet on 160": stills(data, _settings(yunet, model), photos, rate_hz),
     }
     report = {}

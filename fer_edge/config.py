@@ -53,11 +53,11 @@ class CameraSettings(Section, frozen=True):
 class DetectSettings(Section, frozen=True):
     """How faces are found."""
 
-    backend: Literal["haar", "own", "yunet"] = "haar"
-    """`haar` comes with OpenCV 4; `own` (a network of `fer-convert`) and `yunet` need `model`."""
+    backend: Literal["own", "yunet", "haar"] = "own"
+    """`own` is the network that ships, `yunet` needs `model`, `haar` comes with OpenCV 4."""
     model: str = ""
-    """Path of the YuNet ONNX file, or of the TFLite file, with its card beside it, for `own`."""
-    width: Annotated[int, Meta(ge=64, le=1920)] = 320
+    """Path of the YuNet ONNX file, or, for `own`, of another TFLite file with its card beside it."""
+    width: Annotated[int, Meta(ge=64, le=1920)] = 160
     """Pixels, 64 to 1920, to which a frame is reduced for detection; faces below about 1/12 of it are missed."""
     score: Fraction = 0.7
     """Lowest detector score, 0 to 1, that counts as a face; Haar has no score."""
@@ -275,10 +275,8 @@ def contradictions(settings: Settings) -> list[tuple[str, str]]:
         if leave > enter:
             key = f"decide.emotions.{emotion}" + (".leave" if own.leave is not None else ".enter")
             found.append((key, f"leave ({leave:g}) must be at most enter ({enter:g}) for {emotion}"))
-    needed = {"yunet": "the YuNet ONNX file", "own": "the TFLite file of `fer-convert export-detector`"}
-    if settings.detect.backend in needed and not settings.detect.model:
-        backend = settings.detect.backend
-        found.append(("detect.model", f"must name {needed[backend]} when detect.backend is {backend}"))
+    if settings.detect.backend == "yunet" and not settings.detect.model:
+        found.append(("detect.model", "must name the YuNet ONNX file when detect.backend is yunet"))
     tls = settings.mqtt.tls
     if bool(tls.certificate) != bool(tls.key):
         found.append(("mqtt.tls.certificate", "and mqtt.tls.key belong together: set both or neither"))

@@ -1,6 +1,7 @@
 """`fer-convert export-detector`: a trained detector becomes the int8 file that the daemon runs, with its card."""
 
 import json
+import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -36,7 +37,9 @@ from fer_edge.vision.runner import Runner
 REPRESENTATIVE = 200  # scenes by whose activations the int8 scales are set
 SIZE_PX = (128, 160)  # height and width of the file's picture until it is told another
 SEED = 20130701  # draws the scenes
-FALSE_SHARE = 0.01  # of the photos without faces: how many have one all the same at the usual `detect.score`
+# How far the default of `detect.score` stands above the surest of the photos without people: the network has learned
+# these, and others will be harder.
+DISTANCE = 0.1
 
 
 @click.command(short_help="Make the daemon's TFLite file of a trained detector.")
@@ -85,18 +88,21 @@ def exported(run: Path, photos: list[Photo], say: Callable[[str], None]) -> byte
 
 
 def score_offset(card: DetectorCard, content: bytes, photos: list[Photo]) -> float:
-    """What is added to the logits, so that the default of `detect.score` is passed by FALSE_SHARE of empty photos.
+    """What is added to the logits, so that no photo known to be empty comes near the default of `detect.score`.
 
-    A network's own scores depend on how rare faces were in its training. 0 where there are no photos without faces.
+    A network's own scores depend on how rare faces were in its training. 0 where no photo is known to be empty.
     """
     usual = DetectSettings().score
     detector = OwnDetector(card, _runner(content), DetectSettings(backend="own", width=SIZE_PX[1], score=0.0))
-    empty = [photo.pixels for photo in photos if not len(photo.faces) and not len(photo.ignored)]
-    if not empty:
-        return 0.0
-    surest = [max((face.score for face in detector.detect(pixels)), default=0.0) for pixels in empty]
-    level = float(np.clip(np.quantile(surest, 1 - FALSE_SHARE), 1e-6, 1 - 1e-6))
-    return round(float(np.log(usual / (1 - usual)) - np.log(level / (1 - level))), 3)
+    surest = max(
+        (face.score for photo in photos if photo.known_empty for face in detector.detect(photo.pixels)), default=None
+    )
+    return 0.0 if surest is None else round(_logit(usual - DISTANCE) - _logit(surest), 3)
+
+
+def _logit(score: float) -> float:
+    inside = min(max(score, 1e-6), 1 - 1e-6)
+    return math.log(inside / (1 - inside))
 
 
 def _runner(content: bytes) -> Runner:

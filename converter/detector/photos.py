@@ -1,7 +1,7 @@
 """Photos with the faces in them, read from COCO files: what the detector learns from."""
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -28,6 +28,7 @@ class Photo:
     landmarks: Points
     ignored: Boxes
     group: str  # the set that it is from
+    known_empty: bool = False  # somebody looked and saw no face; elsewhere the teacher may have missed one
 
     def halved(self) -> "Photo":
         """The photo at half its size, by area."""
@@ -61,7 +62,9 @@ def _read(image: dict[str, Any], annotations: list[dict[str, Any]], folder: Path
     faces = [one for one in annotations if not one.get("ignore") and not one.get("iscrowd")]
     ignored = [one for one in annotations if one.get("ignore") or one.get("iscrowd")]
     group = str(image.get("set", folder.name))
-    photo = Photo(np.asarray(pixels, np.uint8), _boxes(faces), _landmarks(faces), _boxes(ignored), group)
+    photo = Photo(
+        np.asarray(pixels, np.uint8), _boxes(faces), _landmarks(faces), _boxes(ignored), group, bool(image.get("kind"))
+    )
     height, width = pixels.shape[:2]
     scale = LONGEST_PX / max(height, width)
     if scale >= 1:
@@ -73,7 +76,13 @@ def _read(image: dict[str, Any], annotations: list[dict[str, Any]], folder: Path
 
 def _scaled(photo: Photo, pixels: NDArray[np.uint8], factor: NDArray[np.float32]) -> Photo:
     twice = np.tile(factor, 2)
-    return Photo(pixels, photo.faces * twice, photo.landmarks * factor, photo.ignored * twice, photo.group)
+    return replace(
+        photo,
+        pixels=pixels,
+        faces=photo.faces * twice,
+        landmarks=photo.landmarks * factor,
+        ignored=photo.ignored * twice,
+    )
 
 
 def _boxes(annotations: list[dict[str, Any]]) -> Boxes:

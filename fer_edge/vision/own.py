@@ -1,5 +1,6 @@
 """The detector that this project trains (`fer-convert train-detector`): int8, on the runtime that is there."""
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from fer_edge.vision.runner import Runner, dequantize, pixel_table, read_model
 
 MULTIPLE_PX = 32  # of both sides of the network's picture: its deepest layer's stride
 LEAST_SCORE, MOST_SCORE = 1e-6, 1 - 1e-6  # what 0 and 1 in detect.score are taken for before the logarithm
+SHIPPED = Path(str(files("fer_edge.models") / "fer-face.tflite"))
 
 # The boxes that it learns are YuNet's: so is the square. benchmarks/crop_margin.py --detector FILE.tflite measures it.
 CROP = Crop(scale=1.1, dy=-0.05)
@@ -74,11 +76,11 @@ class OwnDetector:
 
 
 def load_detector(settings: DetectSettings) -> OwnDetector:
-    """The network that `detect.model` names; ModelError, one line, where it or its card is missing or another's.
+    """The network that `detect.model` names, or the one that ships; ModelError, one line, where its card does not fit.
 
     The card's hash is compared before the runtime sees the file, as `classify.load_classifier` does.
     """
-    path = Path(settings.model).expanduser()
+    path = Path(settings.model).expanduser() if settings.model else SHIPPED
     content = read_model(path, "detect.model")
     card = load_detector_card(path)
     verify_file(card, content, path, CURE)

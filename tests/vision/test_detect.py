@@ -50,13 +50,15 @@ def relu_onnx() -> bytes:
     return number(1, 7) + part(7, graph) + part(8, number(2, 13))
 
 
-@pytest.fixture(params=["haar", "n", "s"])
+@pytest.fixture(params=["own", "haar", "n", "s"])
 def detector(request: pytest.FixtureRequest, data: Path) -> Detector:
     """Each detector at its usual width."""
+    if request.param == "own":
+        return make_detector(DetectSettings())
     if request.param == "haar":
         if not hasattr(cv2, "CascadeClassifier"):
             pytest.skip(f"OpenCV {cv2.__version__} has no cascades")
-        return make_detector(DetectSettings())
+        return make_detector(DetectSettings(backend="haar", width=320))
     return make_detector(DetectSettings(backend="yunet", model=str(data / YUNET.format(request.param)), width=160))
 
 
@@ -148,7 +150,7 @@ from fer_edge.config import DetectSettings
 from fer_edge.errors import ModelError
 from fer_edge.vision.detect import make_detector
 try:
-    make_detector(DetectSettings())
+    make_detector(DetectSettings(backend="haar"))
 except ModelError as error:
     print(error)
 """
