@@ -72,10 +72,13 @@ def cost_ms(detector: Detector, frames: list[Image]) -> float:
 @click.option("--reference", type=click.Path(path_type=Path, exists=True), required=True, help="YuNet's ONNX file")
 @click.option("--no-people", default="", help="clips without faces, with commas between")
 @click.option("--every", default=1, show_default=True, help="use every n-th frame")
+@click.option("--score", default=DetectSettings().score, show_default=True, help="least score of the detectors")
 @click.argument("detectors", nargs=-1, required=True)
-def main(clips: Path, reference: Path, no_people: str, every: int, detectors: tuple[str, ...]) -> None:
+def main(  # noqa: PLR0913, PLR0917 - options
+    clips: Path, reference: Path, no_people: str, every: int, score: float, detectors: tuple[str, ...]
+) -> None:
     usual = DetectSettings().score
-    finders = {named: detector_of(named, usual) for named in detectors}
+    finders = {named: detector_of(named, score) for named in detectors}
     judge = make_detector(DetectSettings(backend="yunet", model=str(reference), width=REFERENCE_WIDTH, score=UNSURE))
     counts = {named: Count() for named in detectors}
     total = faces = with_faces = 0
