@@ -12,10 +12,10 @@ from converter.detector.photos import LONGEST_PX, read_photos
 from fer_edge.errors import UserError
 
 
-def written(folder: Path, size: tuple[int, int], annotations: list[dict[str, Any]]) -> Path:
+def written(folder: Path, size: tuple[int, int], annotations: list[dict[str, Any]], **image: Any) -> Path:
     """A COCO file of one grey photo of ``size`` (height, width)."""
     cv2.imwrite(str(folder / "photo.png"), np.full((*size, 3), 99, np.uint8))
-    images = [{"id": 7, "file_name": "photo.png", "set": "street"}]
+    images = [{"id": 7, "file_name": "photo.png", "set": "street", **image}]
     (folder / "faces.json").write_text(json.dumps({"images": images, "annotations": annotations, "categories": []}))
     return folder / "faces.json"
 
@@ -32,6 +32,14 @@ def test_boxes_are_read_as_corners_and_ignored_ones_apart(tmp_path: Path):
     assert photo.landmarks[0].tolist() == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9]]
     assert photo.ignored.tolist() == [[1, 2, 4, 6], [5, 6, 12, 14]]
     assert photo.group == "street"
+
+
+def test_only_a_photo_with_a_kind_is_known_to_be_empty_also_when_it_is_reduced(tmp_path: Path):
+    for side in (50, 2 * LONGEST_PX):
+        (unlabelled,) = read_photos(written(tmp_path, (side, side), []), tmp_path)
+        (looked_at,) = read_photos(written(tmp_path, (side, side), [], kind="easy"), tmp_path)
+        assert not unlabelled.known_empty
+        assert looked_at.known_empty
 
 
 def test_landmarks_that_nobody_gave_are_unknown(tmp_path: Path):
