@@ -17,7 +17,7 @@ TOPICS = Topics("fer_edge", "porch")
 
 
 @pytest.fixture
-def ask(mosquitto):
+def ask(mosquitto, eventually):
     """Gives `ask(topic, payload, retain, **MQTT 5 properties)`: published, and taken by the broker."""
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     client.reconnect_delay_set(0.05, 0.1)
@@ -28,6 +28,7 @@ def ask(mosquitto):
         properties = Properties(PacketTypes.PUBLISH)
         for name, value in more.items():
             setattr(properties, name, value)
+        eventually(client.is_connected, "who asks is connected, also after a restart")
         client.publish(topic, payload, 1, retain, properties).wait_for_publish(10)
 
     yield publish
