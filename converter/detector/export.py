@@ -1,7 +1,6 @@
 """`fer-convert export-detector`: a trained detector becomes the int8 file that the daemon runs, with its card."""
 
 import json
-import math
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -31,7 +30,7 @@ from fer_edge.config import DetectSettings
 from fer_edge.errors import UserError
 from fer_edge.vision.card import card_path, sha256_of
 from fer_edge.vision.detector_card import DetectorCard, PixelScaling, save_detector_card, verify_detector
-from fer_edge.vision.own import OwnDetector
+from fer_edge.vision.own import OwnDetector, logit
 from fer_edge.vision.runner import Runner
 
 REPRESENTATIVE = 200  # scenes by whose activations the int8 scales are set
@@ -97,12 +96,7 @@ def score_offset(card: DetectorCard, content: bytes, photos: list[Photo]) -> flo
     surest = max(
         (face.score for photo in photos if photo.known_empty for face in detector.detect(photo.pixels)), default=None
     )
-    return 0.0 if surest is None else round(_logit(usual - DISTANCE) - _logit(surest), 3)
-
-
-def _logit(score: float) -> float:
-    inside = min(max(score, 1e-6), 1 - 1e-6)
-    return math.log(inside / (1 - inside))
+    return 0.0 if surest is None else round(logit(usual - DISTANCE) - logit(surest), 3)
 
 
 def _runner(content: bytes) -> Runner:

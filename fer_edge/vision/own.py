@@ -39,7 +39,7 @@ class OwnDetector:
         self.runner = runner
         self.name = card.name
         self._width = settings.width
-        self._least_logit = _logit(settings.score) - card.score_offset
+        self._least_logit = logit(settings.score) - card.score_offset
         self._fed = pixel_table(runner.input, card.input.mean, card.input.std)
         self._frame_size = (0, 0)
         self._size = (0, 0)
@@ -89,7 +89,7 @@ def load_detector(settings: DetectSettings) -> OwnDetector:
     return OwnDetector(card, runner, settings)
 
 
-def _logit(score: float) -> float:
-    """The inverse of the sigmoid."""
+def logit(score: float) -> float:
+    """The inverse of the sigmoid; 0 and 1 are taken for numbers just inside."""
     inside = min(max(score, LEAST_SCORE), MOST_SCORE)
     return float(np.log(inside / (1 - inside)))
