@@ -47,7 +47,7 @@ class HaarDetector:
 
 def _load_cascade() -> Any:
     """The cascade of the installed OpenCV (5 knows not even the class); ModelError where it has none."""
-    cure = "install `opencv-python-headless<5`, or set detect.backend to own, which needs neither"
+    cure = "install `opencv-python-headless<5`, or set detect.backend to own, which needs no cascade"
     if not hasattr(cv2, "CascadeClassifier"):
         raise ModelError(f"OpenCV {cv2.__version__} has no Haar cascades: {cure}")
     folder: str = getattr(getattr(cv2, "data", None), "haarcascades", "")  # distributions package them elsewhere
