@@ -14,8 +14,11 @@ from numpy.typing import NDArray
 from converter.detector.paste import paste_faces
 from converter.detector.photos import Boxes, Photo, Points
 
-FOUR_IN_ONE, PASTED = 0.5, 0.5  # share of the scenes that are made of four, and of those that are given more faces
+FOUR_IN_ONE, PASTED = 0.4, 0.5  # share of the scenes that are made of four, and of those that are given more faces
 SMALLEST_PX, LARGEST = 6.0, 1.0  # side of the face that a photo is scaled by: pixels, and part of the picture's height
+NEAR = 0.35  # share of the views in which a face fills the picture, as it does before a camera on a desk
+NEAREST, FARTHEST = 1.2, 0.5  # its side then, in parts of the picture's smaller side
+NEAR_PLACE = (0.3, 0.7)  # where its centre lies then, in parts of the picture
 MOST_ENLARGED = 2.5  # times; more shows nothing but the interpolation
 TURN_DEG = 9.0  # standard deviation
 ALIASED = 0.3  # share of reduced photos that are sampled as the daemon does it, without averaging
@@ -96,11 +99,16 @@ def _view(gallery: Gallery, index: int, height: int, width: int, rng: np.random.
     """A photo at a chance scale, turn and place, mirrored or not; a face of it is somewhere in the picture."""
     whole = gallery.photos[index]
     rows, columns = whole.pixels.shape[:2]
+    near = len(whole.faces) and rng.random() < NEAR
     if len(whole.faces):
         left, top, right, bottom = whole.faces[rng.integers(len(whole.faces))]
         side = max(1.0, float(np.sqrt((right - left) * (bottom - top))))
         largest = max(SMALLEST_PX * 2, LARGEST * min(height, width))
-        scale = float(np.exp(rng.uniform(np.log(SMALLEST_PX), np.log(largest)))) / side
+        if near:
+            wanted = min(height, width) * rng.uniform(FARTHEST, NEAREST)
+        else:
+            wanted = float(np.exp(rng.uniform(np.log(SMALLEST_PX), np.log(largest))))
+        scale = wanted / side
         centre = ((left + right) / 2, (top + bottom) / 2)
     else:
         scale = max(height / rows, width / columns) * float(np.exp(rng.uniform(-0.5, 1.0)))
@@ -109,7 +117,8 @@ def _view(gallery: Gallery, index: int, height: int, width: int, rng: np.random.
     aliased = rng.random() < ALIASED
     photo, left_scale = (whole, scale) if aliased else gallery.level(index, scale)
     centre = tuple(part * scale / left_scale for part in centre)
-    place = (width * rng.uniform(0.05, 0.95), height * rng.uniform(0.08, 0.92))
+    across, down = (NEAR_PLACE, NEAR_PLACE) if near else ((0.05, 0.95), (0.08, 0.92))
+    place = (width * rng.uniform(*across), height * rng.uniform(*down))
     matrix = _matrix(centre, place, left_scale, rng.normal(0, TURN_DEG), mirrored=rng.random() < 0.5)  # noqa: PLR2004
     pixels = _warped(gallery, photo.pixels, matrix, height, width, rng)
     faces, seen = _moved(photo.faces, matrix, height, width)

@@ -69,6 +69,12 @@ def test_faces_are_of_all_sizes_and_some_scenes_have_several(gallery: Gallery, r
     assert min(counts) == 0
 
 
+def test_in_a_fair_share_of_the_scenes_a_face_fills_the_picture(gallery: Gallery, rng: np.random.Generator):
+    made = [scene(gallery, [], HEIGHT, WIDTH, rng) for _ in range(150)]
+    heights = [(one.faces[:, 3] - one.faces[:, 1]).max(initial=0) for one in made]
+    assert 15 <= sum(height > 0.6 * HEIGHT for height in heights) <= 60
+
+
 def test_one_generator_makes_one_scene(gallery: Gallery):
     first, second, other = (scene(gallery, [], HEIGHT, WIDTH, np.random.default_rng(seed)) for seed in (5, 5, 6))
     assert (first.pixels == second.pixels).all()
