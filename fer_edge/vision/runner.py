@@ -7,7 +7,6 @@ memory never leaves: what `invoke` gives is a copy.
 from collections.abc import Mapping, Sequence
 from functools import cache
 from importlib import import_module
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -51,10 +50,9 @@ class Runner:
     def __init__(self, content: bytes, name: str, threads: int = 1) -> None:
         if content[IDENTIFIER_AT] != IDENTIFIER:
             raise ModelError(f"{name}: is not a TFLite model: copy the file again, or name another")
-        package, interpreter_class = _runtime()
-        self.runtime = f"{package} {version(package)}"
+        self.runtime, interpreter_class = _runtime()
         try:
-            with native_stderr_logged(package):
+            with native_stderr_logged(self.runtime):
                 self._interpreter = interpreter_class(model_content=content, num_threads=threads)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
@@ -160,10 +158,14 @@ def _operations(interpreter: Any) -> Sequence[Mapping[str, Any]] | None:
 
 @cache
 def _runtime() -> tuple[str, Any]:
-    """(package, Interpreter class) of the best runtime that is installed; ModelError where there is none."""
+    """(package and version, Interpreter class) of the best runtime that is installed; ModelError where there is none.
+
+    The version is the module's own word: importlib.metadata brings the email package with it, a tenth of the start.
+    """
     for module, package in RUNTIMES:
         try:
-            return package, import_module(f"{module}.interpreter").Interpreter
+            interpreter_class = import_module(f"{module}.interpreter").Interpreter
+            return f"{package} {import_module(module).__version__}", interpreter_class
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != module:
                 raise  # it is installed and broken: that has its own story

@@ -120,11 +120,8 @@ def test_where_only_the_older_runtime_is_installed_it_is_used(tmp_path: Path, in
     """tflite-runtime has no wheel for every Python; a package of its name with the same Interpreter stands in."""
     package = tmp_path / "tflite_runtime"
     package.mkdir()
-    (package / "__init__.py").touch()
+    (package / "__init__.py").write_text('__version__ = "2.14.0"\n')
     (package / "interpreter.py").write_text("from litert_elsewhere.interpreter import Interpreter\n")
-    metadata = tmp_path / "tflite_runtime-2.14.0.dist-info"
-    metadata.mkdir()
-    (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: tflite-runtime\nVersion: 2.14.0\n")
     code = """
 import sys, pathlib, types
 import ai_edge_litert.interpreter as real
