@@ -114,9 +114,9 @@ class DecideSettings(Section, frozen=True):
     """Smoothed probability, 0 to 1, from which an expression is believed."""
     leave: Fraction = 0.35
     """Smoothed probability, 0 to 1, below which a believed expression is given up; at most `enter`."""
-    dwell_s: Seconds = 0.5
+    dwell_s: Seconds = 0.4
     """Seconds an expression must stay the strongest and above `enter` before it is announced."""
-    arrive_s: Seconds = 0.5
+    arrive_s: Seconds = 0.4
     """Seconds a face must have been seen before it is announced."""
     emotions: dict[Literal[EMOTIONS], Threshold] = field(default_factory=dict)  # type: ignore[valid-type]
     """Own thresholds for single expressions: `{happy: {enter: 0.7}}`."""

@@ -36,7 +36,7 @@ def test_shipped_file_keeps_all_its_lines_but_those_that_changed(tmp_path: Path)
     save_decide(path, wanted)
     assert load_settings(path).decide == wanted
     lost = set(before.splitlines()) - set(path.read_text().splitlines())
-    assert lost == {"  enter: 0.5", "  dwell_s: 0.5", "  emotions: {}"}
+    assert lost == {"  enter: 0.5", "  dwell_s: 0.4", "  emotions: {}"}
 
 
 @pytest.mark.parametrize("text", ["", "# nothing yet\n", "decide:\n", "device: kitchen\n", "decide: {enter: 0.8}\n"])

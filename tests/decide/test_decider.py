@@ -237,8 +237,8 @@ def test_the_example_of_the_documentation_is_what_happens(scores):
     assert averages[3.8] == (0.2, 0.63, "neutral", "dwell")
     assert averages[4.0] == (0.16, 0.68, "happy", "held")
     assert words(events) == [
-        ("face_appeared", 0.6, "neutral"),
+        ("face_appeared", 0.4, "neutral"),
         ("emotion_changed", 4.0, "happy"),
         ("face_gone", 7.8, "happy"),
     ]
-    assert [event.duration_s for event in events] == [None, pytest.approx(3.4), pytest.approx(5.8)]
+    assert [event.duration_s for event in events] == [None, pytest.approx(3.6), pytest.approx(5.8)]
