@@ -4,16 +4,13 @@ A run is a folder: the best network so far as <name>.keras, <name>.json and <nam
 `recipe.json`, and `resume.npz`, from which an interrupted run goes on as if it had not been.
 """
 
-import hashlib
 import time
 from collections.abc import Callable
-from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from converter import checkpoint, networks
+from converter import networks, resume
 from converter.averaging import Average
 from converter.batches import Epochs, inputs, targets
 from converter.faces import Faces
@@ -24,9 +21,7 @@ from converter.run_files import RunFiles
 from converter.teacher import taught
 from converter.torch_batch_norm import fused_batch_norm
 from converter.watch_epochs import watcher
-from fer_edge.errors import UserError
 
-RESUME = "resume.npz"
 HISTORY = "history.csv"
 STATISTICS_BATCHES = 20  # for BatchNorm of the averaged network; 2,560 faces, 2 % of an epoch's work
 PREDICT_BATCH = 256
@@ -43,8 +38,11 @@ class Run:
         """
         import keras
 
-        self._digest = _digest(training, validation)
-        kept = _kept(files.folder, recipe, self._digest)  # before Keras is made to work for a run that is refused
+        digest = resume.digest_of(
+            array for faces in (training, validation) for array in (faces.images, faces.labels, faces.votes)
+        )
+        self._story = resume.Story(recipe.as_json(), Recipe().as_json(), digest, "faces")
+        kept = resume.kept(files.folder, self._story)  # before Keras is made to work for a run that is refused
         keras.utils.set_random_seed(recipe.seed)
         self.recipe = recipe
         self.folder = files.folder
@@ -70,8 +68,9 @@ class Run:
             weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         )
         self._model.optimizer.build(self._model.trainable_variables)
+        self._trained = resume.Trained(self._network, self._model.optimizer, self._average)
         if kept:
-            self._take_up(kept)
+            self.rows = [Row(**row) for row in resume.take_up(kept, self._trained)]
 
     @property
     def network(self) -> Any:
@@ -130,7 +129,7 @@ class Run:
         if top is self.rows[-1]:
             save_network(self.network, self.folder, self.recipe.network)
         write_history(self.folder / HISTORY, self.rows)
-        self._keep()
+        resume.keep(self.folder, self._story, self._trained, self.rows)
 
     def _validate(self) -> tuple[float, float]:
         """Cross-entropy and accuracy of the averaged network against the labels alone."""
@@ -138,43 +137,3 @@ class Run:
         probabilities = self.network.predict(faces, batch_size=PREDICT_BATCH, verbose=0)
         likelihood = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)
         return float(-np.log(likelihood).mean()), float((probabilities.argmax(1) == labels).mean())
-
-    def _keep(self) -> None:
-        state = {"recipe": self.recipe.as_json(), "data": self._digest, "rows": [asdict(row) for row in self.rows]}
-        taken = checkpoint.taken
-        variables, optimizer = taken(self._network.variables), taken(self._model.optimizer.variables)
-        average = [np.asarray(weights) for weights in self.network.get_weights()]
-        checkpoint.write(self.folder / RESUME, checkpoint.Checkpoint(variables, optimizer, average, state))
-
-    def _take_up(self, kept: checkpoint.Checkpoint) -> None:
-        checkpoint.put(self._network.variables, kept.variables, "weights")
-        checkpoint.put(self._model.optimizer.variables, kept.optimizer, "optimizer state")
-        self.network.set_weights(kept.average)
-        self.rows = [Row(**row) for row in kept.state["rows"]]
-
-
-def _kept(folder: Path, recipe: Recipe, digest: str) -> checkpoint.Checkpoint | None:
-    """What ``folder`` holds of this very run, if anything; UserError where it is another one."""
-    if not (folder / RESUME).exists():
-        return None
-    kept = checkpoint.read(folder / RESUME)
-    before, now = kept.state["recipe"], recipe.as_json()
-    plain = Recipe().as_json()  # what a setting was before it was there to be set
-    changed = sorted(key for key in now if before.get(key, plain[key]) != now[key])
-    if changed:
-        raise UserError(
-            f"{folder}: holds a run with another {', '.join(changed)}; "
-            "repeat its settings to resume it, or choose another folder"
-        )
-    if kept.state["data"] != digest:
-        raise UserError(f"{folder}: holds a run on other faces; choose another folder")
-    return kept
-
-
-def _digest(*parts: Faces) -> str:
-    """What tells one set of faces from another: SHA-256 of pixels, labels and votes."""
-    digest = hashlib.sha256()
-    for faces in parts:
-        for array in (faces.images, faces.labels, faces.votes):
-            digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
-    return digest.hexdigest()

@@ -4,16 +4,16 @@ A run is a folder as `converter.training` makes one: the averaged network as fac
 face.weights.h5, `history.csv`, and `resume.npz`, from which an interrupted run goes on as if it had not been.
 """
 
-import hashlib
 import time
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from converter import checkpoint
+from converter import resume
 from converter.averaging import Average
 from converter.detector import network
 from converter.detector.batches import Batch, Scenes
@@ -26,7 +26,6 @@ from converter.network_files import load_weights, save_network
 from converter.torch_batch_norm import fused_batch_norm
 from fer_edge.errors import UserError
 
-RESUME = "resume.npz"
 HISTORY = "history.csv"
 STATISTICS_BATCHES = 10  # for BatchNorm of the averaged network
 VALIDATION_STEPS = 6  # batches of scenes from photos that are not trained on, the same after every epoch
@@ -58,8 +57,9 @@ class DetectorRun:
         """
         import keras
 
-        self._digest = _digest(photos, heads)
-        kept = _kept(folder, recipe, self._digest)
+        digest = resume.digest_of(_arrays(photos, heads))
+        self._story = resume.Story(recipe.as_json(), DetectorRecipe().as_json(), digest, "photos")
+        kept = resume.kept(folder, self._story)
         keras.utils.set_random_seed(recipe.seed)
         self.recipe, self.folder = recipe, folder
         self.rows: list[Row] = []
@@ -75,8 +75,9 @@ class DetectorRun:
         self._average = Average(network.build(), recipe.averaged * recipe.epochs)
         self._network.compile(optimizer=recipe.optimizer(), loss=detection_loss)
         self._network.optimizer.build(self._network.trainable_variables)
+        self._trained = resume.Trained(self._network, self._network.optimizer, self._average)
         if kept:
-            self._take_up(kept)
+            self.rows = [Row(**row) for row in resume.take_up(kept, self._trained)]
 
     @property
     def network(self) -> Any:
@@ -117,7 +118,7 @@ class DetectorRun:
         self.rows.append(Row(done, rate, loss, val_loss, time.monotonic() - started))
         save_network(self.network, self.folder, network.NAME)
         write_history(self.folder / HISTORY, self.rows)
-        self._keep()
+        resume.keep(self.folder, self._story, self._trained, self.rows)
 
     def _validate(self) -> float:
         """The averaged network's loss on scenes of photos that are not trained on.
@@ -136,43 +137,10 @@ class DetectorRun:
         ]
         return float(np.mean([ops.convert_to_numpy(loss) for loss in losses]))
 
-    def _keep(self) -> None:
-        state = {"recipe": self.recipe.as_json(), "data": self._digest, "rows": [asdict(row) for row in self.rows]}
-        taken = checkpoint.taken
-        variables, optimizer = taken(self._network.variables), taken(self._network.optimizer.variables)
-        average = [np.asarray(weights) for weights in self.network.get_weights()]
-        checkpoint.write(self.folder / RESUME, checkpoint.Checkpoint(variables, optimizer, average, state))
 
-    def _take_up(self, kept: checkpoint.Checkpoint) -> None:
-        checkpoint.put(self._network.variables, kept.variables, "weights")
-        checkpoint.put(self._network.optimizer.variables, kept.optimizer, "optimizer state")
-        self.network.set_weights(kept.average)
-        self.rows = [Row(**row) for row in kept.state["rows"]]
-
-
-def _kept(folder: Path, recipe: DetectorRecipe, digest: str) -> checkpoint.Checkpoint | None:
-    """What ``folder`` holds of this very run, if anything; UserError where it is another one."""
-    if not (folder / RESUME).exists():
-        return None
-    kept = checkpoint.read(folder / RESUME)
-    before, now = kept.state["recipe"], recipe.as_json()
-    changed = sorted(key for key in now if before.get(key) != now[key])
-    if changed:
-        raise UserError(
-            f"{folder}: holds a run with another {', '.join(changed)}; "
-            "repeat its settings to resume it, or choose another folder"
-        )
-    if kept.state["data"] != digest:
-        raise UserError(f"{folder}: holds a run on other photos; choose another folder")
-    return kept
-
-
-def _digest(*parts: list[Photo]) -> str:
-    """What tells one set of photos from another: SHA-256 of their pixels and boxes."""
-    digest = hashlib.sha256()
+def _arrays(*parts: list[Photo]) -> Iterator[NDArray[Any]]:
+    """What tells one set of photos from another: pixels and boxes."""
     for photos in parts:
-        digest.update(str(len(photos)).encode())
+        yield np.array(len(photos))
         for photo in photos:
-            for array in (photo.pixels, photo.faces, photo.ignored):
-                digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+            yield from (photo.pixels, photo.faces, photo.ignored)
