@@ -21,8 +21,8 @@ MULTIPLE_PX = 32  # of both sides of the network's picture: its deepest layer's 
 LEAST_SCORE, MOST_SCORE = 1e-6, 1 - 1e-6  # what 0 and 1 in detect.score are taken for before the logarithm
 SHIPPED = Path(str(files("fer_edge.models") / "fer-face.tflite"))
 
-# The boxes that it learns are YuNet's: so is the square. benchmarks/crop_margin.py --detector FILE.tflite measures it.
-CROP = Crop(scale=1.1, dy=-0.05)
+# benchmarks/crop_margin.py --detector FILE.tflite measures it.
+CROP = Crop(scale=1.1, dy=0.0)
 
 
 class OwnDetector:
