@@ -67,7 +67,8 @@ def live_curves() -> Callable[[Row], None] | None:
     plot = PlotLosses()
 
     def draw(row: Row) -> None:
-        plot.update({name: getattr(row, name) for name in ("loss", "accuracy", "val_loss", "val_accuracy")})
+        figures = {name: getattr(row, name) for name in ("loss", "accuracy", "val_loss", "val_accuracy")}
+        plot.update(figures, current_step=row.epoch)
         plot.send()
 
     return draw

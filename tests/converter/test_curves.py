@@ -63,10 +63,12 @@ def test_in_a_notebook_livelossplot_gets_every_row(monkeypatch: pytest.MonkeyPat
         def __init__(self) -> None:
             drawn.append(self)
             self.rows: list[dict[str, float]] = []
+            self.steps: list[int | None] = []
             self.sent = 0
 
         def update(self, logs: dict[str, float], current_step: int | None = None) -> None:
             self.rows.append(logs)
+            self.steps.append(current_step)
 
         def send(self) -> None:
             self.sent += 1
@@ -80,6 +82,7 @@ def test_in_a_notebook_livelossplot_gets_every_row(monkeypatch: pytest.MonkeyPat
     live(SECOND)
     (plot,) = drawn
     assert plot.rows[1] == {"loss": 1.5, "accuracy": 0.40, "val_loss": 1.6, "val_accuracy": 0.44}
+    assert plot.steps == [FIRST.epoch, SECOND.epoch]
     assert plot.sent == 2
 
 
