@@ -1,13 +1,12 @@
 """Keras on the backend that KERAS_BACKEND names: imported late, with a sentence where it is not there."""
 
-import contextlib
 import importlib.metadata
 import os
 import sys
-import tempfile
-from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 from fer_edge.errors import UserError
+from fer_edge.vision.native_stderr import native_stderr_caught
 
 PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 VERSIONED = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "opencv-python-headless", "fer-edge")
@@ -31,25 +30,17 @@ def load_backend() -> str:
     return str(keras.backend.backend())
 
 
-@contextlib.contextmanager
-def without_greetings() -> Iterator[None]:
+def without_greetings() -> AbstractContextManager[None]:
     """What TensorFlow's C++ prints to file descriptor 2 while it is imported is shown only if the import fails.
 
     It looks for CUDA and says that there is none, before any setting of its own can silence it.
     """
-    sys.stderr.flush()
-    stderr = os.dup(2)
-    with tempfile.TemporaryFile() as said:
-        os.dup2(said.fileno(), 2)
-        try:
-            yield
-        except BaseException:
-            said.seek(0)
-            os.write(stderr, said.read())
-            raise
-        finally:
-            os.dup2(stderr, 2)
-            os.close(stderr)
+
+    def say(said: str, failed: bool) -> None:  # noqa: FBT001  as native_stderr_caught gives it
+        if failed:
+            sys.stderr.write(said)
+
+    return native_stderr_caught(say)
 
 
 def versions() -> dict[str, str]:

@@ -9,18 +9,18 @@ import logging
 import os
 import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from functools import partial
 
 logger = logging.getLogger(__name__)
 
 
 @contextmanager
-def native_stderr_logged(library: str) -> Iterator[None]:
-    """While it lasts, file descriptor 2 is caught; then its lines are logged as ``library``'s.
+def native_stderr_caught(say: Callable[[str, bool], None]) -> Iterator[None]:
+    """While it lasts, file descriptor 2 is caught; then ``say`` gets what was printed, and whether the block raised.
 
-    INFO lines become debug. Others become warnings, unless the block raises: then the exception tells the story
-    and they are debug too. For short calls at start only: what other threads print meanwhile comes late and here.
+    For short calls at start only: what other threads print meanwhile comes late and here.
     """
     try:
         original = os.dup(2)
@@ -39,10 +39,19 @@ def native_stderr_logged(library: str) -> Iterator[None]:
             os.dup2(original, 2)
             os.close(original)
             caught.seek(0)
-            _log(caught.read().decode(errors="replace"), library, failed=failed)
+            say(caught.read().decode(errors="replace"), failed)
 
 
-def _log(text: str, library: str, *, failed: bool) -> None:
+def native_stderr_logged(library: str) -> AbstractContextManager[None]:
+    """While it lasts, file descriptor 2 is caught; then its lines are logged as ``library``'s.
+
+    INFO lines become debug. Others become warnings, unless the block raises: then the exception tells the story
+    and they are debug too.
+    """
+    return native_stderr_caught(partial(_log, library))
+
+
+def _log(library: str, text: str, failed: bool) -> None:  # noqa: FBT001  a caught text and its end belong together
     for line in filter(None, map(str.strip, text.splitlines())):
         harmless = failed or line.startswith(("INFO:", "[ INFO:"))
         logger.log(logging.DEBUG if harmless else logging.WARNING, "%s: %s", library, line)
