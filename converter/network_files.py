@@ -1,8 +1,13 @@
 """A trained network as files: whole, and as architecture and weights apart."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
+
+from converter import folded
 from converter.outputs import replacing
 from fer_edge.errors import UserError
 
@@ -15,6 +20,14 @@ def save_network(network: Any, folder: Path, name: str) -> None:
         network.save_weights(beside)
     with replacing(folder / f"{name}.json") as beside:
         beside.write_text(network.to_json(), encoding="utf-8")
+
+
+def begin_with(network: Any, path: Path, pictures: Callable[[], NDArray[np.float32]]) -> None:
+    """As `load_weights`, and of a TFLite file, whose network then sees ``pictures`` once (`folded.take_from_tflite`)."""
+    if path.suffix == folded.SUFFIX:
+        folded.take_from_tflite(network, path, pictures())
+    else:
+        load_weights(network, path)
 
 
 def load_weights(network: Any, path: Path) -> None:

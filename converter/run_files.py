@@ -11,6 +11,6 @@ class RunFiles:
 
     folder: Path
     start: Path | None = None
-    """Weights to begin with, .keras or .weights.h5, None for fresh ones."""
+    """Weights to begin with, .keras, .weights.h5 or .tflite, None for fresh ones."""
     teachers: Sequence[Path] = ()
-    """Networks whose answers are part of the targets, .keras."""
+    """Networks whose answers are part of the targets, .keras, or .tflite with its card."""

@@ -6,33 +6,37 @@ each step of the small one.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from converter.batches import inputs
+from converter.folded import SUFFIX
 from converter.networks import SIZE_PX
+from converter.score_tflite import ask_tflite
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
+from fer_edge.vision.classify import calibrated, load_classifier
 
 BATCH = 256
 
+Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, 48, 48) faces to (n, 7) probabilities
+
 
 def taught(teachers: Sequence[Path], images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(n, 7) float32, rows sum to 1: the mean probabilities of ``teachers`` (.keras files) for (n, 48, 48) ``images``.
+    """(n, 7) float32, rows sum to 1: the mean probabilities of ``teachers`` for (n, 48, 48) ``images``.
 
-    UserError where a file is no network of this converter's shape.
+    A teacher is a .keras file, or a TFLite file with its card, whose temperature then counts. UserError where a file is
+    no network of this converter's shape, or its card does not fit.
     """
-    faces = inputs(images)
-    mirrored = np.ascontiguousarray(faces[:, :, ::-1])
+    mirrored = np.ascontiguousarray(images[:, :, ::-1])
     said = np.zeros((len(images), len(EMOTIONS)), np.float64)
     for path in teachers:
-        network = _teacher(path)
-        for pictures in (faces, mirrored):
-            said += network.predict(pictures, batch_size=BATCH, verbose=0)
+        ask = _tflite(path) if path.suffix == SUFFIX else _keras(path)
+        for faces in (images, mirrored):
+            said += ask(faces)
     shares: NDArray[np.float32] = (said / said.sum(axis=1, keepdims=True)).astype(np.float32)
     return shares
 
@@ -44,7 +48,13 @@ def digest(teachers: Sequence[Path]) -> str:
     return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in teachers)).hexdigest()
 
 
-def _teacher(path: Path) -> Any:
+def _tflite(path: Path) -> Ask:
+    classifier = load_classifier(path)
+    card = classifier.card
+    return lambda faces: calibrated(ask_tflite(classifier, faces), card.output, card.temperature)
+
+
+def _keras(path: Path) -> Ask:
     import keras
 
     try:
@@ -56,4 +66,9 @@ def _teacher(path: Path) -> Any:
     shapes = (tuple(network.input_shape[1:]), tuple(network.output_shape[1:]))
     if shapes != ((SIZE_PX, SIZE_PX, 1), (len(EMOTIONS),)):
         raise UserError(f"{path}: takes {shapes[0]} and gives {shapes[1]}; give a .keras file of `fer-convert train`")
-    return network
+
+    def ask(faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        said: NDArray[np.float32] = network.predict(inputs(faces), batch_size=BATCH, verbose=0)
+        return said
+
+    return ask

@@ -90,7 +90,8 @@ def _listed(values: dict[Optimizer, float]) -> str:
     "teachers",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Learn also from what this network (.keras) says of the faces; can be given several times.",
+    help="Learn also from what this network (.keras, or .tflite with its card) says of the faces; can be given several "
+    "times.",
 )
 @click.option(
     "--taught-share",
@@ -123,7 +124,8 @@ def _listed(values: dict[Optimizer, float]) -> str:
 @click.option(
     "--start",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Begin with these weights of the same network (.keras or .weights.h5) instead of fresh ones.",
+    help="Begin with these weights of the same network (.keras, .weights.h5, or a .tflite made of it) instead of "
+    "fresh ones.",
 )
 @click.option("--limit", type=click.IntRange(1), help="Use at most so many faces of each split, to try things out.")
 @click.option("--seed", type=click.IntRange(0), default=DEFAULT.seed, show_default=True)

@@ -15,7 +15,7 @@ from converter.averaging import Average
 from converter.batches import Epochs, inputs, targets
 from converter.faces import Faces
 from converter.history import Row, best, write_history
-from converter.network_files import load_weights, save_network
+from converter.network_files import begin_with, save_network
 from converter.recipe import Recipe, make_optimizer
 from converter.run_files import RunFiles
 from converter.teacher import taught
@@ -59,7 +59,7 @@ class Run:
         self._validation = (inputs(validation.images), validation.labels)
         self._network = networks.build(recipe.network)
         if files.start:
-            load_weights(self._network, files.start)
+            begin_with(self._network, files.start, lambda: self.epochs.made(0, 0, self.epochs.order(0))[0])
         self._average = Average(networks.build(recipe.network), recipe.averaged * recipe.epochs)
         self._model = networks.logits_model(self._network)
         self._model.compile(

@@ -50,7 +50,7 @@ def _number(name: str, kind: Any, text: str) -> Callable[[Command], Command]:
 @click.option(
     "--start",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Begin with these weights (.keras or .weights.h5) instead of fresh ones.",
+    help="Begin with these weights (.keras, .weights.h5 or .tflite) instead of fresh ones.",
 )
 @click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that make scenes.")
 def command(**given: Any) -> None:

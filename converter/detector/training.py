@@ -22,7 +22,7 @@ from converter.detector.photos import Photo
 from converter.detector.recipe import DetectorRecipe
 from converter.detector.scenes import Gallery
 from converter.history import write_history
-from converter.network_files import load_weights, save_network
+from converter.network_files import begin_with, save_network
 from converter.torch_batch_norm import fused_batch_norm
 from fer_edge.errors import UserError
 
@@ -71,7 +71,7 @@ class DetectorRun:
         self._validation: list[Batch] = []
         self._network = network.build()
         if start:
-            load_weights(self._network, start)
+            begin_with(self._network, start, lambda: self.scenes.made(0, 0)[0])
         self._average = Average(network.build(), recipe.averaged * recipe.epochs)
         self._network.compile(optimizer=recipe.optimizer(), loss=detection_loss)
         self._network.optimizer.build(self._network.trainable_variables)
