@@ -23,7 +23,7 @@ def save_network(network: Any, folder: Path, name: str) -> None:
 
 
 def begin_with(network: Any, path: Path, pictures: Callable[[], NDArray[np.float32]]) -> None:
-    """As `load_weights`, and of a TFLite file, whose network then sees ``pictures`` once (`folded.take_from_tflite`)."""
+    """As `load_weights`, and of a TFLite file, whose network then sees ``pictures`` (`folded.take_from_tflite`)."""
     if path.suffix == folded.SUFFIX:
         folded.take_from_tflite(network, path, pictures())
     else:

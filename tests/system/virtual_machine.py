@@ -54,6 +54,7 @@ class VirtualMachine(Commanded):
         if os.geteuid() != 0:
             cannot_run("making a machine's disk needs root: run the tests as root, or by sudo")
         self.arch = arch
+        TREES.mkdir(exist_ok=True)
         self.folder = Path(tempfile.mkdtemp(prefix=f"fer-edge-{arch}.", dir=TREES))
         try:
             disk = self._make_disk(config, files)
