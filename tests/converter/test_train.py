@@ -7,6 +7,7 @@ KERAS_BACKEND names.
 import csv
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -206,6 +207,16 @@ def test_a_run_can_begin_with_the_weights_of_another(
     assert json.loads((tmp_path / "more/recipe.json").read_text())["start"] == "nano.keras"
 
 
+def test_a_run_can_begin_with_a_file_that_ships_and_learn_from_it(fer2013_csv: Path, convert, tmp_path: Path) -> None:
+    ships = REPOSITORY / "fer_edge/models/fer-nano.tflite"
+    still = ("--rate", "1e-9", "--decay", "0", "--averaged", "0", "--epochs", "1", "--start", ships, "--teacher", ships)
+    ended = convert("train", "--data", fer2013_csv, "-o", tmp_path / "more", *SMALL, *still)
+    assert ended.returncode == 0, ended.stderr
+    assert rows(tmp_path / "more")[0]["val_accuracy"] > 0.5  # 350 faces, as many of each class; 1/7 knows nothing
+    recipe = json.loads((tmp_path / "more/recipe.json").read_text())
+    assert (recipe["start"], recipe["teachers"]) == ("fer-nano.tflite", ["fer-nano.tflite"])
+
+
 def test_a_network_learns_from_another_and_resumes_with_no_other_teacher(
     run: tuple[Path, str], fer2013_csv: Path, convert, tmp_path: Path
 ) -> None:
@@ -224,6 +235,14 @@ def test_a_teacher_that_is_none_is_refused_in_one_line(fer2013_csv: Path, conver
     ended = convert(*command, "--teacher", tmp_path / "none.keras")
     assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1), ended.stderr
     assert "none.keras: is no network that this Keras reads" in ended.stderr
+
+
+def test_a_teacher_without_a_card_is_refused_in_one_line(fer2013_csv: Path, convert, tmp_path: Path) -> None:
+    shutil.copy(REPOSITORY / "fer_edge/models/fer-nano.tflite", tmp_path / "lone.tflite")
+    command = ("train", "--data", fer2013_csv, "-o", tmp_path / "run", *SMALL, "--epochs", 1)
+    ended = convert(*command, "--teacher", tmp_path / "lone.tflite")
+    assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1), ended.stderr
+    assert "lone.json" in ended.stderr
 
 
 def test_weights_of_another_network_are_refused_in_one_line(
