@@ -19,11 +19,17 @@ from fer_edge.config import CameraSettings, Settings
 from fer_edge.decide.decider import Decider
 from fer_edge.pipeline import Pipeline
 from fer_edge.video.event_file import EventFile, line
+from fer_edge.vision.card import EXPRESSION, card_path
 from fer_edge.vision.classify import load_classifier
 from fer_edge.vision.kernels import delegated_share
 from fer_edge.vision.preprocess import resized
 from fer_edge.vision.runner import pixel_table
 from fer_edge.vision.vision import build_vision
+
+
+def reads_expressions(path: Path) -> bool:
+    """Whether a network is not the detector, which the events of the film are made with."""
+    return json.loads(card_path(path).read_bytes())["kind"] == EXPRESSION
 
 
 def network(path: Path, faces: Any) -> dict[str, Any]:
@@ -53,7 +59,7 @@ def events(film: str, frames: int) -> list[Any]:
 
 
 def main(faces: str, film: str, frames: str) -> None:
-    models = sorted(Path(fer_edge.models.__path__[0]).glob("*.tflite"))
+    models = [path for path in sorted(Path(fer_edge.models.__path__[0]).glob("*.tflite")) if reads_expressions(path)]
     given = np.load(faces)
     found = {model.stem: network(model, given) for model in models}
     sys.stdout.write(json.dumps({"networks": found, "events": events(film, int(frames))}))
