@@ -117,7 +117,7 @@ class DecideSettings(Section, frozen=True):
     dwell_s: Seconds = 0.4
     """Seconds an expression must stay the strongest and above `enter` before it is announced."""
     arrive_s: Seconds = 0.4
-    """Seconds a face must have been seen before it is announced."""
+    """Seconds a face must have been seen before it is announced; as long again at most where its expression dwells."""
     emotions: dict[Literal[EMOTIONS], Threshold] = field(default_factory=dict)  # type: ignore[valid-type]
     """Own thresholds for single expressions: `{happy: {enter: 0.7}}`."""
 

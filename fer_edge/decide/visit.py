@@ -77,11 +77,23 @@ def _seen(  # noqa: PLR0913 - what is kept of the frame before, one by one: repl
     """The visit with this frame's face, its reading, and whether it has been there for long enough by now."""
     scores = face.scores
     reading = unread(reading, now, rules) if scores is None else read(reading, scores, now, rules)
-    # Carried boxes keep a face present, but only a detection proves it: both must span arrive_s.
-    span_s = min(present_s, face.last_seen - face.first_seen)
-    announced = announced or span_s >= rules.arrive_s - GRACE_S
+    announced = announced or _has_arrived(min(present_s, face.last_seen - face.first_seen), reading, rules)
     outcome = _outcome(face, reading) if announced else Outcome.ARRIVING
     return Visit(face, now, reading, outcome, present_s, announced)
+
+
+def _has_arrived(span_s: float, reading: Reading, rules: Rules) -> bool:
+    """Whether a face that was there for ``span_s`` is to be announced.
+
+    Carried boxes keep a face present, but only a detection proves it: the span is the shorter of both. A dwell that
+    will be over before the face was there for twice `arrive_s` is waited for: else it would be announced as unsure,
+    and a moment later once more with its expression.
+    """
+    if span_s < rules.arrive_s - GRACE_S:
+        return False
+    if reading.candidate is None or reading.candidate == reading.held:
+        return True
+    return span_s + rules.dwell_s - reading.candidate_s > 2 * rules.arrive_s + GRACE_S
 
 
 def _outcome(face: Face, reading: Reading) -> Outcome:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -58,6 +59,24 @@ def test_a_face_that_is_sure_of_nothing_appears_with_null_and_its_strongest_as_c
     decider = Decider(SETTINGS, LOST_S)
     (appeared,) = seen(decider, scores(sad=0.5), 0.0, 2.0)
     assert (appeared.kind, appeared.emotion, appeared.confidence) == (EventKind.APPEARED, None, 0.5)
+
+
+def test_a_face_that_begins_to_be_sure_is_announced_with_its_expression_and_not_as_unsure_before(scores):
+    decider = Decider(SETTINGS, LOST_S)
+    events = seen(decider, scores(sad=0.5), 0.0, 0.3)
+    events += seen(decider, scores(sad=0.9), 0.3, 2.0, first=0.0)
+    # 0.6 is passed before the frame of 0.3, at 0.225 (a quarter of the way from 0.5 to 0.9): the dwell ends at 0.725.
+    assert words(events) == [("face_appeared", 0.8, "sad")]
+
+
+def test_a_dwell_that_takes_too_long_or_breaks_off_is_not_waited_for(scores):
+    slow = Decider(msgspec.structs.replace(SETTINGS, dwell_s=1.5), LOST_S)
+    assert words(seen(slow, scores(sad=0.9), 0.0, 1.0)) == [("face_appeared", 0.5, None)]
+    broken = Decider(SETTINGS, LOST_S)
+    events = seen(broken, scores(sad=0.5), 0.0, 0.3)
+    events += seen(broken, scores(sad=0.9), 0.3, 0.6, first=0.0)
+    events += seen(broken, scores(sad=0.5), 0.6, 1.0, first=0.0)
+    assert words(events) == [("face_appeared", 0.6, None)]
 
 
 def test_a_change_from_null_and_to_null_is_told(scores):
