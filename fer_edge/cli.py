@@ -112,6 +112,32 @@ def check(path: Path | None) -> None:
     sys.exit(check_all(path, Console()))
 
 
+@commands.command(short_help="Measure how fast this device is.")
+@config_option
+@click.option(
+    "--for",
+    "seconds",
+    type=click.FloatRange(min=1.0),
+    default=5.0,
+    show_default=True,
+    metavar="SECONDS",
+    help="How long to measure.",
+)
+@click.option("--json", "as_json", is_flag=True, help="The figures as JSON instead of a table.")
+def bench(path: Path | None, seconds: float, *, as_json: bool) -> None:
+    """Measure how long this device takes to find faces and to read one, with the models and sizes of the settings.
+
+    Needs no camera and no broker. A daemon that runs meanwhile makes it slower.
+    """
+    from rich.console import Console  # noqa: PLC0415
+
+    from fer_edge.bench import bench as run_bench  # noqa: PLC0415
+
+    path = path or usual_file()
+    settings = load_settings(path) if path else Settings()
+    sys.exit(run_bench(settings, seconds, Console(highlight=False), as_json=as_json))
+
+
 @commands.command(short_help="Try other thresholds on recorded scores.")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="SCORES...")
 @click.option(

@@ -60,11 +60,12 @@ ALLOWED: dict[str, set[str]] = {
     | {"attendant", "pipeline", "settings_file", "live_settings", "facts", "keeper", "preview", "record"}
     | {"camera_watch", "main_loop", "vitals", "windows", "zones"},
     "check": VALUES | {"capture", "vision", "deliver", "settings_file"},
+    "bench": VALUES | {"operate", "vision"},
     "events": VALUES | {"deliver"},
     "demo": VALUES | {"app", "capture", "deliver", "events"},
     "cli": VALUES
     | {"deliver"}  # `home-assistant remove`
-    | {"app", "check", "demo", "events", "schema", "settings_file", "tune", "video", ""}
+    | {"app", "bench", "check", "demo", "events", "schema", "settings_file", "tune", "video", ""}
     | {"operate"},  # `service`, and where `run` keeps what outlives it
     "__main__": {"cli", "errors"},
     "": set(),  # fer_edge/__init__.py
