@@ -33,6 +33,7 @@ from fer_edge.keeper import Keeper
 from fer_edge.live_settings import LiveSettings
 from fer_edge.main_loop import MainLoop
 from fer_edge.operate.clock import is_synchronised
+from fer_edge.operate.governor import Governor
 from fer_edge.operate.logs import set_level, set_up_logging
 from fer_edge.operate.notify import Notifier
 from fer_edge.operate.overlay_file import OverlayFile
@@ -139,6 +140,7 @@ class App:
             mailbox=mailbox,
             shutter=self._shutter,
             link=self._link,
+            governor=Governor(settings.governor.hot_c),
             reporter=self._reporter,
             stage=self._preview.stage if self._preview else None,
             requests=self._attendant.figures,

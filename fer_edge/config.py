@@ -228,6 +228,13 @@ class PrivacySettings(Section, frozen=True):
     """Polygons that are black before anything looks at the picture: `[[[0, 0], [0.3, 0], [0.3, 1], [0, 1]]]`."""
 
 
+class GovernorSettings(Section, frozen=True):
+    """What is done when the device is too hot."""
+
+    hot_c: Annotated[float, Meta(ge=40.0, le=120.0)] = 80.0
+    """Degrees Celsius, 40 to 120, of the processor from which fewer frames are looked at."""
+
+
 class HomeAssistantSettings(Section, frozen=True):
     """Whether the device shows itself in Home Assistant."""
 
@@ -257,6 +264,7 @@ class Settings(Section, frozen=True):
     record: RecordSettings = RecordSettings()
     preview: PreviewSettings = PreviewSettings()
     privacy: PrivacySettings = PrivacySettings()
+    governor: GovernorSettings = GovernorSettings()
     home_assistant: HomeAssistantSettings = HomeAssistantSettings()
 
 

@@ -67,14 +67,18 @@ def health_figures(  # noqa: PLR0913, PLR0917 - each of the parts of a running d
     }
 
 
-def status_of(camera: CameraState, link: LinkState, pictures: Pictures, mistake: str) -> list[Part]:
-    """How the daemon is, for `systemctl status`; ``mistake`` is why the settings on disk are not in force, or empty."""
+def status_of(camera: CameraState, link: LinkState, pictures: Pictures, heat: str, mistake: str) -> list[Part]:
+    """How the daemon is, for `systemctl status`.
+
+    ``heat`` is why fewer frames are looked at, ``mistake`` why the settings on disk are not in force; empty while not.
+    """
     parts = [
         Part("camera", camera.phase in WELL, _joined(camera.phase, camera.reason)),
         Part("broker", link.connected, link.text),
         Part("pictures", pictures.any or camera.phase is Phase.PAUSED, _told(pictures)),
     ]
-    return [*parts, Part("settings", ok=False, text=mistake)] if mistake else parts
+    troubles = (("heat", heat), ("settings", mistake))
+    return parts + [Part(name, ok=False, text=trouble) for name, trouble in troubles if trouble]
 
 
 def _told(pictures: Pictures) -> str:

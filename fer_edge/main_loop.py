@@ -84,7 +84,8 @@ class MainLoop:
         self._delivery.check(now)
         self._watch.watch(now)
         if frame is not None:
-            self._vitals.looked(frame, self._pipeline.step(frame))
+            if self._vitals.admits(frame):
+                self._vitals.looked(frame, self._pipeline.step(frame))
         elif self._watch.phase is Phase.ENDED and self._systemd.ready:
             return False
         else:

@@ -13,6 +13,7 @@ from fer_edge.deliver.reporter import Reporter
 from fer_edge.facts import health_figures, status_of
 from fer_edge.live_settings import LiveSettings
 from fer_edge.operate.device import MIB
+from fer_edge.operate.governor import Governor
 from fer_edge.operate.health import HealthMeter
 from fer_edge.operate.memory import MemoryBound
 from fer_edge.operate.status import Part, Pictures
@@ -36,18 +37,27 @@ class Vitals:
         mailbox: Mailbox,
         shutter: Shutter,
         link: Link,
+        governor: Governor,
         reporter: Reporter,
         stage: "Stage | None",
         requests: Callable[[], dict[str, int]],
     ) -> None:
         self._live, self._kernels = live, kernels
         self._mailbox, self._shutter, self._link = mailbox, shutter, link
+        self._governor = governor
         self._reporter, self._stage = reporter, stage
         self._requests = requests
         now = time.monotonic()
         self._memory = MemoryBound(live.settings.memory_max_mib * MIB)
         self._pictures, self._meter = Pictures(now), HealthMeter(now)
         self._due = now + live.settings.publish.health_s
+
+    def admits(self, frame: Frame) -> bool:
+        """Whether a frame is to be looked at; counts it where it is not, because the device is too hot."""
+        if self._governor.admits(frame.captured_at):
+            return True
+        self._meter.skip()
+        return False
 
     def looked(self, frame: Frame, decision: Decision) -> None:
         """Counts a frame that was looked at."""
@@ -82,7 +92,7 @@ class Vitals:
 
     def parts(self, now: float, mistake: str) -> list[Part]:
         """What must be well for the daemon to do its work; ``mistake`` is that in config.yaml, if any."""
-        return status_of(self._shutter.state(now), self._link.state(now), self._pictures, mistake)
+        return status_of(self._shutter.state(now), self._link.state(now), self._pictures, self._governor.text, mistake)
 
     def too_large(self, now: float) -> bool:
         """Whether memory has passed its bound: then the daemon ends, and whoever watches over it starts a fresh one."""

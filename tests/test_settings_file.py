@@ -65,7 +65,7 @@ def test_all_mistakes_are_named_at_once_in_the_order_of_the_file() -> None:
         "c.yaml:7:9: mqtt.port: must be a whole number between 1 and 65535, got '1883'",
         (
             "c.yaml:8:1: foo: unknown key; there are device, log_level, memory_max_mib, camera, detect, track, gates, "
-            "classify, decide, mqtt, publish, record, preview, privacy, home_assistant"
+            "classify, decide, mqtt, publish, record, preview, privacy, governor, home_assistant"
         ),
     ]
 

@@ -18,6 +18,7 @@ class Health(msgspec.Struct, frozen=True):
     frame_rate_hz: float  # frames that were looked at, a second
     frames: int
     dropped: int  # frames the camera gave while the one before was still being looked at
+    skipped: int  # frames that were not looked at because the device is too hot
     latency_ms: dict[str, float] | None  # p50, p95, p99 from capture to outbox; None without a frame
     faces: dict[str, int]  # every face in every frame, by what became of it; sums to faces_seen
     faces_seen: int
@@ -41,6 +42,10 @@ class HealthMeter:
         self._latencies_s.append(latency_s)
         self._outcomes.update(verdict.outcome for verdict in verdicts)
 
+    def skip(self) -> None:
+        """Counts one frame that was not looked at."""
+        self._skipped += 1
+
     def report(self, now: float, dropped: int) -> Health:
         """The figures since the last report; ``dropped`` is the mailbox's count since the start."""
         window_s = max(now - self._window_began, 1e-9)
@@ -51,6 +56,7 @@ class HealthMeter:
             frame_rate_hz=round(len(self._latencies_s) / window_s, 2),
             frames=len(self._latencies_s),
             dropped=dropped - self._dropped_before,
+            skipped=self._skipped,
             latency_ms=_percentiles_ms(self._latencies_s),
             faces={outcome.value: self._outcomes[outcome] for outcome in Outcome},
             faces_seen=self._outcomes.total(),
@@ -65,6 +71,7 @@ class HealthMeter:
 
     def _begin(self, now: float) -> None:
         self._window_began = now
+        self._skipped = 0
         self._latencies_s: list[float] = []
         self._outcomes: Counter[Outcome] = Counter()
 
