@@ -16,6 +16,7 @@ from rich.text import Text
 
 from fer_edge.config import Settings
 from fer_edge.errors import EXIT_FAILED
+from fer_edge.video.advice import advice
 from fer_edge.video.plan import Job
 from fer_edge.video.spread import analyse_all, analyse_on_cluster
 from fer_edge.video.tally import Report
@@ -50,6 +51,10 @@ def analyse_videos(  # noqa: PLR0913 - the command's options
         sys.stdout.write(msgspec.json.encode(reports).decode() + "\n")
     else:
         _print(console, [report for report in reports if report.frames])
+        for report in reports:
+            hint = advice(report, settings)
+            if hint is not None:
+                print(f"{report.source}: {hint}", file=sys.stderr)  # noqa: T201  for a person, as failures are
     return EXIT_FAILED if any(report.failure for report in reports) else 0
 
 

@@ -1,0 +1,34 @@
+"""Who gets nothing out of a video is told which setting it was."""
+
+import pytest
+
+from fer_edge.config import DetectSettings, GateSettings, Settings
+from fer_edge.video.advice import advice
+from fer_edge.video.tally import Report
+
+SETTINGS = Settings(detect=DetectSettings(width=224), gates=GateSettings(min_width_px=40))
+
+
+def report(**outcomes: int) -> Report:
+    return Report(source="clip.mp4", frames=100, outcomes=outcomes)
+
+
+def test_no_face_at_all_names_the_width_that_is_searched() -> None:
+    assert advice(report(held=0), SETTINGS) == (
+        "no face was found. Are they small? detect.width 224 misses those below 1/12 of the picture"
+    )
+
+
+def test_most_faces_refused_names_the_commonest_reason_and_its_setting() -> None:
+    assert advice(report(held=30, dark=20, too_small=60), SETTINGS) == (
+        "most faces were not read: 60 of 110, counted in each frame, were too small (gates.min_width_px: 40)"
+    )
+
+
+@pytest.mark.parametrize("outcomes", [{"held": 50, "blurred": 50}, {"unsure": 10}, {"held": 3}])
+def test_half_of_them_read_is_no_matter_for_advice(outcomes: dict[str, int]) -> None:
+    assert advice(report(**outcomes), SETTINGS) is None
+
+
+def test_video_that_failed_has_its_own_line() -> None:
+    assert advice(Report(source="clip.mp4", failure="clip.mp4: the file is empty"), SETTINGS) is None
