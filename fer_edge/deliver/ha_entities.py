@@ -38,6 +38,7 @@ FIGURES = (
     Figure("latency_p99", "Latency p99", "ms", "latency_ms.p99", "duration", shown=False),
     Figure("frames", "Pictures looked at", shown=False),
     Figure("dropped", "Pictures dropped", shown=False),
+    Figure("skipped", "Pictures left out for heat", shown=False),
     Figure("faces_seen", "Faces looked at", shown=False),
     Figure("memory", "Memory", "MiB", "rss_mib", "data_size"),
     Figure("cpu", "Processor", "%", "cpu_percent"),
