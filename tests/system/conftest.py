@@ -2,7 +2,7 @@
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
@@ -33,12 +33,12 @@ def subscriber(broker: Broker) -> Iterator[Subscriber]:
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Iterator[Callable[[dict[str, Any]], Daemon]]:
-    """Gives `start(settings)`; what it started is killed at the end of the test."""
+def start(tmp_path: Path) -> Iterator[Callable[..., Daemon]]:
+    """Gives `start(settings, by)`; what it started is killed at the end of the test."""
     with ExitStack() as stack:
 
-        def start_one(settings: dict[str, Any]) -> Daemon:
-            daemon = Daemon(tmp_path, settings)
+        def start_one(settings: dict[str, Any], by: Sequence[str] = ()) -> Daemon:
+            daemon = Daemon(tmp_path, settings, by)
             stack.callback(daemon.process.wait)
             stack.callback(daemon.process.kill)
             return daemon

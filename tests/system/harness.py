@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -69,13 +69,13 @@ class Subscriber:
 
 
 class Daemon:
-    """`fer-edge run` in a process; what it says on stderr is kept."""
+    """`fer-edge run` in a process, started by the command ``by`` if any; what it says on stderr is kept."""
 
-    def __init__(self, folder: Path, settings: dict[str, Any]) -> None:
+    def __init__(self, folder: Path, settings: dict[str, Any], by: Sequence[str] = ()) -> None:
         self.config = folder / "config.yaml"
         self.log_path = folder / "daemon.log"
         self.write(settings)
-        command = [Path(sys.executable).parent / "fer-edge", "run", "--config", self.config]
+        command = [*by, Path(sys.executable).parent / "fer-edge", "run", "--config", self.config]
         self.state = folder / "state"
         environment = {**os.environ, "STATE_DIRECTORY": str(self.state), "XDG_RUNTIME_DIR": str(folder)}
         with self.log_path.open("ab") as log:

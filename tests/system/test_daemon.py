@@ -1,5 +1,6 @@
 """What a subscriber and an administrator see of `fer-edge run`."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -11,10 +12,18 @@ import pytest
 
 from fer_edge.demo.broker import Broker
 from tests.system.harness import DEVICE, Daemon, Subscriber
+from tests.system.machine import cannot_run
 
 pytestmark = pytest.mark.system
 
 Start = Callable[[dict[str, Any]], Daemon]
+
+
+# A processor of 84 degrees, in a view of the file system that only the daemon has.
+HOT = """
+mount -t tmpfs none /sys/class/thermal && mkdir /sys/class/thermal/thermal_zone0 &&
+echo 84000 > /sys/class/thermal/thermal_zone0/temp && exec "$@"
+"""
 
 
 def settings(port: int, clip: Path, **more: Any) -> dict[str, Any]:
@@ -49,6 +58,22 @@ def test_smile_in_a_clip_is_told_from_arrival_to_the_end_and_the_daemon_ends_wit
     assert subscriber.of("state")[-1]["faces"] == []
     (info,) = subscriber.of("info")
     assert all(event["model"] == info["model"]["sha256"][:8] for event in events)
+
+
+def test_hot_device_looks_at_fewer_frames_says_so_and_still_tells_of_the_face(
+    broker: Broker, subscriber: Subscriber, start: Callable[..., Daemon], data: Path
+) -> None:
+    if os.geteuid() != 0 or not Path("/sys/class/thermal").is_dir():
+        cannot_run("a processor that seems hot takes root, and a kernel with /sys/class/thermal")
+    clip = data / "videos" / "single_face.mp4"
+    daemon = start(settings(broker.port, clip), ("unshare", "--mount", "sh", "-c", HOT, "sh"))
+    daemon.wait_for_log("the processor has 84 degrees Celsius: looking at one frame of 2")
+    subscriber.wait_for(lambda heard: len(heard.of("health")) >= 3, "three times health")
+    health = subscriber.of("health")[2]
+    assert health["soc_temperature_c"] == 84.0
+    assert health["skipped"] == pytest.approx(health["frames"], rel=0.3)  # every second one, but for what was dropped
+    subscriber.wait_for(lambda heard: heard.of("event"), "an event")
+    assert subscriber.of("event")[0]["event_type"] == "face_appeared"
 
 
 def test_clip_without_a_face_gives_no_event(broker: Broker, subscriber: Subscriber, start: Start, data: Path) -> None:
