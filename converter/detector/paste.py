@@ -10,6 +10,9 @@ MOST_PASTED = 6
 PASTED_PX = (6.0, 56.0)  # sides of the faces
 AROUND = 0.25  # of a face's sides: how much of its photo comes along on each side
 HEADS = 0.35  # share of those that come from `heads`
+DECOYS = 0.35  # share of what is pasted that is no face: hands, cups, badges, which would be taken for small ones
+DECOY_PART = (0.08, 0.3)  # width of a decoy over the shorter side of its photo: a hand, not a room
+DECOY_ASPECT = 1.25  # height over width, as of faces
 MASKED, BARRED = 0.2, 0.12  # share of faces with something over mouth and nose, and with something anywhere
 
 Picture = NDArray[np.uint8]
@@ -24,16 +27,22 @@ def paste_faces(  # noqa: PLR0913, PLR0917  a scene's parts, and what is put int
     heads: list[Photo],
     rng: np.random.Generator,
 ) -> tuple[Picture, Boxes, Points, Boxes]:
-    """The scene with some more faces, soft at their edges, where there are none yet. The picture is changed."""
+    """The scene with some more faces, soft at their edges, where there are none yet, and with things that are none.
+
+    Both are put there alike, so that the edge of what was pasted tells nothing. The picture is changed.
+    """
     height, width = pixels.shape[:2]
-    taken, points = [*faces], [*landmarks]
+    kept, points, taken = [*faces], [*landmarks], [*faces]
     for _ in range(rng.integers(1, MOST_PASTED + 1)):
-        pool = heads if heads and rng.random() < HEADS else photos
+        decoy = rng.random() < DECOYS
+        pool = heads if heads and not decoy and rng.random() < HEADS else photos
         photo = pool[rng.integers(len(pool))]
-        if not len(photo.faces):
+        if not decoy and not len(photo.faces):
             continue
-        number = rng.integers(len(photo.faces))
-        box = photo.faces[number]
+        number = 0 if decoy else rng.integers(len(photo.faces))
+        box = _no_face(photo, rng) if decoy else photo.faces[number]
+        if box is None:
+            continue
         sides = box[2:] - box[:2]
         side = float(np.exp(rng.uniform(*np.log(PASTED_PX))))
         scale = side / float(np.sqrt(sides.prod()) or 1.0)
@@ -43,8 +52,10 @@ def paste_faces(  # noqa: PLR0913, PLR0917  a scene's parts, and what is put int
             continue
         _blend(pixels, photo.pixels, box, new, scale)
         taken.append(new)
-        points.append((photo.landmarks[number] - box[:2]) * scale + new[:2])
-    return pixels, np.array(taken, np.float32).reshape(-1, 4), np.array(points, np.float32).reshape(-1, 5, 2), ignored
+        if not decoy:
+            kept.append(new)
+            points.append((photo.landmarks[number] - box[:2]) * scale + new[:2])
+    return pixels, np.array(kept, np.float32).reshape(-1, 4), np.array(points, np.float32).reshape(-1, 5, 2), ignored
 
 
 def cover_faces(pixels: Picture, faces: Boxes, landmarks: Points, rng: np.random.Generator) -> None:
@@ -59,6 +70,17 @@ def cover_faces(pixels: Picture, faces: Boxes, landmarks: Points, rng: np.random
             corner = face[:2] + rng.uniform(-0.2, 1.0, 2) * (sides - size / 2)
             outline = np.array([corner, corner + size * (1, 0), corner + size, corner + size * (0, 1)])
             _fill(pixels, outline, rng)
+
+
+def _no_face(photo: Photo, rng: np.random.Generator) -> NDArray[np.float32] | None:
+    """A box in a photo that touches no face, taller than wide as faces are; None where the first try finds none."""
+    height, width = photo.pixels.shape[:2]
+    w = rng.uniform(*DECOY_PART) * min(height, width)
+    h = DECOY_ASPECT * w
+    left, top = rng.uniform(0, width - w), rng.uniform(0, height - h)
+    box = np.array([left, top, left + w, top + h], np.float32)
+    touched = any(_touch(box, other, AROUND) for other in (*photo.faces, *photo.ignored))
+    return None if touched else box
 
 
 def _mask(pixels: Picture, face: NDArray[np.float32], points: NDArray[np.float32], rng: np.random.Generator) -> None:

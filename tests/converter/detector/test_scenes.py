@@ -103,7 +103,7 @@ def blank() -> Scene:
 
 def test_faces_are_put_where_the_boxes_say_and_apart(rng: np.random.Generator):
     faces = 0
-    for _ in range(40):
+    for _ in range(60):
         one = blank()
         pixels, boxes, points, _ = paste_faces(
             one.pixels, one.faces, one.landmarks, one.ignored, [painted()], [painted(40, 40, (4, 1, 36, 41))], rng
@@ -119,6 +119,26 @@ def test_faces_are_put_where_the_boxes_say_and_apart(rng: np.random.Generator):
                 apart = np.maximum(box[:2], other[:2]) >= np.minimum(box[2:], other[2:])
                 assert apart.any()
     assert faces > 40
+
+
+def test_things_that_are_no_faces_are_put_there_too_and_nothing_of_a_face_comes_along(rng: np.random.Generator):
+    photo = painted()
+    photo.pixels[100:] = (90, 255, 90)  # something else below the face, and elsewhere AROUND as in the scene
+    things = 0
+    for _ in range(40):
+        one = blank()
+        pixels, boxes, _, _ = paste_faces(one.pixels, one.faces, one.landmarks, one.ignored, [photo], [], rng)
+        green = (pixels == (90, 255, 90)).all(axis=-1)
+        things += bool(green.any())
+        for box in boxes:
+            left, top, right, bottom = np.round(box).astype(int)
+            assert not green[top:bottom, left:right].any()
+        # Every face in the picture has its box: what was put as a thing shows none.
+        outside = is_face(pixels)
+        for left, top, right, bottom in np.round(boxes).astype(int):
+            outside[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1] = False
+        assert not outside.any()
+    assert things > 5
 
 
 def test_cloth_covers_the_mouth_and_leaves_the_eyes(rng: np.random.Generator):
