@@ -1,7 +1,8 @@
 r"""Detectors on clips: what they find of what YuNet finds, how often they see faces where none are, what it costs.
 
 A clip's faces are those that the reference (YuNet n on 320 wide) sees at the usual score. A face is found again where a
-box overlaps it by 0.4 or more. A box counts as false where the reference sees nothing at that place even at a score of
+box overlaps it by 0.4 or more; followed, where the tracker shows one there, which takes a lower score of a face that it
+knows (`track.score`). A box counts as false where the reference sees nothing at that place even at a score of
 0.3; in clips of nothing but things (--no-people) every box does. The CPU time is that of `detect` on the same frames,
 detectors in turns, the fastest of three rounds.
 
@@ -21,15 +22,17 @@ from detection import detector_of
 from rich.console import Console
 from rich.table import Table
 
-from fer_edge.config import DetectSettings
-from fer_edge.values import Detection, Image
+from fer_edge.config import DetectSettings, TrackSettings
+from fer_edge.values import Box, Detection, Image
 from fer_edge.vision.box import iou
 from fer_edge.vision.detect import Detector, make_detector
+from fer_edge.vision.track import Tracker
 
 SAME_IOU = 0.4
 REFERENCE_WIDTH, UNSURE = 320, 0.3
 SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".gif"}
 ROUNDS, TIMED_FRAMES = 3, 60
+RATE_HZ = 30.0  # of the clips, near enough
 
 
 @dataclass
@@ -38,6 +41,7 @@ class Count:
 
     found: int = 0
     frames_found: int = 0
+    frames_followed: int = 0
     false: int = 0
     cpu_ms: list[float] = field(default_factory=list)
 
@@ -57,6 +61,25 @@ def frames_of(clip: Path, every: int) -> list[Image]:
 def seen_again(faces: tuple[Detection, ...], said: tuple[Detection, ...]) -> int:
     """How many of ``faces`` have a box on them."""
     return sum(any(iou(face.box, other.box) >= SAME_IOU for other in said) for face in faces)
+
+
+class Follower:
+    """A detector and the daemon's tracker, for one clip."""
+
+    def __init__(self, named: str, score: float) -> None:
+        settings = TrackSettings()
+        self._detector = detector_of(named, min(score, settings.score))
+        self._tracker = Tracker(settings)
+        self._score = score
+
+    def see(self, frame: Image, now: float) -> list[Box]:
+        """The faces that the daemon would have in a frame of that moment, in pixels."""
+        height, width = frame.shape[:2]
+        found = self._detector.detect(frame)
+        boxes = [face.box.scaled(1 / width, 1 / height) for face in found]
+        sure = [box for box, face in zip(boxes, found, strict=True) if face.score >= self._score]
+        faint = [box for box, face in zip(boxes, found, strict=True) if face.score < self._score]
+        return [track.box.scaled(width, height) for track in self._tracker.update(sure, now, faint)]
 
 
 def cost_ms(detector: Detector, frames: list[Image]) -> float:
@@ -85,7 +108,8 @@ def main(  # noqa: PLR0913, PLR0917 - options
     for clip in sorted(path for path in clips.iterdir() if path.suffix in SUFFIXES):
         frames = frames_of(clip, every)
         total += len(frames)
-        for frame in frames:
+        followers = {named: Follower(named, score) for named in detectors}
+        for number, frame in enumerate(frames):
             unsure = () if clip.name in no_people.split(",") else judge.detect(frame)
             sure = tuple(face for face in unsure if face.score >= usual)
             faces += len(sure)
@@ -95,12 +119,21 @@ def main(  # noqa: PLR0913, PLR0917 - options
                 again = seen_again(sure, said)
                 counts[named].found += again
                 counts[named].frames_found += bool(sure) and again > 0
+                known = followers[named].see(frame, number * every / RATE_HZ)
+                counts[named].frames_followed += any(iou(face.box, box) >= SAME_IOU for face in sure for box in known)
                 counts[named].false += len(said) - seen_again(said, unsure)
         for _ in range(ROUNDS):
             for named, finder in finders.items():
                 counts[named].cpu_ms.append(cost_ms(finder, frames[:TIMED_FRAMES]))
     table = Table(title=f"{total} frames, {with_faces} with {faces} faces that {reference.stem} sees on 320")
-    for heading in ("", "faces found again", "frames with one found", "false a thousand frames", "CPU ms a frame"):
+    for heading in (
+        "",
+        "faces found again",
+        "frames with one found",
+        "followed",
+        "false a thousand frames",
+        "CPU ms a frame",
+    ):
         table.add_column(heading, justify="right" if heading else "left")
     for named, count in counts.items():
         fastest = np.mean([min(count.cpu_ms[at : at + ROUNDS]) for at in range(0, len(count.cpu_ms), ROUNDS)])
@@ -108,6 +141,7 @@ def main(  # noqa: PLR0913, PLR0917 - options
             Path(named).name,
             f"{count.found / max(1, faces):.1%}",
             f"{count.frames_found / max(1, with_faces):.1%}",
+            f"{count.frames_followed / max(1, with_faces):.1%}",
             f"{1000 * count.false / max(1, total):.1f}",
             f"{fastest:.2f}",
         )

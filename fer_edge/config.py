@@ -60,7 +60,7 @@ class DetectSettings(Section, frozen=True):
     width: Annotated[int, Meta(ge=64, le=1920)] = 160
     """Pixels, 64 to 1920, to which a frame is reduced for detection; faces below about 1/12 of it are missed."""
     score: Fraction = 0.7
-    """Lowest detector score, 0 to 1, that counts as a face; Haar has no score."""
+    """Lowest detector score, 0 to 1, that counts as a new face; Haar has no score."""
     every: Annotated[int, Meta(ge=1, le=30)] = 1
     """Detect in every n-th frame, 1 to 30; the tracker carries the boxes through those between."""
 
@@ -70,6 +70,8 @@ class TrackSettings(Section, frozen=True):
 
     iou: Fraction = 0.3
     """Least overlap, 0 to 1 (intersection over union), of a detection with where a face is expected."""
+    score: Fraction = 0.5
+    """Lowest detector score, 0 to 1, with which a face that is followed is found again; see `detect.score`."""
     lost_s: Annotated[float, Meta(ge=0.1, le=60.0)] = 2.0
     """Seconds, 0.1 to 60, a face may be out of sight and still be the same when it is found again."""
 

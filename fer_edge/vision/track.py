@@ -51,8 +51,12 @@ class Tracker:
         self._latest = -math.inf  # when faces were last looked for
         self._next_id = 1
 
-    def update(self, boxes: Sequence[Box], now: float) -> tuple[Track, ...]:
-        """The faces detected at ``now``, one for each of ``boxes`` (fractions of the frame) and in their order."""
+    def update(self, boxes: Sequence[Box], now: float, faint: Sequence[Box] = ()) -> tuple[Track, ...]:
+        """The faces detected at ``now``, one for each of ``boxes`` (fractions of the frame) and in their order.
+
+        Behind them those that only a box of ``faint`` shows, which a detector was less sure of: such a box continues a
+        face and begins none (Zhang et al. 2022, "ByteTrack").
+        """
         alive = [track for track in self._tracks if now - track.last_seen <= self._patience_s(track)]
         pairs = self._pairs(alive, boxes, now) if alive and boxes else {}
         seen = tuple(
@@ -61,8 +65,12 @@ class Tracker:
                 for b, box in enumerate(boxes)
             ]
         )
-        taken = set(pairs.values())
-        self._tracks = (*seen, *[track for t, track in enumerate(alive) if t not in taken])
+        left = [track for t, track in enumerate(alive) if t not in set(pairs.values())]
+        if faint and left:
+            again = self._again(left, faint, now)
+            seen += tuple([_continued(left[t], faint[b], now) for b, t in again.items()])
+            left = [track for t, track in enumerate(left) if t not in set(again.values())]
+        self._tracks = (*seen, *left)
         self._latest = now
         return seen
 
@@ -95,6 +103,15 @@ class Tracker:
         ]
         return pairs | _best_first(leaps)
 
+    def _again(self, tracks: Sequence[Track], faint: Sequence[Box], now: float) -> dict[int, int]:
+        """For the index of each faint box that continues a track, the index of that track.
+
+        Where the face is expected, of one that was there a moment ago and for longer than a false alarm.
+        """
+        fit = [t for t, track in enumerate(tracks) if _is_followed(track, now)]
+        overlaps = [(iou(box, tracks[t].expected(now)), b, t) for b, box in enumerate(faint) for t in fit]
+        return _best_first([pair for pair in overlaps if pair[0] >= max(self._settings.iou, LEAST_IOU)])
+
     def _begun(self, box: Box, now: float) -> Track:
         track = Track(self._next_id, box, first_seen=now, last_seen=now)
         self._next_id += 1
@@ -110,6 +127,10 @@ def _best_first(candidates: list[tuple[float, int, int]]) -> dict[int, int]:
             pairs[b] = t
             taken.add(t)
     return pairs
+
+
+def _is_followed(track: Track, now: float) -> bool:
+    return now - track.last_seen <= LEAP_S and track.last_seen - track.first_seen >= YOUNG_S
 
 
 def _leap(track: Track, expected: Box, box: Box, now: float) -> float | None:

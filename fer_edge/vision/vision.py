@@ -3,8 +3,10 @@
 from importlib.resources import files
 from pathlib import Path
 
+import msgspec
+
 from fer_edge.config import GateSettings, Settings
-from fer_edge.values import Face, Frame, Image
+from fer_edge.values import Box, Face, Frame, Image
 from fer_edge.vision.classify import Classifier, load_classifier
 from fer_edge.vision.detect import Detector, make_detector
 from fer_edge.vision.gates import pixel_flaw, placement_flaw, quality_of, zone_flaw
@@ -30,13 +32,16 @@ class Vision:
         *,
         every: int = 1,
         zones: Zones | None = None,
+        new_score: float = 0.0,
     ) -> None:
+        """``every``: faces are looked for in one frame of so many; ``new_score``: what is less sure begins no face."""
         self.detector = detector
         self.classifier = classifier
         self._tracker = tracker
         self._gates = gates
         self._every = every
         self._zones = zones or Zones(())
+        self._new_score = new_score
         self._until_detection = 0  # frames
 
     def see(self, frame: Frame) -> tuple[Face, ...]:
@@ -55,7 +60,11 @@ class Vision:
         self._until_detection = self._every - 1
         height, width = frame.image.shape[:2]
         found = self.detector.detect(frame.image)
-        return self._tracker.update([face.box.scaled(1 / width, 1 / height) for face in found], frame.captured_at)
+        sure: list[Box] = []
+        faint: list[Box] = []
+        for face in found:
+            (sure if face.score >= self._new_score else faint).append(face.box.scaled(1 / width, 1 / height))
+        return self._tracker.update(sure, frame.captured_at, faint)
 
     def _read(self, track: Track, image: Image) -> Face:
         height, width = image.shape[:2]
@@ -73,13 +82,15 @@ class Vision:
 
 def build_vision(settings: Settings) -> Vision:
     """The vision that the settings describe; ModelError, one line, where a model is missing, broken or another's."""
+    detect = settings.detect
     return Vision(
-        detector=make_detector(settings.detect),
+        detector=make_detector(msgspec.structs.replace(detect, score=min(detect.score, settings.track.score))),
         tracker=Tracker(settings.track),
         classifier=load_classifier(model_path(settings.classify.model), settings.classify.threads),
         gates=settings.gates,
-        every=settings.detect.every,
+        every=detect.every,
         zones=Zones(settings.privacy.zones),
+        new_score=detect.score,
     )
 
 

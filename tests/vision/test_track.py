@@ -225,3 +225,49 @@ def test_nobody_in_sight_is_no_trouble():
     assert tracker.update([], 0.0) == ()
     assert tracker.carry(0.1) == ()
     assert tracker.update([], 100.0) == ()
+
+
+def followed(tracker: Tracker, until_s: float, box: Box, rate_hz: int = 10) -> float:
+    """A face that is surely seen in ``box`` from 0 on; gives the moment of its latest frame."""
+    now = 0.0
+    for step in range(round(until_s * rate_hz) + 1):
+        now = step / rate_hz
+        tracker.update([box], now)
+    return now
+
+
+def test_followed_face_is_found_again_by_a_box_that_would_begin_none():
+    tracker = Tracker(TrackSettings())
+    now = followed(tracker, 1.0, face(0.5))
+    for _ in range(30):
+        now += 0.1
+        (track,) = tracker.update([], now, [face(0.51)])
+        assert (track.id, track.first_seen, track.last_seen) == (1, 0.0, now)
+        assert track.box == face(0.51)
+
+
+def test_faint_box_alone_begins_no_face_however_long_it_stays():
+    tracker = Tracker(TrackSettings())
+    assert [tracker.update([], step / 10, [face(0.5)]) for step in range(50)] == [()] * 50
+
+
+def test_faint_boxes_make_no_face_of_a_false_alarm():
+    tracker = Tracker(TrackSettings())
+    now = followed(tracker, 0.4, face(0.5))
+    assert tracker.update([], now + 0.1, [face(0.5)]) == ()
+
+
+@pytest.mark.parametrize(("away_s", "x"), [(0.4, 0.5), (0.1, 0.7)])
+def test_faint_box_long_after_or_elsewhere_is_not_the_face(away_s: float, x: float):
+    tracker = Tracker(TrackSettings())
+    now = followed(tracker, 2.0, face(0.5))
+    assert tracker.update([], now + away_s, [face(x)]) == ()
+
+
+def test_sure_box_goes_before_a_faint_one_and_each_face_has_its_own():
+    tracker = Tracker(TrackSettings())
+    for step in range(11):
+        tracker.update([face(0.3), face(0.7)], step / 10)
+    sure, faint = tracker.update([face(0.31)], 1.1, [face(0.3), face(0.69)])
+    assert (sure.id, sure.box) == (1, face(0.31))
+    assert (faint.id, faint.box) == (2, face(0.69))

@@ -50,6 +50,22 @@ def test_a_face_is_scored_and_lies_in_fractions_of_the_frame(int8_model: Path):
     assert face.scores.sum() == pytest.approx(1.0)
 
 
+def test_less_sure_box_continues_a_face_and_begins_none(int8_model: Path):
+    class Fading(Scripted):
+        """Sure of the left face for a second, less sure afterwards, and never sure of the right one."""
+
+        def detect(self, image: np.ndarray) -> tuple[Detection, ...]:
+            self.asked += 1
+            sure = self.asked <= 11
+            return (Detection(Box(100, 100, 80, 80), 0.9 if sure else 0.6), Detection(Box(400, 100, 80, 80), 0.6))
+
+    vision = Vision(Fading(()), Tracker(TrackSettings()), load_classifier(int8_model), GateSettings(), new_score=0.7)
+    for step in range(30):
+        (face,) = vision.see(Frame(NOISE, step / 10, step))
+        assert (face.id, face.last_seen) == (1, step / 10)
+        assert face.box.x == pytest.approx(100 / 640)
+
+
 def test_each_face_gets_the_scores_of_its_own_pixels(int8_model: Path):
     image = NOISE.copy()
     image[:, :320] = (np.indices((480, 320)).sum(axis=0) // 4 % 2 * 255)[..., None]
@@ -153,3 +169,9 @@ def test_a_network_that_ships_is_named_without_a_path(name: str):
 def test_any_other_name_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOME", str(tmp_path))
     assert model_path("~/mine.tflite") == tmp_path / "mine.tflite"
+
+
+def test_detector_is_asked_for_faces_that_are_only_found_again_and_none_of_them_begins():
+    vision = build_vision(Settings(detect=DetectSettings(score=0.9), track=TrackSettings(score=0.02)))
+    assert len(vision.detector.detect(NOISE)) > 0  # noise has something at so low a score
+    assert vision.see(Frame(NOISE, 0.0, 0)) == ()
