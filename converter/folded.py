@@ -84,7 +84,8 @@ def _dequantized(values: NDArray[Any], how: dict[str, Any]) -> NDArray[np.float3
     shape = [1] * values.ndim
     shape[how["quantized_dimension"]] = -1
     scales, zeros = (how[name].reshape(shape) for name in ("scales", "zero_points"))
-    return ((values.astype(np.float64) - zeros) * scales).astype(np.float32)
+    real: NDArray[np.float32] = ((values.astype(np.float64) - zeros) * scales).astype(np.float32)
+    return real
 
 
 def _layers(network: Any) -> list[tuple[Any, Any]]:
