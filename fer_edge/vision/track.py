@@ -65,11 +65,11 @@ class Tracker:
                 for b, box in enumerate(boxes)
             ]
         )
-        left = [track for t, track in enumerate(alive) if t not in set(pairs.values())]
+        left = _without(alive, pairs)
         if faint and left:
             again = self._again(left, faint, now)
             seen += tuple([_continued(left[t], faint[b], now) for b, t in again.items()])
-            left = [track for t, track in enumerate(left) if t not in set(again.values())]
+            left = _without(left, again)
         self._tracks = (*seen, *left)
         self._latest = now
         return seen
@@ -127,6 +127,12 @@ def _best_first(candidates: list[tuple[float, int, int]]) -> dict[int, int]:
             pairs[b] = t
             taken.add(t)
     return pairs
+
+
+def _without(tracks: Sequence[Track], pairs: dict[int, int]) -> list[Track]:
+    """Those of ``tracks`` that no box of ``pairs`` {box: track} continues."""
+    taken = set(pairs.values())
+    return [track for t, track in enumerate(tracks) if t not in taken]
 
 
 def _is_followed(track: Track, now: float) -> bool:
