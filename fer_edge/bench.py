@@ -5,10 +5,12 @@ comes, as for the daemon; flat out it is as fast as it gets. Frames are of no ca
 the networks take does not depend on what they see.
 """
 
+import math
 import time
 from collections.abc import Callable
 from statistics import median, quantiles
 
+import click
 import cv2
 import msgspec
 import numpy as np
@@ -29,6 +31,7 @@ SEED = 7
 FACE_WIDTH, FACE_HEIGHT = 0.2, 0.35  # of the frame's: somebody an arm's length away
 WARM_UP = 5  # frames that set things up
 FLAT_OUT = 0.4  # part of the time that is spent flat out
+SIDEWAYS = (90, 270)  # `camera.rotate` that makes a picture as wide as it was high
 
 
 class Step(msgspec.Struct, frozen=True):
@@ -63,11 +66,20 @@ class Result(msgspec.Struct, frozen=True):
 
 
 def bench(settings: Settings, seconds: float, console: Console, *, as_json: bool) -> int:
-    """Measures for ``seconds``, and prints a table, or one line of JSON; 0. ModelError where a model cannot be had."""
+    """Measures for ``seconds``, and prints a table, or one line of JSON; 0.
+
+    Raises:
+        click.UsageError: the seconds do not end.
+        ModelError: a model cannot be had.
+    """
+    camera = settings.camera
+    if not math.isfinite(seconds * camera.rate_hz):
+        raise click.UsageError(f"--for: must be a number of seconds, got {seconds:g}")
     vision = build_vision(settings)
-    frames = _pictures(settings.camera.width, settings.camera.height)
+    width, height = camera.width, camera.height
+    frames = _pictures(height, width) if camera.rotate in SIDEWAYS else _pictures(width, height)
     with console.status(f"measuring for {seconds:g} seconds"):
-        result = measured(vision, frames, settings.camera.rate_hz, seconds)
+        result = measured(vision, frames, camera.rate_hz, seconds)
     if as_json:
         console.out(msgspec.json.encode(result).decode(), highlight=False)
     else:

@@ -3,6 +3,7 @@
 import io
 import json
 
+import click
 import numpy as np
 import pytest
 from rich.console import Console
@@ -104,3 +105,20 @@ def test_model_that_is_missing_is_one_line():
     settings = Settings(classify=ClassifySettings(model="nowhere.tflite"))
     with pytest.raises(ModelError, match=r"nowhere\.tflite"):
         bench(settings, 1.0, Console(file=io.StringIO()), as_json=False)
+
+
+@pytest.mark.parametrize(("rotate", "frame"), [(0, [320, 240]), (90, [240, 320]), (180, [320, 240]), (270, [240, 320])])
+def test_frame_is_that_of_the_camera_after_it_was_turned(rotate, frame):
+    settings = Settings(
+        camera=CameraSettings(width=320, height=240, rate_hz=30.0, rotate=rotate),
+        classify=ClassifySettings(model="nano"),
+    )
+    said = io.StringIO()
+    bench(settings, 0.1, Console(file=said), as_json=True)
+    assert json.loads(said.getvalue())["frame"] == frame
+
+
+@pytest.mark.parametrize("seconds", [float("nan"), float("inf"), 1e308])
+def test_time_without_an_end_is_a_mistake_in_the_call(seconds):
+    with pytest.raises(click.UsageError, match="--for: must be a number of seconds"):
+        bench(Settings(), seconds, Console(file=io.StringIO()), as_json=False)

@@ -1,5 +1,6 @@
 """A video file, picture after picture, with the time at which each was taken."""
 
+import os
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ from fer_edge.capture.opencv import format_name, open_ffmpeg
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
 from fer_edge.errors import UnusableSource
+from fer_edge.user_path import user_path
 from fer_edge.values import Image
 
 FALLBACK_RATE_HZ = 25.0  # for files without timestamps and without a rate of their own
@@ -24,7 +26,7 @@ class VideoFile:
 
     def __init__(self, settings: CameraSettings) -> None:
         """Open the file and read its first picture; raises UnusableSource with the reason."""
-        self._path = Path(str(settings.source)).expanduser()
+        self._path = user_path(str(settings.source))
         self._rotate = settings.rotate
         self._loop = settings.loop
         self._capture = _open(self._path)
@@ -75,6 +77,11 @@ class VideoFile:
 
 def _open(path: Path) -> cv2.VideoCapture:
     """The capture of a file that is there and is a video; raises UnusableSource."""
+    # An absolute path, because FFmpeg takes what stands before a colon in a name for a protocol.
+    whole = str(path.absolute())
+    printed = os.fsencode(whole).decode(errors="backslashreplace")
+    if printed != whole:  # OpenCV 4.14 does not refuse it, it crashes
+        raise UnusableSource(f"{printed}: cannot be opened, the name is not UTF-8: rename it")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)
@@ -84,8 +91,7 @@ def _open(path: Path) -> cv2.VideoCapture:
         raise UnusableSource(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
     if empty:
         raise UnusableSource(f"{path}: the file is empty")
-    # An absolute path, because FFmpeg takes what stands before a colon in a name for a protocol.
-    capture = open_ffmpeg(str(path.absolute()))
+    capture = open_ffmpeg(whole)
     if not capture.isOpened() or format_name(capture).lower() in TEXT_FORMATS:
         raise UnusableSource(f"{path}: not a video that can be read")
     return capture

@@ -17,6 +17,7 @@ from fer_edge.record.ring import Ring
 from fer_edge.record.rows import rows
 from fer_edge.record.score_file import Origin, opening
 from fer_edge.record.steps import Step, StepKind
+from fer_edge.user_path import user_path
 from fer_edge.values import Event, Face, Frame, Verdict
 
 MIB = 1024 * 1024
@@ -38,7 +39,7 @@ def open_recorder(settings: Settings, state: Path | None, model: str, now: float
     """
     if not settings.record.folder and state is None:
         raise SettingsError("record.folder: name a folder, there is no state folder here")
-    folder = Path(settings.record.folder).expanduser() if settings.record.folder else (state or Path()) / "record"
+    folder = user_path(settings.record.folder) if settings.record.folder else (state or Path()) / "record"
     origin = Origin(
         decide=settings.decide,
         lost_s=settings.track.lost_s,

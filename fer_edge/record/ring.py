@@ -1,16 +1,19 @@
 """A bounded ring of score tables on disk: the newest stay, the oldest go, and what a power cut leaves can be read."""
 
 import gzip
+import logging
 import os
 from pathlib import Path
 
 from fer_edge.errors import UserError
-from fer_edge.record.score_file import read_table
+from fer_edge.record.score_file import NoOpening, read_table
 from fer_edge.record.steps import Part, Recording
 
 TABLES = 8  # of the ring; dropping the oldest loses an eighth
 LEVEL = 6  # of gzip: 15 frames a second with a face are compressed in 1 ms a minute
 PREFIX, SUFFIX = "scores-", ".csv.gz"
+
+logger = logging.getLogger(__name__)
 
 
 class Ring:
@@ -65,17 +68,29 @@ class Ring:
 def read_ring(folder: Path) -> list[Recording]:
     """A recording for each run of the daemon that the ring still holds, oldest first.
 
+    Tables that a power cut left without their opening are passed over, and that is said.
+
     Raises:
-        UserError: there is none, or one is no table of ours.
+        UserError: there is no other table, or one cannot be read for another reason.
     """
     runs: dict[str, list[Part]] = {}
     began: dict[str, float | None] = {}
+    passed_over: list[NoOpening] = []
     for path in _tables(folder):
-        origin, kept = read_table(path)
+        try:
+            origin, kept = read_table(path)
+        except NoOpening as error:
+            passed_over.append(error)
+            continue
         runs.setdefault(origin.run, []).append(Part(tuple(kept), origin.decide, origin.lost_s))
         began.setdefault(origin.run, origin.began_wall)
+    if passed_over and not runs:
+        raise passed_over[0]
     if not runs:
         raise UserError(f"{folder}: holds no tables of scores (*{SUFFIX}); record.enabled has the daemon keep them")
+    if passed_over:
+        more = f" (and {len(passed_over) - 1} more tables)" if passed_over[1:] else ""
+        logger.warning("%s%s; passed over", passed_over[0], more)
     return [Recording(run, tuple(parts), began[run]) for run, parts in runs.items()]
 
 

@@ -45,15 +45,11 @@ def steps(lines: Iterable[str]) -> Iterator[Step]:
     Raises:
         RowError: a column is missing or a cell cannot be read, with the number of the row.
     """
-    reader = csv.DictReader(lines, strict=True)
-    missing = [name for name in (*STEP_COLUMNS, *FACE_COLUMNS, "unscored") if name not in (reader.fieldnames or ())]
-    if missing:
-        raise RowError(f"there is no column {missing[0]}: is this a table of scores?")
     latest: Step | None = None
-    for number, row in enumerate(reader, start=1):
+    for number, row in _numbered(lines):
         try:
             step = _step(row)
-        except (ValueError, TypeError, csv.Error) as error:
+        except (ValueError, TypeError) as error:
             raise RowError(f"row {number} cannot be read: {error}") from error
         if latest is not None and not _same_frame(latest, step):
             yield latest
@@ -61,6 +57,21 @@ def steps(lines: Iterable[str]) -> Iterator[Step]:
         latest = step if latest is None else _joined(latest, step)
     if latest is not None:
         yield latest
+
+
+def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
+    """The rows below the header, from 1 on; RowError where a column is missing or a line is not CSV."""
+    number = 0  # the header's
+    reader = csv.DictReader(lines, strict=True)
+    try:
+        names = reader.fieldnames or ()
+        missing = [name for name in (*STEP_COLUMNS, *FACE_COLUMNS, "unscored") if name not in names]
+        if missing:
+            raise RowError(f"there is no column {missing[0]}: is this a table of scores?")
+        for number, row in enumerate(reader, start=1):
+            yield number, row
+    except csv.Error as error:
+        raise RowError(f"row {number + 1} cannot be read: {error}") from error
 
 
 def _face_cells(face: Face) -> list[str]:

@@ -22,6 +22,10 @@ MARK = "# fer-edge scores "
 SCHEMA = 1
 
 
+class NoOpening(UserError):  # noqa: N818 - it is named for what the table lacks
+    """A table's first line is missing or cannot be read, as a power cut leaves it."""
+
+
 class Origin(msgspec.Struct, frozen=True, kw_only=True):
     """The first line of a table: where its scores come from and how they were decided."""
 
@@ -50,10 +54,15 @@ def read_recording(path: Path) -> Recording:
 
 
 def read_table(path: Path) -> tuple[Origin, list[Step]]:
-    """The first line and the steps of a table. One that was cut off within a line ends before it. Raises UserError."""
+    """The first line and the steps of a table. One that was cut off within a line ends before it.
+
+    Raises:
+        NoOpening: its first line is not there, or not one of ours.
+        UserError: it cannot be read otherwise.
+    """
     try:
         with _opened(path) as file:
-            origin = _origin(path, file.readline())
+            origin = _origin(path, _first_line(path, file))
             lines = _whole_lines(file)
             first = next(lines, None)
             return origin, [] if first is None else list(steps(itertools.chain([first], lines)))
@@ -71,13 +80,20 @@ def _opened(path: Path) -> TextIO:
     return path.open(encoding="utf-8", newline="")
 
 
+def _first_line(path: Path, file: TextIO) -> str:
+    try:
+        return file.readline()
+    except (EOFError, zlib.error, gzip.BadGzipFile, UnicodeDecodeError) as error:
+        raise NoOpening(f"{path}: not a table of scores, or cut off in its first line") from error
+
+
 def _origin(path: Path, line: str) -> Origin:
     if not line.startswith(MARK):
-        raise UserError(f"{path}: not a table of scores that fer-edge wrote (its first line would say so)")
+        raise NoOpening(f"{path}: not a table of scores that fer-edge wrote (its first line would say so)")
     try:
         origin = msgspec.json.decode(line.removeprefix(MARK), type=Origin)
     except msgspec.DecodeError as error:
-        raise UserError(f"{path}: its first line cannot be read: {error}") from error
+        raise NoOpening(f"{path}: its first line cannot be read: {error}") from error
     if origin.schema != SCHEMA:
         raise UserError(f"{path}: written by another version of fer-edge (schema {origin.schema}, here {SCHEMA})")
     return origin

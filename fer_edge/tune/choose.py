@@ -72,7 +72,7 @@ def _nested(path: Sequence[str], value: Any) -> dict[str, Any]:
 def _value(assignment: str, text: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, ValueError) as error:  # what looks like a date and is none is a ValueError
         raise SettingsError(f"--set {assignment}: its value cannot be read") from error
 
 

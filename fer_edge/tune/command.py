@@ -4,11 +4,13 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import click
 import msgspec
 from rich.console import Console
+from rich.text import Text
 
 from fer_edge.config import DecideSettings
-from fer_edge.errors import UserError
+from fer_edge.errors import SettingsError, UserError
 from fer_edge.labels import EMOTIONS
 from fer_edge.record.ring import read_ring
 from fer_edge.record.score_file import read_recording
@@ -40,7 +42,8 @@ def tune(sources: Sequence[Path], wish: Wish, console: Console) -> int:
     """Says what the settings that are wished for would have told; the exit code.
 
     Raises:
-        UserError: a source, the labels or the settings cannot be used.
+        UserError: a source or the labels cannot be used.
+        click.UsageError: a change cannot be made.
     """
     spans = None if wish.labels is None else read_spans(wish.labels)
     with shown(console) as announce:
@@ -48,7 +51,7 @@ def tune(sources: Sequence[Path], wish: Wish, console: Console) -> int:
         if spans is not None and len(recordings) != 1:
             raise UserError("--labels judges one recording: name one table of scores, or a ring with one run")
         present = recordings[-1].parts[-1].decide
-        other = assigned(wish.decide or present, wish.changes)
+        other = _changed(wish.decide or present, wish.changes)
         before = _replayed(recordings, None, announce)
         after = _replayed(recordings, other, announce)
         held = [emotion for emotion in EMOTIONS if any(told(events, emotion) for events in (*before, *after))]
@@ -71,9 +74,17 @@ def tune(sources: Sequence[Path], wish: Wish, console: Console) -> int:
     print_emotions(console, (before, after), (present, other), held)
     print_sweeps(console, sweeps, hours)
     for title, text in proposals.items():
-        console.print(f"\n{title}", style="bold", soft_wrap=True)
+        console.print(Text(f"\n{title}", style="bold"), soft_wrap=True)  # a file's name may hold brackets
         console.print(text, highlight=False, soft_wrap=True)
     return 0
+
+
+def _changed(decide: DecideSettings, changes: Sequence[str]) -> DecideSettings:
+    """With what was typed after --set: what is wrong in it is wrong in the call, not in a file of settings."""
+    try:
+        return assigned(decide, changes)
+    except SettingsError as error:
+        raise click.UsageError(str(error)) from error
 
 
 def _read(sources: Sequence[Path], announce: Announce) -> list[Recording]:

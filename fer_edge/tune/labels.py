@@ -93,11 +93,13 @@ def _shown(spans: Sequence[Span], now: float, face: int) -> str | None:
 
 
 def _span(path: Path, line: int, row: dict[str, str]) -> Span:
+    if any(row[name] is None for name in COLUMNS):  # csv's word for a cell that is missing
+        raise UserError(f"{path}:{line}: cannot be read: it needs {', '.join(COLUMNS)}")
     try:
         span = Span(
             float(row["from_s"]), float(row["to_s"]), row["emotion"], int(row["face"]) if row.get("face") else None
         )
-    except (TypeError, ValueError) as error:
+    except ValueError as error:
         raise UserError(f"{path}:{line}: cannot be read: {error}") from error
     emotion = canonical(span.emotion)
     if emotion is None:

@@ -1,4 +1,4 @@
-"""What to change where a video gave nothing, or next to nothing: which setting kept its faces from being read."""
+"""What to change where a video gave nothing, or next to nothing, and what to know of zones: which settings it was."""
 
 from fer_edge.config import Settings
 from fer_edge.values import Outcome
@@ -12,6 +12,13 @@ REFUSED = {
     Outcome.OUTSIDE: "cut off by the picture's edge (gates.min_inside: {gates.min_inside:g})",
     Outcome.MASKED: "behind privacy.zones",
 }
+
+
+def caution(settings: Settings) -> str | None:
+    """One line where the zones were drawn on a picture that was turned, which that of a file is not."""
+    if not (settings.privacy.zones and settings.camera.rotate):
+        return None
+    return "privacy.zones lie on the picture as it is in the file: camera.rotate does not turn saved videos"
 
 
 def advice(report: Report, settings: Settings) -> str | None:

@@ -1,5 +1,6 @@
 """One saved video through the daemon's own pipeline, every frame of it, and what is asked for written out."""
 
+import io
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -12,7 +13,6 @@ from fer_edge.capture.playback import play
 from fer_edge.capture.video import VideoFile
 from fer_edge.config import CameraSettings, Settings
 from fer_edge.decide.decider import Decider
-from fer_edge.errors import UserError
 from fer_edge.pipeline import Pipeline, Witness
 from fer_edge.record.score_file import Origin
 from fer_edge.video import timeline
@@ -20,10 +20,11 @@ from fer_edge.video.annotated_video import AnnotatedVideo
 from fer_edge.video.beside import beside
 from fer_edge.video.ending import reaches_its_end
 from fer_edge.video.event_file import EventFile
-from fer_edge.video.plan import Job, Output
+from fer_edge.video.plan import Job, Output, printed
 from fer_edge.video.score_table import ScoreTable
 from fer_edge.video.tally import Report, Tally
 from fer_edge.video.traces import Traces
+from fer_edge.video.written import NamedFile, written
 from fer_edge.vision.vision import build_vision
 from fer_edge.zones import Zones
 
@@ -44,19 +45,15 @@ def analyse(job: Job, settings: Settings, tell: Tell, threads: int = 0) -> Repor
         UserError: it cannot be read at all, or an output cannot be written; then none is.
     """
     began = time.monotonic()
-    try:
-        with ExitStack() as stack:
-            report = _run(job, settings, tell, threads, stack)
-    except OSError as error:
-        place = error.filename or job.source
-        raise UserError(f"{place}: cannot be written: {(error.strerror or str(error)).lower()}") from error
-    outputs = {output.value: str(path) for output, path in job.outputs.items()}
+    with ExitStack() as stack:
+        report = _run(job, settings, tell, threads, stack)
+    outputs = {output.value: printed(path) for output, path in job.outputs.items()}
     return replace(report, took_s=round(time.monotonic() - began, 3), outputs=outputs)
 
 
 def _run(job: Job, settings: Settings, tell: Tell, threads: int, stack: ExitStack) -> Report:
     """The work itself; the outputs move to their places when ``stack`` is closed."""
-    source = VideoFile(CameraSettings(source=str(job.source)))
+    source = VideoFile(CameraSettings(source=_as_named(job.source)))
     stack.callback(source.close)
     vision = build_vision(settings)
     origin = Origin(
@@ -70,40 +67,41 @@ def _run(job: Job, settings: Settings, tell: Tell, threads: int, stack: ExitStac
         part = stack.enter_context(beside(path))
         match output:
             case Output.VIDEO:
-                witnesses.append(stack.enter_context(_annotated(part, threads)))
+                witnesses.append(stack.enter_context(AnnotatedVideo(part, path, threads)))
             case Output.EVENTS:
-                events = EventFile(stack.enter_context(part.open("wb")))
+                events = EventFile(stack.enter_context(_opened(part, path)))
             case Output.SCORES:
-                file = stack.enter_context(part.open("w", encoding="utf-8", newline=""))
-                witnesses.append(ScoreTable(file, origin))
+                table = io.TextIOWrapper(_opened(part, path), encoding="utf-8", newline="")
+                witnesses.append(ScoreTable(stack.enter_context(table), origin))
             case Output.TIMELINE:
-                timeline.require()
-                witnesses.append(stack.enter_context(_timeline(part, job.source.name)))
+                witnesses.append(stack.enter_context(_timeline(part, path, printed(Path(job.source.name)))))
     decider = Decider(settings.decide, settings.track.lost_s)
     pipeline = Pipeline(vision.see, decider, events, (tally, *witnesses))
     for frame in play(blacked_out(source, Zones(settings.privacy.zones))):
         pipeline.step(frame)
         tell(tally.frames, source.stated_frames)
     pipeline.close(tally.seconds, "stopped")
-    return replace(tally.report(str(job.source)), failure=_cut_short(job.source, tally, source.stated_frames))
+    return replace(tally.report(job.name), failure=_cut_short(job.source, tally, source.stated_frames))
+
+
+def _as_named(path: Path) -> str:
+    """The file of that very name. A shell has resolved `~` already; one that is left would be taken for a home."""
+    return str(path.absolute() if str(path).startswith("~") else path)
+
+
+def _opened(part: Path, output: Path) -> io.BufferedWriter:
+    return io.BufferedWriter(NamedFile(part, output))
 
 
 @contextmanager
-def _annotated(path: Path, threads: int) -> Iterator[AnnotatedVideo]:
-    """The annotated video, closed at the end, also where the work failed."""
-    video = AnnotatedVideo(path, threads)
-    try:
-        yield video
-    finally:
-        video.close()
-
-
-@contextmanager
-def _timeline(path: Path, title: str) -> Iterator[Traces]:
+def _timeline(part: Path, output: Path, title: str) -> Iterator[Traces]:
     """The traces, drawn at the end where all went well."""
+    with written(output):  # matplotlib looks for a place for its cache
+        timeline.require()
     traces = Traces()
     yield traces
-    timeline.draw_timeline(traces, title, path)
+    with written(output):
+        timeline.draw_timeline(traces, title, part)
 
 
 def _cut_short(path: Path, tally: Tally, stated: int | None) -> str | None:

@@ -5,19 +5,27 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from fer_edge.video.written import written
+
 
 @contextmanager
 def beside(path: Path) -> Iterator[Path]:
     """A path to write to; becomes ``path`` when the block ends well, and is gone when it does not.
 
     It is in the same folder, so that the move cannot fail for want of space, and ends as ``path`` does.
+
+    Raises:
+        UserError: the folder cannot be made, or something else is in the place.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    with written(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
     try:
         yield part
-        with part.open("rb+") as file:
-            os.fsync(file.fileno())
-        part.replace(path)
+        with written(path):
+            with part.open("rb+") as file:
+                os.fsync(file.fileno())
+            part.replace(path)
     finally:
-        part.unlink(missing_ok=True)
+        with written(path):
+            part.unlink(missing_ok=True)

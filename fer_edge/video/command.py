@@ -16,7 +16,7 @@ from rich.text import Text
 
 from fer_edge.config import Settings
 from fer_edge.errors import EXIT_FAILED
-from fer_edge.video.advice import advice
+from fer_edge.video.advice import advice, caution
 from fer_edge.video.plan import Job
 from fer_edge.video.spread import analyse_all, analyse_on_cluster
 from fer_edge.video.tally import Report
@@ -33,6 +33,9 @@ def analyse_videos(  # noqa: PLR0913 - the command's options
 ) -> int:
     """Analyses all and says what came of it; the exit code: 0, or 1 where a video failed."""
     processes = processes or os.cpu_count() or 1
+    warning = caution(settings)
+    if warning is not None:
+        print(f"fer-edge: {warning}", file=sys.stderr)  # noqa: T201  the one place
     reports = []
     with _terminates_cleanly(), _bars(console, jobs) as bars:
         done = (
@@ -45,7 +48,7 @@ def analyse_videos(  # noqa: PLR0913 - the command's options
             bars.finish(report)
             if report.failure is not None:
                 print(f"fer-edge: {report.failure}", file=sys.stderr)  # noqa: T201  the one place
-    order = {str(job.source): number for number, job in enumerate(jobs)}
+    order = {job.name: number for number, job in enumerate(jobs)}
     reports.sort(key=lambda report: order.get(report.source, len(order)))
     if as_json:
         sys.stdout.write(msgspec.json.encode(reports).decode() + "\n")
@@ -63,8 +66,8 @@ class Bars:
 
     def __init__(self, progress: Progress, jobs: Sequence[Job]) -> None:
         self._progress = progress
-        self._tasks = [progress.add_task(job.source.name, total=None, start=False) for job in jobs]
-        self._of = {str(job.source): task for job, task in zip(jobs, self._tasks, strict=True)}
+        self._tasks = [progress.add_task(Path(job.name).name, total=None, start=False) for job in jobs]
+        self._of = {job.name: task for job, task in zip(jobs, self._tasks, strict=True)}
 
     def advance(self, number: int, done: int, stated: int | None) -> None:
         """Video ``number`` has ``done`` frames of ``stated``."""
@@ -92,7 +95,8 @@ class RateColumn(ProgressColumn):
 
 @contextmanager
 def _bars(console: Console, jobs: Sequence[Job]) -> Iterator[Bars]:
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
+    name = TextColumn("{task.description}", markup=False)
+    columns = (name, BarColumn(), MofNCompleteColumn(), RateColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
         yield Bars(progress, jobs)
 
@@ -112,20 +116,23 @@ def _terminates_cleanly() -> Iterator[None]:
 
 
 def _print(console: Console, reports: Sequence[Report]) -> None:
-    """A table for a person, a line for each video where the output is piped."""
+    """A table for a person, a line for each video where the output is piped.
+
+    As Text: names may hold brackets, which rich takes for its markup, and colons, which it takes for emoji.
+    """
     if not console.is_terminal:
         for report in reports:
-            console.print(f"{report.source}: " + ", ".join(_cells(report)[1:]), soft_wrap=True, highlight=False)
+            console.print(Text(f"{report.source}: " + ", ".join(_cells(report)[1:])), soft_wrap=True)
         return
     table = Table()
     for heading in ("video", "length", "frames", "speed", "faces", "events", "shown most"):
         table.add_column(heading, justify="left" if heading in ("video", "shown most") else "right")
     for report in reports:
-        table.add_row(*_cells(report))
+        table.add_row(*map(Text, _cells(report)))
     console.print(table)
     folders = sorted({str(Path(path).parent) for report in reports for path in report.outputs.values()})
     if folders:
-        console.print(f"Written to {', '.join(folders)}", soft_wrap=True, highlight=False)
+        console.print(Text(f"Written to {', '.join(folders)}"), soft_wrap=True)
 
 
 def _cells(report: Report) -> list[str]:

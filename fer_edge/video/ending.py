@@ -28,11 +28,13 @@ def reaches_its_end(path: Path) -> bool:
                 return False
             stated_s = container.duration / av.time_base
             begin_s = (container.start_time or 0) / av.time_base
+            # A segment of a longer video may keep its place in it, and state where it ends for how long it is.
+            from_s = 0.0 if 0.0 < begin_s < stated_s else begin_s
             ends = (
                 float((packet.pts + (packet.duration or 0)) * packet.time_base)
                 for packet in container.demux()
                 if packet.size and packet.pts is not None
             )
-            return max(ends, default=begin_s) - begin_s >= stated_s * (1.0 - TOLERANCE) - SLACK_S
+            return max(ends, default=begin_s) - from_s >= stated_s * (1.0 - TOLERANCE) - SLACK_S
     except av.error.FFmpegError:
         return False

@@ -1,10 +1,13 @@
 """Which videos are meant, and where what comes of each is written."""
 
+import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
+
+import click
 
 from fer_edge.errors import UserError
 
@@ -38,6 +41,11 @@ class Job:
     source: Path
     outputs: Mapping[Output, Path]
 
+    @property
+    def name(self) -> str:
+        """What the video is called in reports and on the terminal."""
+        return printed(self.source)
+
 
 def plan(sources: Sequence[Path], folder: Path, wanted: Sequence[Output]) -> list[Job]:
     """A job for each video that ``sources``, files and folders, name.
@@ -60,19 +68,31 @@ def plan(sources: Sequence[Path], folder: Path, wanted: Sequence[Output]) -> lis
 
 
 def wanted(kinds: str) -> list[Output]:
-    """The outputs that a list such as `events,scores` names; `none` is none. Raises UserError for any other word."""
+    """The outputs that a list such as `events,scores` names; `none` is none.
+
+    Raises:
+        click.UsageError: another word.
+    """
     if kinds.strip() == "none":
         return []
     names = [kind.strip() for kind in kinds.split(",")]
     for name in names:
         if name not in list(Output):
-            raise UserError(f"--write: there is no {name!r}; there are {', '.join(Output)}, or none")
+            raise click.UsageError(f"--write: there is no {name!r}; there are {', '.join(Output)}, or none")
     return [output for output in Output if output in names]
+
+
+def printed(path: Path) -> str:
+    r"""A path as any terminal, and JSON, can show it: a byte of it that is not UTF-8 becomes `\xe9`."""
+    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _videos(source: Path) -> list[Path]:
     """The videos that a path names: itself, or those in that folder, in the order of their names."""
-    if not source.is_dir():
+    try:
+        if not source.is_dir():
+            return [source]
+    except OSError:  # it lies where nobody may look: the analysis says so of this one, and the others go on
         return [source]
     try:
         found = [path for path in source.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]

@@ -71,7 +71,7 @@ def analyse_on_cluster(jobs: Sequence[Job], settings: Settings, address: str) ->
     with client:
         futures = {client.submit(_attempt, _absolute(job), settings, _silent, 1, pure=False): job for job in jobs}
         for future in as_completed(futures):
-            source = str(futures[future].source)  # as it was named here, which is how it is known here
+            source = futures[future].name  # as it was named here, which is how it is known here
             if future.status == "finished":
                 yield replace(future.result(), source=source)
             else:
@@ -88,7 +88,7 @@ def _attempt(job: Job, settings: Settings, tell: Callable[[int, int | None], Non
     try:
         return analyse(job, settings, tell, threads)
     except UserError as error:
-        return Report(source=str(job.source), failure=str(error))
+        return Report(source=job.name, failure=str(error))
 
 
 def _silent(_done: int, _stated: int | None) -> None:
@@ -123,5 +123,5 @@ def _outcome(future: "Future[Report]", job: Job) -> Report:
     try:
         return future.result()
     except BrokenProcessPool:
-        failure = f"{job.source}: a worker was killed, perhaps for want of memory: try fewer --jobs"
-        return Report(source=str(job.source), failure=failure)
+        failure = f"{job.name}: a worker was killed, perhaps for want of memory: try fewer --jobs"
+        return Report(source=job.name, failure=failure)

@@ -40,7 +40,8 @@ def draw_timeline(traces: Traces, title: str, path: Path) -> None:
     rows = max(1, len(faces))
     figure = Figure(figsize=(WIDTH_IN, FRAME_IN + FACE_IN * rows), dpi=DPI, layout="constrained")
     left_out = len(announced) - len(faces)
-    figure.suptitle(title + (f", and {left_out} more faces, each in sight for less time" if left_out else ""))
+    title += f", and {left_out} more faces, each in sight for less time" if left_out else ""
+    figure.suptitle(title, parse_math=False)  # a file's name may hold dollars
     axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
     if not faces:
         axes[0].text(0.5, 0.5, "no face was announced", ha="center", va="center", transform=axes[0].transAxes)

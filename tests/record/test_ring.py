@@ -1,5 +1,6 @@
 """A bounded ring of tables."""
 
+import logging
 import random
 from pathlib import Path
 
@@ -69,4 +70,43 @@ def test_table_that_a_power_cut_left_half_written_gives_what_was_written_before(
 def test_folder_without_tables_says_what_keeps_them(tmp_path: Path) -> None:
     (tmp_path / "scores-notes.csv.gz").touch()
     with pytest.raises(UserError, match=r"record\.enabled"):
+        read_ring(tmp_path)
+
+
+def cut_ring(folder: Path, *contents: bytes | int) -> None:
+    """A ring with a whole table of the run `one`; after it tables of other runs that end early, or hold this."""
+    ring = Ring(folder, 10**6)
+    ring.begin("one", origin("one"))
+    ring.append(noise(1.0, 5))
+    for number, content in enumerate(contents, start=2):
+        ring.begin("cut", origin("cut"))
+        ring.append(noise(1.0, 5))
+        (path,) = folder.glob(f"scores-{number:08d}-*")
+        path.write_bytes(path.read_bytes()[:content] if isinstance(content, int) else content)
+
+
+@pytest.mark.parametrize("left", [0, 5, 12, 60, bytes(4096)])
+def test_table_whose_opening_a_power_cut_took_does_not_take_the_others(tmp_path, caplog, left) -> None:
+    cut_ring(tmp_path, left)
+    (recording,) = read_ring(tmp_path)
+    assert (recording.name, len(recording.parts[0].steps)) == ("one", 5)
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert "scores-00000002-cut.csv.gz: not a table of scores" in record.getMessage()
+
+
+def test_several_tables_without_an_opening_are_said_once_and_whole_ones_not_at_all(tmp_path, caplog) -> None:
+    cut_ring(tmp_path / "whole", 10**6)
+    assert [recording.name for recording in read_ring(tmp_path / "whole")] == ["one", "cut"]
+    assert not caplog.records
+    cut_ring(tmp_path / "cut", 5, 0, 60)
+    read_ring(tmp_path / "cut")
+    (record,) = caplog.records
+    assert "(and 2 more tables); passed over" in record.getMessage()
+
+
+def test_ring_of_which_nothing_is_left_is_an_error(tmp_path: Path) -> None:
+    cut_ring(tmp_path, 12)
+    (tmp_path / "scores-00000001-one.csv.gz").write_bytes(b"")
+    with pytest.raises(UserError, match="scores-00000001-one"):
         read_ring(tmp_path)

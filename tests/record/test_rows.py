@@ -76,3 +76,12 @@ def test_row_that_cannot_be_read_is_named_by_its_number() -> None:
 def test_table_without_our_columns_is_refused() -> None:
     with pytest.raises(RowError, match="no column last_seen_s"):
         list(steps([",".join(name for name in COLUMNS if name != "last_seen_s"), "\n"]))
+
+
+def test_line_that_is_no_csv_is_named_by_its_number() -> None:
+    lines = text_of([Step(StepKind.TICK, 1.0), Step(StepKind.TICK, 2.0)])
+    assert len(list(steps(lines))) == 2
+    with pytest.raises(RowError, match="row 2 cannot be read: ',' expected"):
+        list(steps([*lines[:2], '"2.0"x' + lines[2][3:]]))
+    with pytest.raises(RowError, match="cannot be read"):
+        list(steps(['"time_s"x,step\n']))

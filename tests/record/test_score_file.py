@@ -8,7 +8,7 @@ import pytest
 from fer_edge.config import DecideSettings, Threshold
 from fer_edge.errors import UserError
 from fer_edge.record.rows import rows
-from fer_edge.record.score_file import Origin, opening, read_recording
+from fer_edge.record.score_file import NoOpening, Origin, opening, read_recording
 from fer_edge.record.steps import Step, StepKind
 
 ORIGIN = Origin(
@@ -41,6 +41,21 @@ def test_gzip_that_was_cut_off_gives_all_whole_lines_that_are_in_it(tmp_path: Pa
     assert len(read_recording(path).parts[0].steps) in (5, 6)
     path.write_bytes(first + second + b"\x00garbage")
     assert len(read_recording(path).parts[0].steps) == 6
+
+
+def test_gzip_that_was_cut_off_anywhere_is_read_or_refused_and_never_a_bug(tmp_path: Path) -> None:
+    path = tmp_path / "scores.csv.gz"
+    whole = gzip.compress(TEXT.encode())
+    refused = 0
+    for left in range(len(whole)):
+        path.write_bytes(whole[:left])
+        try:
+            read_recording(path)
+        except NoOpening:
+            refused += 1
+    assert 60 < refused < len(whole)
+    path.write_bytes(whole)
+    assert len(read_recording(path).parts[0].steps) == 5
 
 
 @pytest.mark.parametrize(

@@ -30,6 +30,8 @@ def test_what_is_not_named_stays_as_it_was() -> None:
         ("enter=2", "between 0 and 1, got 2"),
         ("enter=high", "got 'high'"),
         ("enter={", "cannot be read"),
+        ("enter=2024-13-45", "cannot be read"),
+        ("enter=2024-12-24", "must be"),
         ("leave=0.9", "must be at most decide.enter"),
         ("bored.enter=0.5", "bored"),
     ],

@@ -88,10 +88,11 @@ def test_long_work_shows_how_far_it_is_on_a_terminal_and_nothing_but_lines_where
 def test_what_cannot_be_used_is_said_in_one_line(table: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "other.csv").write_text("a,b\n")
+    (tmp_path / "wrong.yaml").write_text("decide: {enter: 7}\n")
     for arguments, code, word in (
         ([tmp_path / "empty"], 1, "holds no tables"),
         ([tmp_path / "other.csv"], 1, "not a table of scores"),
-        ([table, "--set", "enter=7"], 78, "between 0 and 1"),
+        ([table, "--config", tmp_path / "wrong.yaml"], 78, "between 0 and 1"),
         ([table, "--labels", tmp_path / "none.csv"], 1, "cannot be read"),
         ([table, "-o", tmp_path / "none" / "x.png"], 1, "cannot be written"),
         ([table, "-o", tmp_path / "x.picture"], 1, "cannot be written"),
@@ -100,3 +101,32 @@ def test_what_cannot_be_used_is_said_in_one_line(table: Path, tmp_path: Path) ->
         assert result.returncode == code, result.stderr
         assert word in result.stderr
         assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "word"),
+    [("bogus", "must be KEY=VALUE"), ("bogus=1", "unknown key"), ("enter=7", "between 0 and 1"), ("enter=[", "read")],
+)
+def test_change_that_cannot_be_made_is_a_mistake_in_the_call(table: Path, change: str, word: str) -> None:
+    result = run(table, "--set", change)
+    assert result.returncode == 2
+    assert "Usage: fer-edge tune" in result.stderr
+    assert "--set " in result.stderr
+    assert word in result.stderr
+    assert "Traceback" not in result.stderr
+
+
+def test_ring_with_a_table_that_was_cut_off_is_read_and_one_line_says_so(table: Path, tmp_path: Path) -> None:
+    (tmp_path / "ring" / "scores-00000002-two.csv.gz").write_bytes(bytes(100))
+    result = run(tmp_path / "ring")
+    assert result.returncode == 0, result.stderr
+    assert "5 events were told" in result.stdout
+    assert result.stderr.count("\n") == 1
+    assert "scores-00000002-two.csv.gz" in result.stderr
+
+
+def test_name_of_labels_with_brackets_is_shown_whole(table: Path, tmp_path: Path) -> None:
+    labels = tmp_path / "seen [mine].csv"
+    labels.write_text("from_s,to_s,emotion\n0,7,neutral\n7,11,happy\n")
+    result = run(table, "--labels", labels)
+    assert f"For the best F1 by {labels}: " in result.stdout

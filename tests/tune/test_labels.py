@@ -26,8 +26,8 @@ def test_span_of_another_face_judges_nobody(recorded) -> None:
 
 def test_labels_are_read_with_other_spellings_and_an_optional_face(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
-    path.write_text("from_s, to_s, emotion, face\n0, 2.5, Happiness, \n3, 4, neutral, 2\n")
-    assert read_spans(path) == [Span(0.0, 2.5, "happy"), Span(3.0, 4.0, "neutral", 2)]
+    path.write_text("from_s, to_s, emotion, face\n0, 2.5, Happiness, \n3, 4, neutral, 2\n5, 6, sad\n")
+    assert read_spans(path) == [Span(0.0, 2.5, "happy"), Span(3.0, 4.0, "neutral", 2), Span(5.0, 6.0, "sad")]
 
 
 @pytest.mark.parametrize(
@@ -39,6 +39,7 @@ def test_labels_are_read_with_other_spellings_and_an_optional_face(tmp_path: Pat
         ("from_s,to_s,emotion\n1,2,sad\n5,4,sad\n", ":3: from_s must be before to_s"),
         ("from_s,to_s,emotion\none,2,sad\n", ":2: cannot be read"),
         ("from_s,to_s,emotion\n1\n", ":2: cannot be read"),
+        ("from_s,to_s,emotion\n1,2,sad\n0,5\n", ":3: cannot be read: it needs from_s, to_s, emotion"),
     ],
 )
 def test_wrong_label_is_named_by_its_line(tmp_path: Path, text: str, word: str) -> None:

@@ -2,11 +2,17 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.films import scene_pictures, write_film
 
 RATE_HZ = 10.0
+
+
+def flat_film(path: Path) -> Path:
+    """Three grey pictures in 0.2 seconds, with nobody in them."""
+    return write_film(path, [np.full((64, 96, 3), 90, np.uint8)] * 3, [0.0, 0.1, 0.2])
 
 
 @pytest.fixture(scope="session")

@@ -2,8 +2,8 @@
 
 import pytest
 
-from fer_edge.config import DetectSettings, GateSettings, Settings
-from fer_edge.video.advice import advice
+from fer_edge.config import CameraSettings, DetectSettings, GateSettings, PrivacySettings, Settings
+from fer_edge.video.advice import advice, caution
 from fer_edge.video.tally import Report
 
 SETTINGS = Settings(detect=DetectSettings(width=224), gates=GateSettings(min_width_px=40))
@@ -32,3 +32,12 @@ def test_half_of_them_read_is_no_matter_for_advice(outcomes: dict[str, int]) -> 
 
 def test_video_that_failed_has_its_own_line() -> None:
     assert advice(Report(source="clip.mp4", failure="clip.mp4: the file is empty"), SETTINGS) is None
+
+
+ZONE = ((0.0, 0.0), (1.0, 0.0), (1.0, 1.0))
+
+
+@pytest.mark.parametrize(("rotate", "zones", "warns"), [(90, (ZONE,), True), (0, (ZONE,), False), (90, (), False)])
+def test_zones_of_a_turned_picture_are_warned_of(rotate, zones, warns) -> None:
+    settings = Settings(camera=CameraSettings(rotate=rotate), privacy=PrivacySettings(zones=zones))
+    assert (caution(settings) is not None) == warns

@@ -19,6 +19,7 @@ from fer_edge.video.plan import Output, plan
 from fer_edge.video.tally import Report
 from fer_edge.vision.vision import build_vision
 from tests.films import write_film, write_sound
+from tests.video.conftest import flat_film
 
 SETTINGS = Settings()
 
@@ -156,3 +157,22 @@ def test_output_that_cannot_be_written_is_named_and_no_other_is_left_half(smile:
     with pytest.raises(UserError, match="cannot be written"):
         analysed(smile, tmp_path, Output.EVENTS, Output.TIMELINE)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".part")]
+
+
+def test_picture_wider_than_h264_goes_is_refused_by_the_name_of_the_output(tmp_path: Path) -> None:
+    for width in (16384, 16400):
+        pictures = [np.full((64, width, 3), 90, np.uint8)]
+        write_film(tmp_path / f"{width}.mkv", pictures, [0.0], codec="ffv1", pixels="bgr0")
+    assert analysed(tmp_path / "16384.mkv", tmp_path / "out", Output.VIDEO).failure is None
+    with pytest.raises(UserError, match=r"16400\.annotated\.mp4: cannot be written: libx264: .*16400x64") as caught:
+        analysed(tmp_path / "16400.mkv", tmp_path / "out", Output.VIDEO)
+    assert "\n" not in str(caught.value)
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["16384.annotated.mp4"]
+
+
+def test_name_that_leaves_no_room_for_the_output_s_is_one_line_about_the_output(tmp_path: Path) -> None:
+    film = flat_film(tmp_path / f"{'x' * 245}.mp4")  # 255 bytes are what a name may have
+    for kind in Output:
+        with pytest.raises(UserError, match=r"/x+\.\w+\.\w+: cannot be written: file name too long"):
+            analysed(film, tmp_path / "out", kind)
+    assert not list((tmp_path / "out").iterdir())

@@ -1,6 +1,8 @@
 """`fer-edge video` as it is typed."""
 
+import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -8,6 +10,12 @@ import time
 from pathlib import Path
 
 import pytest
+from rich.console import Console
+
+from fer_edge.config import Settings
+from fer_edge.video.command import analyse_videos
+from fer_edge.video.plan import Output, plan
+from tests.video.conftest import flat_film
 
 COMMAND = [Path(sys.executable).parent / "fer-edge", "video"]
 
@@ -18,8 +26,9 @@ def settings(tmp_path: Path) -> list[str]:
     return ["--config", str(tmp_path / "config.yaml")]
 
 
-def run(*arguments: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run([*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False, timeout=300)
+def run(*arguments: object, cwd: Path | None = None) -> subprocess.CompletedProcess[str]:
+    command = [*COMMAND, *map(str, arguments)]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300, cwd=cwd)
 
 
 def test_good_and_broken_video_in_one_call_give_a_line_each_and_exit_code_1(smile, tmp_path, settings) -> None:
@@ -42,11 +51,9 @@ def test_figures_come_as_json_where_asked_for(smile, tmp_path, settings) -> None
 
 def test_unknown_output_is_named_with_those_there_are(smile, settings) -> None:
     result = run(smile, *settings, "--write", "parquet")
-    assert result.returncode == 1
-    assert (
-        result.stderr
-        == "fer-edge: --write: there is no 'parquet'; there are video, events, scores, timeline, or none\n"
-    )
+    assert result.returncode == 2
+    assert result.stderr.startswith("Usage: fer-edge video")
+    assert "--write: there is no 'parquet'; there are video, events, scores, timeline, or none\n" in result.stderr
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
@@ -63,3 +70,75 @@ def test_ended_in_the_middle_it_leaves_nothing_half_written(smile, tmp_path, set
         process.send_signal(signal.SIGTERM)
         assert process.wait(60) == 128 + signal.SIGTERM
     assert not list(out.glob(".part*"))
+
+
+# As `fer-edge`, on a disk on which no file can be longer than this.
+SMALL_DISK = (
+    "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); from fer_edge.__main__ import main; main()"
+)
+
+
+@pytest.mark.parametrize(
+    ("kind", "ending", "most_bytes"),
+    [
+        ("video", "annotated.mp4", 40_000),  # FFmpeg's first pages fit, those in the middle do not
+        ("video", "annotated.mp4", 500),
+        ("events", "events.jsonl", 500),
+        ("scores", "scores.csv", 500),
+        ("timeline", "timeline.png", 500),
+    ],
+)
+def test_disk_that_is_full_is_said_of_the_output_and_nothing_is_left(
+    smile, tmp_path, settings, kind, ending, most_bytes
+) -> None:
+    out = tmp_path / "out"
+    command = [sys.executable, "-B", "-c", SMALL_DISK.format(most_bytes), "video", smile, *settings, "-o", out]
+    result = subprocess.run(
+        [*map(str, command), "--write", kind], capture_output=True, text=True, check=False, timeout=300
+    )
+    assert result.returncode == 1, result.stderr
+    assert result.stderr == f"fer-edge: {out / f'smile.{ending}'}: cannot be written: file too large\n"
+    assert not list(out.iterdir())
+
+
+def test_ordinary_names_of_films_are_names_and_nothing_else(tmp_path: Path, settings) -> None:
+    names = ["2024-05-01T12:30:05", "win_$_or_$", "title [dQw4w9]", "~nobodyhere"]
+    for name in names:
+        flat_film(tmp_path / f"{name}.mp4")
+    films = [f"{name}.mp4" for name in names]
+    result = run(*films, *settings, "-o", "out", "--write", "video,timeline", "--jobs", "1", cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+    assert [line.partition(": 0.2 s")[0] for line in result.stdout.splitlines()] == films
+    ends = ("annotated.mp4", "timeline.png")
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{name}.{end}" for name in names for end in ends}
+
+
+def test_film_under_a_name_that_looks_like_a_home_is_looked_for_here(tmp_path: Path, settings) -> None:
+    result = run("~nobodyhere/x.mp4", *settings, "--write", "none", cwd=tmp_path)
+    assert result.returncode == 1
+    assert result.stderr == f"fer-edge: {tmp_path}/~nobodyhere/x.mp4: no such file or folder\n"
+
+
+def test_bar_table_and_folder_show_brackets_on_a_terminal(tmp_path: Path) -> None:
+    film = flat_film(tmp_path / "title [dQw4w9] :dog:.mp4")
+    output = io.StringIO()
+    console = Console(file=output, force_terminal=True, width=200)
+    jobs = plan([film], tmp_path / "out [2]", [Output.EVENTS])
+    assert analyse_videos(jobs, Settings(), console, processes=1) == 0
+    table = output.getvalue().partition("shown most")
+    assert "title [dQw4w9] :dog:.mp4" in table[0]  # the bar
+    assert "title [dQw4w9] :dog:.mp4" in table[2]
+    assert "out [2]" in table[2].replace("\n", "")
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_name_that_is_not_utf_8_is_one_line_and_the_other_video_goes_on(tmp_path: Path, settings, jobs) -> None:
+    good = flat_film(tmp_path / "caf\u00e9.mp4")
+    bad = Path(os.fsdecode(b"bad\xe9.mp4"))
+    (tmp_path / bad).write_bytes(good.read_bytes())
+    result = run(bad, good.name, *settings, "--write", "none", "--json", "--jobs", jobs, cwd=tmp_path)
+    assert result.returncode == 1
+    line = rf"{tmp_path}/bad\xe9.mp4: cannot be opened, the name is not UTF-8: rename it"
+    assert result.stderr == f"fer-edge: {line}\n"
+    reports = [(one["source"], one["frames"], one["failure"]) for one in json.loads(result.stdout)]
+    assert reports == [(r"bad\xe9.mp4", 0, line), ("caf\u00e9.mp4", 3, None)]

@@ -1,11 +1,14 @@
 """Which videos are meant and where their outputs go."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
+import click
 import pytest
 
 from fer_edge.errors import UserError
-from fer_edge.video.plan import Output, plan, wanted
+from fer_edge.video.plan import Output, plan, printed, wanted
 
 
 def test_outputs_are_called_after_the_video_in_the_folder_that_is_named() -> None:
@@ -41,5 +44,27 @@ def test_folder_without_a_video_says_so(tmp_path: Path) -> None:
 def test_kinds_are_read_in_any_order_and_another_word_is_named() -> None:
     assert wanted("scores, events") == [Output.EVENTS, Output.SCORES]
     assert wanted("none") == []
-    with pytest.raises(UserError, match="there is no 'parquet'; there are video, events, scores, timeline"):
+    with pytest.raises(click.UsageError, match="there is no 'parquet'; there are video, events, scores, timeline"):
         wanted("events,parquet")
+
+
+@pytest.fixture
+def locked(tmp_path: Path) -> Iterator[Path]:
+    """A folder that nobody but root may enter."""
+    folder = tmp_path / "locked"
+    folder.mkdir(mode=0)
+    yield folder
+    folder.chmod(0o755)
+
+
+def test_file_in_a_folder_that_may_not_be_entered_is_left_to_the_analysis(locked, ordinary_user) -> None:
+    """It says what is wrong with this one, and goes on with the others."""
+    video = locked / "clip.mp4"
+    with pytest.raises(PermissionError):
+        video.stat()  # or this tests nothing
+    assert [job.source for job in plan([video], Path(), [])] == [video]
+
+
+def test_name_that_is_not_utf_8_is_printed_with_its_bytes_and_any_other_as_it_is() -> None:
+    assert printed(Path(os.fsdecode(b"a/caf\xe9.mp4"))) == r"a/caf\xe9.mp4"
+    assert printed(Path("a/caf\u00e9 [1].mp4")) == "a/caf\u00e9 [1].mp4"
