@@ -19,7 +19,7 @@ from fer_edge.capture.camera import Camera
 from fer_edge.capture.mailbox import Mailbox
 from fer_edge.capture.shutter import Shutter
 from fer_edge.capture.sources import Source, open_source
-from fer_edge.config import CameraSettings, Settings
+from fer_edge.config import LEAST_AGGREGATE_S, CameraSettings, Settings
 from fer_edge.decide.decider import Decider
 from fer_edge.deliver.delivery import Delivery, Folders
 from fer_edge.deliver.forget import forget_events
@@ -107,14 +107,15 @@ class App:
         )
         self._link = self._delivery.link
         self._reporter = Reporter(self._delivery.messages, self._delivery, settings.publish, aggregate=aggregate)
-        self._windows = Windows(self._reporter.summary, settings.publish.summary_s, now)
+        least_s = LEAST_AGGREGATE_S if aggregate else 0.0
+        self._windows = Windows(self._reporter.summary, settings.publish.summary_s, now, least_s)
         self._decider = Decider(settings.decide, settings.track.lost_s)
         keeper = Keeper(settings_path, lambda change, reread: self._attendant.adopt(change, reread=reread))
         self._preview = self._open_preview(topics.device, keeper) if preview or settings.preview.enabled else None
         self._recorder = self._open_recorder(state, now) if settings.record.enabled else None
         parts = (self._windows, self._preview.stage if self._preview else None, self._recorder)
         witnesses: list[Witness] = [part for part in parts if part is not None]
-        pipeline = Pipeline(self._vision.see, self._decider, self._reporter, witnesses)
+        pipeline = Pipeline(self._vision.see, self._decider, self._reporter, witnesses, self._vision.forget)
         mailbox = Mailbox()
         zones = Zones(settings.privacy.zones)
         self._shutter = Shutter(

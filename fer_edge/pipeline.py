@@ -49,11 +49,20 @@ class Witness(Protocol):
 class Pipeline:
     """Not thread-safe; the main thread owns it and all that it is made of."""
 
-    def __init__(self, see: See, decider: Decider, publisher: Publisher, witnesses: Sequence[Witness] = ()) -> None:
+    def __init__(
+        self,
+        see: See,
+        decider: Decider,
+        publisher: Publisher,
+        witnesses: Sequence[Witness] = (),
+        forget: Callable[[], None] = lambda: None,
+    ) -> None:
+        """``forget`` is called once nobody looks any more: what ``see`` remembers of faces ends there."""
         self._see = see
         self._decider = decider
         self._publisher = publisher
         self._witnesses = tuple(witnesses)
+        self._forget = forget
         self._now = float("-inf")
 
     def step(self, frame: Frame) -> Decision:
@@ -74,6 +83,7 @@ class Pipeline:
     def close(self, now: float, reason: str) -> None:
         """Says farewell for every face: nobody will look again, or not for a while."""
         self._now = max(self._now, now)
+        self._forget()
         events = self._decider.close(self._now, reason)
         for event in events:
             self._publisher.event(event)

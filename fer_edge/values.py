@@ -54,6 +54,7 @@ class Unscored(StrEnum):
     BLURRED = "blurred"
     OUTSIDE = "outside"  # too much of it lies outside the frame
     MASKED = "masked"  # too much of it lies in a blackout zone
+    UNREADABLE = "unreadable"  # the network's answer is no numbers
 
 
 class Quality(NamedTuple):
@@ -87,6 +88,7 @@ class Outcome(StrEnum):
     BLURRED = "blurred"
     OUTSIDE = "outside"
     MASKED = "masked"
+    UNREADABLE = "unreadable"
 
 
 class Verdict(msgspec.Struct, frozen=True, eq=False):

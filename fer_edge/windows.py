@@ -10,8 +10,10 @@ from fer_edge.values import Event, Face, Frame, Window
 class Windows:
     """Not thread-safe; the main thread owns it. ``tell`` gets each window that is over, ``length_s`` is theirs."""
 
-    def __init__(self, tell: Callable[[Window], None], length_s: float, now: float) -> None:
+    def __init__(self, tell: Callable[[Window], None], length_s: float, now: float, least_s: float = 0.0) -> None:
+        """A last window of less than ``least_s`` is not told."""
         self.length_s = length_s
+        self._least_s = least_s
         self._tell = tell
         self._summary = Summary(now)
         self._began = now
@@ -30,8 +32,8 @@ class Windows:
         self._pass(now)
 
     def end(self, now: float) -> None:
-        """Closes the last window, however long it has been."""
-        if now > self._began:
+        """Closes the last window, which is shorter than the others."""
+        if now > self._began and now - self._began >= self._least_s:
             self._close(now)
 
     def _pass(self, now: float) -> None:

@@ -142,3 +142,14 @@ def test_witness_is_told_of_every_frame_tick_and_farewell_with_the_time_that_was
     pipeline.close(0.9, "camera")
     assert onlooker.told[0] == ("looked", 0.0, 1)
     assert onlooker.told[6:] == [("waited", 0.8, 0), ("looked", 0.8, 1), ("closed, camera", 0.9, 1)]
+
+
+def test_closing_makes_the_eye_forget_whom_it_followed() -> None:
+    forgotten: list[str] = []
+    pipeline = Pipeline(
+        lambda frame: (), Decider(SETTINGS, lost_s=1.0), Listener(), forget=lambda: forgotten.append("all")
+    )
+    pipeline.step(Frame(BLACK, 0.0, 0))
+    assert forgotten == []
+    pipeline.close(1.0, "paused")
+    assert forgotten == ["all"]

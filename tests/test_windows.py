@@ -46,6 +46,15 @@ def test_end_tells_what_there_was_so_far_and_nothing_twice() -> None:
     assert [(one.started, one.ended) for one in told] == [(100.0, 110.0), (110.0, 112.0)]
 
 
+def test_last_window_is_not_told_where_it_is_shorter_than_it_may_be() -> None:
+    for length_s, told_s in ((59.9, []), (60.0, [60.0])):
+        told: list[Window] = []
+        windows = Windows(told.append, 600.0, 100.0, least_s=60.0)
+        windows.looked(FRAME, (), SEEN, 100.0)
+        windows.end(100.0 + length_s)
+        assert [one.ended - one.started for one in told] == told_s
+
+
 def test_another_length_counts_from_the_window_that_is_open() -> None:
     told: list[Window] = []
     windows = play(told, 5.0)

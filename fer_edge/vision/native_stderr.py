@@ -8,9 +8,8 @@ also print what must be seen, for example that /proc/cpuinfo cannot be read: so 
 import logging
 import os
 import sys
-import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from functools import partial
 
 logger = logging.getLogger(__name__)
@@ -20,7 +19,7 @@ logger = logging.getLogger(__name__)
 def native_stderr_caught(say: Callable[[str, bool], None]) -> Iterator[None]:
     """While it lasts, file descriptor 2 is caught; then ``say`` gets what was printed, and whether the block raised.
 
-    For short calls at start only: what other threads print meanwhile comes late and here.
+    For short calls at start only: what other threads log meanwhile waits until it is over.
     """
     try:
         original = os.dup(2)
@@ -28,7 +27,8 @@ def native_stderr_caught(say: Callable[[str, bool], None]) -> Iterator[None]:
         yield
         return
     failed = True
-    with tempfile.TemporaryFile() as caught:
+    # In memory: on a full disk there is no room for a file, and that is no reason not to start.
+    with _our_log_waits(), os.fdopen(os.memfd_create("stderr"), "w+b") as caught:
         sys.stderr.flush()
         os.dup2(caught.fileno(), 2)
         try:
@@ -40,6 +40,16 @@ def native_stderr_caught(say: Callable[[str, bool], None]) -> Iterator[None]:
             os.close(original)
             caught.seek(0)
             say(caught.read().decode(errors="replace"), failed)
+
+
+@contextmanager
+def _our_log_waits() -> Iterator[None]:
+    """While it lasts, other threads wait with what they log, which would be caught, too, and said in a wrong name."""
+    with ExitStack() as held:
+        for handler in logging.getLogger().handlers:
+            handler.acquire()
+            held.callback(handler.release)
+        yield
 
 
 def native_stderr_logged(library: str) -> AbstractContextManager[None]:

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.config import DetectSettings
+from fer_edge.user_path import user_path
 from fer_edge.values import Box, Detection, Image
 from fer_edge.vision.card import verify_file
 from fer_edge.vision.cells import candidates, one_each
@@ -80,7 +81,7 @@ def load_detector(settings: DetectSettings) -> OwnDetector:
 
     The card's hash is compared before the runtime sees the file, as `classify.load_classifier` does.
     """
-    path = Path(settings.model).expanduser() if settings.model else SHIPPED
+    path = user_path(settings.model) if settings.model else SHIPPED
     content = read_model(path, "detect.model")
     card = load_detector_card(path)
     verify_file(card, content, path, CURE)

@@ -82,8 +82,18 @@ class Tracker:
             if track.last_seen == self._latest
         )
 
+    def forget(self) -> None:
+        """Nobody was looked for meanwhile: whoever comes now is somebody new, under a number of its own."""
+        self._tracks, self._latest = (), -math.inf
+
     def _patience_s(self, track: Track) -> float:
-        """How long this face may be out of sight and still be the same."""
+        """How long this face may be out of sight and still be the same.
+
+        One that was there when faces were last looked for was not missed yet, however long ago that is: where they are
+        looked for twice a second or less, no face could grow old otherwise.
+        """
+        if track.last_seen == self._latest:
+            return self._settings.lost_s
         return min(self._settings.lost_s, YOUNG_S + TRUST * (track.last_seen - track.first_seen))
 
     def _pairs(self, tracks: Sequence[Track], boxes: Sequence[Box], now: float) -> dict[int, int]:
@@ -108,9 +118,13 @@ class Tracker:
 
         Where the face is expected, of one that was there a moment ago and for longer than a false alarm.
         """
-        fit = [t for t, track in enumerate(tracks) if _is_followed(track, now)]
+        fit = [t for t, track in enumerate(tracks) if self._is_followed(track, now)]
         overlaps = [(iou(box, tracks[t].expected(now)), b, t) for b, box in enumerate(faint) for t in fit]
         return _best_first([pair for pair in overlaps if pair[0] >= max(self._settings.iou, LEAST_IOU)])
+
+    def _is_followed(self, track: Track, now: float) -> bool:
+        lately = now - track.last_seen <= LEAP_S or track.last_seen == self._latest
+        return lately and track.last_seen - track.first_seen >= YOUNG_S
 
     def _begun(self, box: Box, now: float) -> Track:
         track = Track(self._next_id, box, first_seen=now, last_seen=now)
@@ -133,10 +147,6 @@ def _without(tracks: Sequence[Track], pairs: dict[int, int]) -> list[Track]:
     """Those of ``tracks`` that no box of ``pairs`` {box: track} continues."""
     taken = set(pairs.values())
     return [track for t, track in enumerate(tracks) if t not in taken]
-
-
-def _is_followed(track: Track, now: float) -> bool:
-    return now - track.last_seen <= LEAP_S and track.last_seen - track.first_seen >= YOUNG_S
 
 
 def _leap(track: Track, expected: Box, box: Box, now: float) -> float | None:

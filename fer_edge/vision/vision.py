@@ -1,12 +1,14 @@
 """A frame to its faces: detect, track, gate, crop, classify. The one place where pixels become scores."""
 
 from importlib.resources import files
+from math import isfinite
 from pathlib import Path
 
 import msgspec
 
 from fer_edge.config import GateSettings, Settings
-from fer_edge.values import Box, Face, Frame, Image
+from fer_edge.user_path import user_path
+from fer_edge.values import Box, Face, Frame, Image, Unscored
 from fer_edge.vision.classify import Classifier, load_classifier
 from fer_edge.vision.detect import Detector, make_detector
 from fer_edge.vision.gates import pixel_flaw, placement_flaw, quality_of, zone_flaw
@@ -48,6 +50,11 @@ class Vision:
         """Every face in ``frame``, scored or with the reason why not; one that is out of sight just now is left out."""
         return tuple(self._read(track, frame.image) for track in self._tracks(frame))
 
+    def forget(self) -> None:
+        """Nobody looked for a while: the next frame is searched, and whoever is in it is somebody new."""
+        self._tracker.forget()
+        self._until_detection = 0
+
     def reconfigure(self, gates: GateSettings) -> None:
         """Other gates from the next frame on."""
         self._gates = gates
@@ -77,6 +84,9 @@ class Vision:
             quality = quality_of(pixels)
             flaw = pixel_flaw(quality, self._gates)
             scores = self.classifier.scores(pixels) if flaw is None else None
+            if scores is not None and not isfinite(scores.sum()):
+                # A float network that divides by a face's own contrast says so of an even one; averaged, it would stay.
+                scores, flaw = None, Unscored.UNREADABLE
         return Face(track.id, track.box, track.first_seen, track.last_seen, scores, flaw, quality)
 
 
@@ -98,4 +108,4 @@ def model_path(named: str) -> Path:
     """The network file that `classify.model` names: one that ships, or the user's own."""
     if named in SHIPPED:
         return Path(str(files("fer_edge.models") / f"fer-{named}.tflite"))
-    return Path(named).expanduser()
+    return user_path(named)

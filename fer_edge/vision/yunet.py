@@ -8,6 +8,7 @@ import numpy as np
 
 from fer_edge.config import DetectSettings
 from fer_edge.errors import ModelError
+from fer_edge.user_path import user_path
 from fer_edge.values import Box, Detection, Image
 from fer_edge.vision.native_stderr import native_stderr_logged
 from fer_edge.vision.preprocess import Crop
@@ -32,7 +33,7 @@ class YuNetDetector:
     crop = CROP
 
     def __init__(self, settings: DetectSettings) -> None:
-        path = Path(settings.model).expanduser()
+        path = user_path(settings.model)
         self.name = path.stem
         self._width = settings.width
         self._network = _load_network(path, settings.score)

@@ -4,6 +4,8 @@ import logging
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 
 import pytest
 
@@ -63,3 +65,26 @@ with native_stderr_logged("Library"):
 """
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, timeout=60, check=True)
     assert done.stdout == "done\n"
+
+
+def test_other_threads_wait_with_what_they_log(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.DEBUG, LOGGER)
+    handler = logging.StreamHandler()  # to file descriptor 2, as the daemon's own
+    root = logging.getLogger()
+    root.addHandler(handler)
+    other = threading.Thread(target=lambda: logging.getLogger("camera").warning("running"))
+    try:
+        with native_stderr_logged("Library"):
+            other.start()
+            other.join(0.2)
+            assert other.is_alive()
+        other.join()
+    finally:
+        root.removeHandler(handler)
+    assert "running" in capfd.readouterr().err
+    assert [record.message for record in caplog.records if record.name == LOGGER] == []
+
+
+def test_no_disk_is_needed(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture):
+    monkeypatch.setattr(tempfile, "tempdir", "/nowhere")
+    assert spoken(caplog, b"INFO: fine\n") == [(logging.DEBUG, "Library: INFO: fine")]

@@ -261,7 +261,14 @@ def test_faint_boxes_make_no_face_of_a_false_alarm():
 def test_faint_box_long_after_or_elsewhere_is_not_the_face(away_s: float, x: float):
     tracker = Tracker(TrackSettings())
     now = followed(tracker, 2.0, face(0.5))
+    tracker.update([], now + away_s / 2)
     assert tracker.update([], now + away_s, [face(x)]) == ()
+
+
+def test_faint_box_continues_a_face_that_nobody_looked_for_since():
+    tracker = Tracker(TrackSettings())
+    now = followed(tracker, 2.0, face(0.5))
+    assert [track.id for track in tracker.update([], now + 0.6, [face(0.5)])] == [1]
 
 
 def test_sure_box_goes_before_a_faint_one_and_each_face_has_its_own():
@@ -271,3 +278,22 @@ def test_sure_box_goes_before_a_faint_one_and_each_face_has_its_own():
     sure, faint = tracker.update([face(0.31)], 1.1, [face(0.3), face(0.69)])
     assert (sure.id, sure.box) == (1, face(0.31))
     assert (faint.id, faint.box) == (2, face(0.69))
+
+
+@pytest.mark.parametrize("rate_hz", [0.6, 1, 5 / 3])
+def test_a_face_that_is_looked_for_seldom_keeps_its_id(rate_hz):
+    assert ids(told([lambda _: face(0.5)], 20.0, rate_hz)) == [1]
+
+
+def test_a_false_alarm_does_not_wait_for_the_next_one_however_seldom_is_looked():
+    story = told([lambda t: face(0.5) if t in (0.0, 2.0) else None], 2.0, 1.0)
+    assert ids(story) == [1, 2]
+
+
+def test_a_face_that_is_forgotten_comes_back_under_another_id():
+    tracker = Tracker(TrackSettings())
+    tracker.update([face(0.5)], 0.0)
+    tracker.update([face(0.5)], 1.0)
+    tracker.forget()
+    assert tracker.carry(1.05) == ()
+    assert [track.id for track in tracker.update([face(0.5)], 1.1)] == [2]

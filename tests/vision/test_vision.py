@@ -175,3 +175,28 @@ def test_detector_is_asked_for_faces_that_are_only_found_again_and_none_of_them_
     vision = build_vision(Settings(detect=DetectSettings(score=0.9), track=TrackSettings(score=0.02)))
     assert len(vision.detector.detect(NOISE)) > 0  # noise has something at so low a score
     assert vision.see(Frame(NOISE, 0.0, 0)) == ()
+
+
+def test_forgetting_looks_at_once_and_gives_new_ids(int8_model: Path):
+    detector = Scripted((Box(160, 120, 64, 96),))
+    vision = watching(int8_model, detector, every=10)
+    assert [face.id for face in vision.see(Frame(NOISE, 0.0, 0))] == [1]
+    vision.forget()
+    assert [face.id for face in vision.see(Frame(NOISE, 0.1, 1))] == [2]
+    assert detector.asked == 2
+
+
+def test_answer_that_is_no_numbers_leaves_the_face_unscored(int8_model: Path):
+    class Flawed:
+        """A network that divides by zero at its second face."""
+
+        def __init__(self) -> None:
+            self.card = load_classifier(int8_model).card
+            self.answers = [np.full(7, 1 / 7, np.float32), np.full(7, np.nan, np.float32)]
+
+        def scores(self, face: np.ndarray) -> np.ndarray:
+            return self.answers.pop(0)
+
+    vision = Vision(Scripted((Box(160, 120, 64, 96),)), Tracker(TrackSettings()), Flawed(), GateSettings())  # type: ignore[arg-type]
+    (fine,), (flawed,) = (vision.see(Frame(NOISE, now, number)) for number, now in enumerate((0.0, 0.1)))
+    assert (fine.unscored, flawed.unscored, flawed.scores) == (None, Unscored.UNREADABLE, None)
