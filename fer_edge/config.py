@@ -14,13 +14,17 @@ from fer_edge.polygons import flaw_of
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
-TOPIC_LEVEL = "text without /, #, + and blanks"
+NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+PLAIN = "text without control characters"
+TOPIC_LEVEL = "at most 100 characters, none of them /, #, +, blank or control character"
+STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
 WEB_PATH = "text that starts with / and has no blanks"
 TOPIC_PREFIX = "text without #, + and blanks, and without / or $ at its start or / at its end"
 ZONE_POINT = "a point [x, y], two numbers between 0 and 1: fractions of the picture's width and height"
 ZONE = "a list of 3 to 100 points [x, y] around the zone"
 ZonePoint = Annotated[tuple[Fraction, Fraction], Meta(description=ZONE_POINT)]
 Zone = Annotated[tuple[ZonePoint, ...], Meta(min_length=3, max_length=100, description=ZONE)]
+PATIENT_PICTURES = 2.0  # for so many a live camera must be waited for, or it is taken for silent between two of them
 LEAST_AGGREGATE_S = 60.0  # seconds; a summary of less says of a single person when it smiled
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
@@ -58,7 +62,7 @@ class DetectSettings(Section, frozen=True):
     model: str = ""
     """Path of the YuNet ONNX file, or, for `own`, of another TFLite file with its card beside it."""
     width: Annotated[int, Meta(ge=64, le=1920)] = 160
-    """Pixels, 64 to 1920, to which a frame is reduced for detection; faces below about 1/12 of it are missed."""
+    """Pixels, 64 to 1920, to which a frame is reduced for detection; faces below 1/20 are missed, by haar 1/12."""
     score: Fraction = 0.7
     """Lowest detector score, 0 to 1, that counts as a new face; Haar has no score."""
     every: Annotated[int, Meta(ge=1, le=30)] = 1
@@ -144,7 +148,7 @@ class MqttSettings(Section, frozen=True):
     """Name or address of the broker."""
     port: Port = 1883
     """TCP port, 1 to 65535; 8883 is usual with TLS."""
-    username: str = ""
+    username: Annotated[str, Meta(pattern=NO_CONTROL, description=PLAIN)] = ""
     """User name; empty connects without."""
     password_file: str = ""
     """Path of a file whose first line is the password; empty: systemd's credential `mqtt-password`, if any."""
@@ -155,7 +159,7 @@ class MqttSettings(Section, frozen=True):
     """Path of the broker's WebSocket, with a `/` first."""
     prefix: Annotated[str, Meta(pattern=r"^[^#+/$\s]([^#+\s]*[^#+/\s])?$", description=TOPIC_PREFIX)] = "fer_edge"
     """First part of every topic; `/` only inside it, no `#`, no `+`, no blanks."""
-    client_id: str = ""
+    client_id: Annotated[str, Meta(pattern=NO_CONTROL, description=PLAIN)] = ""
     """Client id; empty: made from prefix and device. Two daemons with one id throw each other out."""
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     """`auto` tries MQTT 5 first and falls back to 3.1.1."""
@@ -249,7 +253,7 @@ class HomeAssistantSettings(Section, frozen=True):
 class Settings(Section, frozen=True):
     """The whole of `config.yaml`."""
 
-    device: Annotated[str, Meta(pattern=r"^[^#+/\s]*$", description=TOPIC_LEVEL)] = ""
+    device: Annotated[str, Meta(pattern=r"^[^#+/\s\x00-\x1f\x7f]{0,100}$", description=TOPIC_LEVEL)] = ""
     """Name of this device in topics, without `/`, `#`, `+` or blanks; empty means the host name."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""
@@ -285,6 +289,7 @@ def contradictions(settings: Settings) -> list[tuple[str, str]]:
         if leave > enter:
             key = f"decide.emotions.{emotion}" + (".leave" if own.leave is not None else ".enter")
             found.append((key, f"leave ({leave:g}) must be at most enter ({enter:g}) for {emotion}"))
+    found += _source_flaws(settings) + _host_flaws(settings.mqtt)
     if settings.detect.backend == "yunet" and not settings.detect.model:
         found.append(("detect.model", "must name the YuNet ONNX file when detect.backend is yunet"))
     tls = settings.mqtt.tls
@@ -300,3 +305,35 @@ def contradictions(settings: Settings) -> list[tuple[str, str]]:
     if settings.privacy.mode == "aggregate":
         found += [(f"{key}.enabled", SINGLE_FACES) for key in ("preview", "record") if getattr(settings, key).enabled]
     return found
+
+
+def _source_flaws(settings: Settings) -> list[tuple[str, str]]:
+    """What is wrong with the camera's address, and with how seldom it is looked at."""
+    found: list[tuple[str, str]] = []
+    camera = settings.camera
+    source = str(camera.source).strip()
+    scheme, has_scheme, _ = source.partition("://")
+    if not source:
+        found.append(("camera.source", "is empty: name a camera, an address, a video or a folder"))
+    elif has_scheme and scheme.isalnum() and scheme.lower() not in STREAM_SCHEMES:
+        found.append(("camera.source", f"cameras are reached by rtsp:// or http://, not by {scheme}://"))
+    if not (source.isdecimal() or source.startswith("/dev/") or source == "picamera"):
+        return found  # what has a rate of its own, or may be as slow as it likes
+    least_s = PATIENT_PICTURES / camera.rate_hz
+    if camera.stall_s < least_s:
+        what = f"must be at least {least_s:g}, two pictures at camera.rate_hz, got {camera.stall_s:g}"
+        found.append(("camera.stall_s", what))
+    apart_s = settings.detect.every / camera.rate_hz
+    if settings.track.lost_s < apart_s:
+        what = f"must be at least {apart_s:g}, for that seldom detect.every and camera.rate_hz look for faces"
+        found.append(("track.lost_s", f"{what}, got {settings.track.lost_s:g}"))
+    return found
+
+
+def _host_flaws(mqtt: MqttSettings) -> list[tuple[str, str]]:
+    """An address where a name belongs; two colons and more are an IPv6 address."""
+    if "://" in mqtt.host:
+        return [("mqtt.host", f"is a name or an IP address alone, without {mqtt.host.partition('://')[0]}://")]
+    if mqtt.host.count(":") == 1:
+        return [("mqtt.host", f"is a name or an IP address alone: the port belongs into mqtt.port, got {mqtt.host}")]
+    return []

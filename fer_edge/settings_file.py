@@ -12,6 +12,12 @@ from fer_edge.settings_walk import Mistake, Tree, Walk
 
 # Where `fer-edge` looks when no file is named: the folder it is started in, then where the service keeps it.
 USUAL_PLACES = (Path("config.yaml"), Path("/etc/fer-edge/config.yaml"))
+# What PyYAML says of the mistakes that people make, and what helps.
+CURES = {
+    "'\\t' that cannot start": "indent with blanks, not with tabs",
+    "mapping values are not allowed": "a value that holds a colon needs quotes, or this line is indented wrongly",
+    "found another document": "it holds a second document (---): keep one",
+}
 MAX_BYTES = 1_000_000  # a settings file is about 8 KB; this bounds what a wrong path can make us read
 
 
@@ -66,6 +72,8 @@ def parse_document(text: str) -> tuple[Document | None, list[Mistake]]:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except yaml.YAMLError as error:
         return None, [_from_yaml_error(error)]
+    except RecursionError:
+        return None, [Mistake(1, 1, "", "is not a settings file: it is nested too deeply")]
     if root is None:
         return Document(Settings(), {}), []
     walk = Walk()
@@ -81,6 +89,8 @@ def _from_yaml_error(error: yaml.YAMLError) -> Mistake:
     """YAML's own complaint as one line; its place is where it noticed, which may be after the cause."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
-        return Mistake(mark.line + 1, mark.column + 1, "", f"is not YAML: {error.problem}")
+        problem = str(error.problem)
+        cure = next((cure for words, cure in CURES.items() if words in problem), None)
+        return Mistake(mark.line + 1, mark.column + 1, "", f"is not YAML: {cure or problem}")
     reason = " ".join(str(error).split())
     return Mistake(1, 1, "", f"is not YAML: {reason}")

@@ -92,6 +92,9 @@ class Walk:
             return
         seen: dict[str, int] = {}
         for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._note(key_node, key, "holds a list or a section where a key belongs")
+                continue
             name = str(key_node.value)
             path = _joined(key, name)
             if name in seen:

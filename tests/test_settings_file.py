@@ -106,7 +106,13 @@ def test_all_mistakes_are_named_at_once_in_the_order_of_the_file() -> None:
             "c.yaml:1:40: privacy.zones[0][2][1]: must be a number between 0 and 1, got 640",
         ),
         ("privacy: {zones: left}", "c.yaml:1:18: privacy.zones: must be a list, got left"),
-        ("device: a/b", "c.yaml:1:9: device: must be text without /, #, + and blanks, got a/b"),
+        (
+            "device: a/b",
+            (
+                "c.yaml:1:9: device: must be at most 100 characters, none of them /, #, +, blank or control character, "
+                "got a/b"
+            ),
+        ),
         ("decide: {enter: 2020-13-45}", "c.yaml:1:17: decide.enter: must be a number between 0 and 1, got 2020-13-45"),
         ("log_level: info\nlog_level: debug", "c.yaml:2:1: log_level: stands twice, first in line 1: keep one"),
     ],
@@ -172,3 +178,62 @@ def test_config_yaml_holds_every_key_at_its_default() -> None:
 
     written = keys(yaml.safe_load((REPOSITORY / "config.yaml").read_text()))
     assert written == keys(msgspec.to_builtins(Settings()))
+
+
+@pytest.mark.parametrize(
+    ("text", "sentence"),
+    [
+        ('camera: {source: " "}', "camera.source: is empty: name a camera, an address, a video or a folder"),
+        ("camera: {source: 'ftp://host/x'}", "camera.source: cameras are reached by rtsp:// or http://, not by ftp://"),
+        (
+            "{camera: {rate_hz: 0.25}, track: {lost_s: 10}}",
+            "camera.stall_s: must be at least 8, two pictures at camera.rate_hz, got 4",
+        ),
+        (
+            "{camera: {rate_hz: 5}, detect: {every: 30}}",
+            "track.lost_s: must be at least 6, for that seldom detect.every and camera.rate_hz look for faces, got 2",
+        ),
+        ("mqtt: {host: 'mqtt://broker'}", "mqtt.host: is a name or an IP address alone, without mqtt://"),
+        (
+            "mqtt: {host: 'broker:1883'}",
+            "mqtt.host: is a name or an IP address alone: the port belongs into mqtt.port, got broker:1883",
+        ),
+    ],
+)
+def test_address_or_pace_that_cannot_work_is_a_mistake_that_says_what_to_do(text: str, sentence: str) -> None:
+    (line,) = complaints(text)
+    assert line.partition(" ")[2] == sentence
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "camera: {source: RTSP://camera/1, rate_hz: 0.1}",
+        "camera: {source: pictures, rate_hz: 0.1}",  # a folder may be shown as slowly as one likes
+        "{camera: {rate_hz: 5}, detect: {every: 3}}",
+        "mqtt: {host: '::1'}",
+    ],
+)
+def test_address_and_pace_that_work_are_fine(text: str) -> None:
+    assert complaints(text) == []
+
+
+@pytest.mark.parametrize("value", ['"a\\0b"', "x" * 101])
+def test_device_that_no_topic_can_hold_is_a_mistake(value: str) -> None:
+    (line,) = complaints(f"device: {value}")
+    assert "device: must be at most 100 characters, none of them /" in line
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("camera:\n\twidth: 640\n", "c.yaml:2:1: is not YAML: indent with blanks, not with tabs"),
+        ("a: b: c\n", "c.yaml:1:5: is not YAML: a value that holds a colon needs quotes"),
+        ("device: a\n---\ndevice: b\n", "is not YAML: it holds a second document (---): keep one"),
+        ("[" * 3000, "c.yaml:1:1: is not a settings file: it is nested too deeply"),
+        ("? [a, b]\n: 1\n", "c.yaml:1:3: holds a list or a section where a key belongs"),
+    ],
+)
+def test_text_that_is_no_settings_is_one_line_in_plain_words(text: str, words: str) -> None:
+    (line,) = complaints(text)
+    assert words in line

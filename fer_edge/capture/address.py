@@ -4,9 +4,10 @@ import re
 from enum import Enum
 from pathlib import Path
 
+from fer_edge.config import STREAM_SCHEMES
 from fer_edge.errors import UnusableSource
+from fer_edge.user_path import user_path
 
-STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pnm")
 SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*)://")
 
@@ -41,7 +42,7 @@ def kind_of(source: str | int) -> Kind:
         return Kind.PICAMERA
     scheme = SCHEME.match(text)
     if scheme is None:
-        return Kind.IMAGES if _is_images(Path(text).expanduser()) else Kind.VIDEO
+        return Kind.IMAGES if _is_images(user_path(text)) else Kind.VIDEO
     if scheme[1].lower() in STREAM_SCHEMES:
         return Kind.STREAM
     raise UnusableSource(f"{redact(text)}: cameras are reached by rtsp:// or http://, not by {scheme[1]}://")

@@ -13,6 +13,7 @@ from fer_edge.capture.address import IMAGE_SUFFIXES
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
 from fer_edge.errors import UnusableSource
+from fer_edge.user_path import user_path
 from fer_edge.values import Image
 
 PNG_START = b"\x89PNG\r\n\x1a\n"
@@ -31,7 +32,7 @@ class ImageFolder:
 
     def __init__(self, settings: CameraSettings) -> None:
         """Find the images and read the first; raises UnusableSource with the reason."""
-        place = Path(str(settings.source)).expanduser()
+        place = user_path(str(settings.source))
         self._paths = _images(place)
         self._rotate = settings.rotate
         self._loop = settings.loop

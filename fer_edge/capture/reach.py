@@ -30,6 +30,8 @@ def why_not(url: str) -> str:
         return f"{name}: not an address: check host and port, and write @ and / of a password as %40 and %2F"
     try:
         return f"{name}: {_meaning(_ask(parts, host, port), has_user=bool(parts.username))}"
+    except UnicodeError:  # before any question: no name server can be asked for a name with an empty or too long part
+        return f"{name}: no such host: check the name, or give the camera's IP address"
     except OSError as error:
         return f"{name}: {_trouble(error, port)}"
 

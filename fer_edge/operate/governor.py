@@ -65,5 +65,5 @@ class Governor:
             self.text = ""
             logger.info("cool again: looking at every frame")
             return
-        self.text = f"{why}: looking at one frame of {every}"
+        self.text = f"{why}: leaving out up to {every - 1} of {every} frames"
         logger.warning("%s", self.text)

@@ -81,6 +81,11 @@ def test_unknown_host_is_named() -> None:
     assert "no such host" in why_not("rtsp://camera.invalid/live")  # reserved never to exist: RFC 2606
 
 
+def test_name_that_can_be_no_name_is_an_unknown_host() -> None:
+    for host in ("192.168..20", "a" * 64):
+        assert "no such host" in why_not(f"rtsp://{host}/live")
+
+
 def test_plain_port_behind_an_encrypted_address_is_told(answering) -> None:
     assert "encrypted connection failed" in why_not(f"https://127.0.0.1:{answering(b'hello' * 10)}/video")
 
