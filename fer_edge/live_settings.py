@@ -99,7 +99,8 @@ class LiveSettings:
         return Taken([key for key in changed if key not in waiting], waiting)
 
     def _keep(self, overlay: Overlay) -> None:
-        if self._file is not None and overlay != self._overlay:
+        # Not what was last asked for counts: that may never have reached the disk, or have left it since.
+        if self._file is not None and overlay != _held(self._file):
             self._file.save(overlay)
         self._overlay = overlay
 
@@ -121,6 +122,14 @@ class LiveSettings:
         self._overlay = overlay
         if overlay.settings:
             logger.info("changed at run time, by %s: %s", file.path, ", ".join(_leaves(overlay.settings)))
+
+
+def _held(file: OverlayFile) -> Overlay | None:
+    """What a restart would find; None where that cannot be read."""
+    try:
+        return file.load()
+    except OverlayError:
+        return None
 
 
 def _raise_if_wrong(change: Mapping[str, Any]) -> None:

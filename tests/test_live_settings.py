@@ -80,6 +80,24 @@ def test_pause_outlives_the_daemon_and_holds_where_it_cannot_be_stored(config, o
     assert "a restart will not remember the pause" in caplog.text
 
 
+def test_pause_is_kept_only_where_a_restart_would_find_it(config, tmp_path) -> None:
+    in_the_way = tmp_path / "state"
+    in_the_way.write_text("")
+    overlay = OverlayFile(in_the_way / "porch.json")
+    live = start(config, overlay)
+    assert not live.pause(paused=True)
+    assert not live.pause(paused=True)  # asked again it is no more on disk than before
+    in_the_way.unlink()
+    assert live.pause(paused=True)
+    assert start(config, overlay).paused
+    overlay.path.unlink()  # by hand, to be rid of it
+    assert live.pause(paused=True)
+    assert start(config, overlay).paused
+    overlay.path.write_text("{}")
+    assert live.pause(paused=False)
+    assert overlay.path.read_text() == "{}"  # it says so already
+
+
 def test_reload_takes_the_file_and_keeps_the_overrides_over_it(config, overlay) -> None:
     live = start(config, overlay)
     live.change({"decide": {"enter": 0.8}})

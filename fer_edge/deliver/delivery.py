@@ -5,15 +5,15 @@ main thread -> ledger (memory), outbox -> link's thread -> broker
 """
 
 import logging
+from collections import deque
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import msgspec
-from msgspec.structs import replace
 
 from fer_edge.config import MqttSettings
 from fer_edge.deliver.connect import Patience
-from fer_edge.deliver.entry import Limits
+from fer_edge.deliver.entry import CORRUPT, Limits
 from fer_edge.deliver.inbox import Listening
 from fer_edge.deliver.ledger import Ledger, remove_ledger
 from fer_edge.deliver.link import Link, LinkState
@@ -21,8 +21,9 @@ from fer_edge.deliver.messages import Clocks, Messages, as_replayed, new_boot
 from fer_edge.deliver.outbox import Outbox
 from fer_edge.deliver.page import Page
 from fer_edge.deliver.past import Past
+from fer_edge.deliver.recover import Lost
 from fer_edge.deliver.spill import Spill
-from fer_edge.deliver.store import Store
+from fer_edge.deliver.store import Saved, Store
 from fer_edge.deliver.topics import Topics, client_id
 from fer_edge.values import Event, Message
 
@@ -68,6 +69,7 @@ class Delivery:
         wanted = settings.durability != "memory" and folders.state is not None
         store = Store(folders.state / f"{self._name}.db") if wanted and folders.state is not None else None
         past = Past(store, folders.runtime, self._name, topics, clocks)
+        self._past = past
         self._ledger = Ledger(folders.runtime, self._name, boot, past.last_number + 1)
         self._alive(clocks.monotonic())
         self._strict = settings.durability == "strict" and store is not None
@@ -94,13 +96,13 @@ class Delivery:
             forget=self._forget,
             wake=self.link.wake,
             trouble=trouble,
+            found=self._found if past.unread else None,
         )
-        self._owed: list[str] = []  # boots of which it is still to be said that nobody knows how they ended
+        # Boots of which it is still to be said that nobody knows how they ended, and under which seq of ours that is.
+        self._owed: dict[str, int] = {}
+        self._found_lost: deque[Lost] = deque()  # told by the store's thread, for the main thread to say
         for lost in past.lost:
-            message = self.messages.lost(lost.boot, lost.first, lost.reason)
-            self.publish(message)
-            self._owed += [] if lost.boot is None else [lost.boot]
-            self._owed_to = message.seq or 0
+            self._owe(lost)
 
     def start(self) -> None:
         """Begins to connect and to write, in the background."""
@@ -111,20 +113,18 @@ class Delivery:
         """Turns what happened into a message and keeps it until the broker has it; returns at once."""
         message = self.messages.event(event)
         self._ledger.made(event, message, self.messages.uptime_s(event.at))
-        self._put(message)
+        self.link.publish(message)
+        self._spill.ring()
 
     def publish(self, message: Message) -> None:
-        """Hands over a message that is not about a face; returns at once."""
-        if message.seq is None:
-            self.link.publish(message)
-        else:
-            self._ledger.made(None, message, 0.0)
-            self._put(message)
+        """Hands over a message that is no event; returns at once."""
+        self.link.publish(message)
 
     def check(self, now: float) -> None:
         """Raises here what ended one of the threads, if anything did; and notes that we live."""
         self.link.check()
         self._spill.check()
+        self._owe_found()
         if now - self._noted_at >= ALIVE_S:
             self._alive(now)
 
@@ -141,22 +141,48 @@ class Delivery:
             Whether the broker has everything.
         """
         self._alive(self._clocks.monotonic())
+        self._owe_found()
+        self._stopped = True
         self.outbox.stopping()
         delivered = self.link.stop(timeout_s)
-        self._stopped = True
         kept = self._spill.stop(STORE_STOP_S)
         left = self.outbox.tally()
         if left.depth and kept:
             logger.info("%d events wait on disk for the next start", left.depth)
-        elif left.depth:
-            lost = left.depth - left.stored
+        elif lost := left.depth - left.stored:
             logger.warning("%d events were not delivered and are lost: they were kept in memory only", lost)
-        self._ledger.close(forget=kept or not left.depth)
+        self._ledger.close(forget=kept)
         return delivered
 
-    def _put(self, message: Message) -> None:
-        self.link.publish(message)
+    def _owe(self, lost: Lost) -> None:
+        """Says that nobody knows how an earlier boot ended; that and its notes stay until the broker has it."""
+        message = self.messages.lost(lost.boot, lost.first, lost.reason)
+        assert message.seq is not None
+        if lost.boot is not None:
+            self._owed[lost.boot] = message.seq
+        self._ledger.made(None, message, 0.0)
+        self.outbox.put(message, self._clocks.monotonic(), owed=True)
+        self.link.wake()
         self._spill.ring()
+
+    def _owe_found(self) -> None:
+        while self._found_lost:
+            self._owe(self._found_lost.popleft())
+
+    def _found(self, saved: Saved | None) -> None:
+        """What a store that could not be opened at the start holds after all, None: nothing that can be read.
+
+        The store's thread tells.
+        """
+        if saved is None:
+            self._found_lost.append(Lost(None, None, CORRUPT))
+            return
+        left = self._past.late(saved)
+        self._ledger.renumber(left.last_number + 1)
+        self._past.settle(left, self._page(), saved)
+        self.outbox.precede(left.entries)
+        self._found_lost.extend(left.lost)
+        self.link.wake()
 
     def _alive(self, now: float) -> None:
         self._noted_at = now
@@ -164,16 +190,15 @@ class Delivery:
 
     def _page(self) -> Page:
         """What is to be noted of this boot in the store: exact where nothing is published that is not in it."""
-        page = self._ledger.page(exact=self._strict or self._stopped)
-        return replace(page, faces=(), settled=True) if self._stopped else page
+        return self._ledger.page(exact=self._strict or self._stopped)
 
     def _acknowledged(self, seq: int) -> None:
         """The link's thread tells up to which event of this boot nothing waits any more."""
         self._ledger.acknowledged(seq)
-        if self._owed and seq >= self._owed_to:
-            for boot in self._owed:
+        for boot, owed_to in self._owed.copy().items():  # in one step: the main thread may add to it
+            if seq >= owed_to:
                 self._spill.forget(boot)
-            self._owed = []
+                del self._owed[boot]
 
     def _forget(self, boot: str) -> None:
         if self._folders.runtime is not None:

@@ -37,11 +37,19 @@ class Entry(msgspec.Struct, eq=False, kw_only=True):
     on_disk: bool = False  # in the store, perhaps in an earlier form
     writing: bool = False  # being written now
     gone: bool = False  # has left the line
+    owed: bool = (
+        False  # a gap of another boot under a number of this: nobody else says it, so it waits until it is taken
+    )
+
+    @property
+    def is_event(self) -> bool:
+        """Whether it may be dropped, so that a gap stands in its place."""
+        return self.reason is None and not self.owed
 
     @property
     def size_bytes(self) -> int:
         """What an event counts for; nothing for a gap."""
-        return 0 if self.reason is not None or self.message is None else len(self.message.payload) + OVERHEAD_BYTES
+        return len(self.message.payload) + OVERHEAD_BYTES if self.is_event and self.message is not None else 0
 
     def joins(self, other: "Entry") -> bool:
         """Whether ``other``, the next in line, and this are one gap."""

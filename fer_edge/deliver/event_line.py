@@ -76,17 +76,26 @@ class EventLine:
             return self._newest
         return head.first - 1 if head.boot == self._boot else None
 
-    def put(self, message: Message, now: float) -> None:
-        """The next event; where there is no room for it others make place, changes of emotion first, oldest first."""
+    def put(self, message: Message, now: float, *, owed: bool = False) -> None:
+        """The next event; where there is no room for it others make place, changes of emotion first, oldest first.
+
+        What is ``owed`` takes no room, and stays until the broker takes it: it is not dropped, and a refusal does not
+        end it.
+        """
         assert message.seq is not None, "only events stand in line"
-        self._newest = message.seq
+        seq = self._newest = message.seq
         self._append(
-            Entry(row=self._row + 1, boot=self._boot, first=message.seq, last=message.seq, kept_at=now, message=message)
+            Entry(row=self._row + 1, boot=self._boot, first=seq, last=seq, kept_at=now, message=message, owed=owed)
         )
         self._expire(now)
         while self._overfull() and self._drop_one(now):
             pass
         self._tidy(now)
+
+    def precede(self, entries: Sequence[Entry]) -> None:
+        """What earlier boots left and was found late, in order: it goes before everything that waits."""
+        for entry in reversed(entries):
+            self._append(entry, in_front=True)
 
     def land(self) -> None:
         """The link ended: what was on its way waits again."""
@@ -122,12 +131,20 @@ class EventLine:
                 parcels.append(self._send(entry, now))
         return parcels
 
-    def wait_s(self, now: float) -> float:
-        """How long the link may sleep before the pace of the backlog lets one more go; infinite without a backlog."""
-        if len(self._flying) >= min(self._most_flying, len(self._entries)):
+    def wait_s(self, room: int, now: float, *, stored_only: bool = False) -> float:
+        """How long the link may sleep before the pace of the backlog lets one more go.
+
+        Infinite where time alone changes nothing: without a backlog, without ``room``, and where what waits may not go
+        (see `due`), for whatever changes that wakes the link by itself.
+        """
+        if room <= 0 or len(self._flying) >= self._most_flying:
             return float("inf")
-        waiting = next((entry for entry in self._entries.values() if entry.key is None), None)
-        return self._pace.wait_s(now) if waiting is not None and waiting.late else float("inf")
+        for entry in self._entries.values():
+            if stored_only and not entry.on_disk:
+                break
+            if entry.key is None and self._may_go(entry):
+                return self._pace.wait_s(now) if entry.late else float("inf")
+        return float("inf")
 
     def acknowledged(self, key: int, now: float) -> None:
         """The broker has it; a key that is not on its way any more is no mistake."""
@@ -141,9 +158,10 @@ class EventLine:
         entry = self._flying.pop(key, None)
         if entry is None:
             return
-        self.refusals += entry.reason is None
+        self.refusals += entry.is_event
         entry.key, entry.after = None, self._row
-        self._become_gap(entry, entry.reason or REFUSED, now)
+        if not entry.owed:
+            self._become_gap(entry, entry.reason or REFUSED, now)
         self._join(self._head(), now)
 
     def idle(self) -> bool:
@@ -169,19 +187,22 @@ class EventLine:
         self._flying[entry.key] = entry
         return Parcel(entry.key, message)
 
-    def _append(self, entry: Entry) -> None:
+    def _append(self, entry: Entry, *, in_front: bool = False) -> None:
         self._row = max(self._row, entry.row)
         self._entries[entry.row] = entry
+        if in_front:
+            self._entries.move_to_end(entry.row, last=False)
         if entry.boot != self._boot:
             self._of_boot[entry.boot] += 1
-        if entry.reason is None and entry.message is not None:
+        if entry.is_event and entry.message is not None:
             self._events += 1
             self._size_bytes += entry.size_bytes
-            (self._spare if entry.message.spare else self._firm).append(entry)
+            queue = self._spare if entry.message.spare else self._firm
+            (queue.appendleft if in_front else queue.append)(entry)
         self._mirror.added(entry)
 
     def _remove(self, entry: Entry, now: float) -> None:
-        if entry.reason is None:
+        if entry.is_event:
             self._events -= 1
             self._size_bytes -= entry.size_bytes
         entry.gone = True
@@ -216,7 +237,7 @@ class EventLine:
         """Makes gaps of the events at the head of the line that waited for longer than they were to live."""
         expired = False
         for entry in self._entries.values():
-            if entry.reason is not None or entry.key is not None:
+            if not entry.is_event or entry.key is not None:
                 continue
             assert entry.message is not None
             if entry.message.expiry_s is None or now - entry.kept_at < entry.message.expiry_s:
@@ -231,7 +252,7 @@ class EventLine:
         """The line up to the first event that waits."""
         head = []
         for entry in self._entries.values():
-            if entry.reason is None and entry.key is None:
+            if entry.is_event and entry.key is None:
                 break
             head.append(entry)
         return head
@@ -258,7 +279,7 @@ class EventLine:
 
 
 def _is_event(entry: Entry) -> bool:
-    return not entry.gone and entry.reason is None
+    return not entry.gone and entry.is_event
 
 
 def _oldest(queue: deque[Entry]) -> Entry | None:

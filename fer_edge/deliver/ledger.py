@@ -9,7 +9,9 @@ file is locked, and nobody takes it for a dead one's.
 import contextlib
 import fcntl
 import glob
+import logging
 import mmap
+import os
 import struct
 import zlib
 from pathlib import Path
@@ -20,12 +22,14 @@ import msgspec
 from fer_edge.deliver.page import OpenFaces, Page, decode_faces
 from fer_edge.values import Event, Message
 
+logger = logging.getLogger(__name__)
+
 MAGIC = b"fer-edge ledger1"
 _HEAD = struct.Struct("<16s8sQ")  # magic, boot, number
-_MADE, _ACKNOWLEDGED, _ALIVE, _FACES = 32, 40, 48, 72  # offsets; _ALIVE: wall clock, uptime, synced
+_NUMBER, _MADE, _ACKNOWLEDGED, _ALIVE, _FACES = 24, 32, 40, 48, 72  # offsets; _ALIVE: wall clock, uptime, synced
 _COUNT, _LIFE, _TEXT = struct.Struct("<Q"), struct.Struct("<ddQ"), struct.Struct("<QQ")  # _TEXT: size, crc32
 _HALVES = 128
-HALF_BYTES = 512 * 1024  # about 800 faces; only what is used takes memory
+HALF_BYTES = 512 * 1024  # about 800 faces
 SUFFIX = ".ledger"
 
 
@@ -43,11 +47,10 @@ class Ledger:
         self._life = (0.0, 0.0, False)
         self._half = 0
         self._map: mmap.mmap | None = None
+        self._file: BinaryIO | None = None  # stays open: it holds the lock
         self.path = None if folder is None else folder / f"{name}.{boot}{SUFFIX}"
         if self.path is not None:
-            self._file = self.path.open("w+b")  # stays open: it holds the lock
-            self.path.chmod(0o600)
-            self._map = _create(self._file, boot, number)
+            self._begin(self.path)
 
     def made(self, event: Event | None, message: Message, uptime_s: float) -> None:
         """An event has its number; to be called before anybody else sees it. None: it is about no face."""
@@ -85,14 +88,35 @@ class Ledger:
             exact=exact,
         )
 
+    def renumber(self, number: int) -> None:
+        """There were more boots before this one than was known; any thread may say so."""
+        self._number = max(self._number, number)
+        self._write(_NUMBER, _COUNT.pack(self._number))
+
     def close(self, *, forget: bool) -> None:
         """Ends it; ``forget``: the boot left nothing open."""
-        if self._map is not None and self.path is not None:
+        if self._map is not None:
             self._map.close()
             self._map = None
+        if self._file is not None:
             self._file.close()
-            if forget:
-                self.path.unlink(missing_ok=True)
+            self._file = None
+            if forget and self.path is not None:
+                _remove(self.path)
+
+    def _begin(self, path: Path) -> None:
+        """Makes the file; where that cannot be done the daemon lives without, and says once what that costs."""
+        try:
+            self._file = path.open("w+b")
+            path.chmod(0o600)
+            self._map = _create(self._file, self._boot, self._number)
+        except OSError as error:
+            logger.warning(
+                "no notes can be kept in %s (%s): should the daemon be killed, the next one cannot tell what was lost",
+                path.parent,
+                error.strerror,
+            )
+            self.close(forget=True)
 
     def _write_faces(self) -> None:
         text = self._faces_json
@@ -117,7 +141,7 @@ def read_ledgers(folder: Path, name: str) -> list[Page]:
                 continue
             page = _read(file.read())
         if page is None:
-            path.unlink(missing_ok=True)
+            _remove(path)
         else:
             pages.append(page)
     return sorted(pages, key=lambda page: page.number)
@@ -125,12 +149,19 @@ def read_ledgers(folder: Path, name: str) -> list[Page]:
 
 def remove_ledger(folder: Path, name: str, boot: str) -> None:
     """Everything of that boot is said."""
-    (folder / f"{name}.{boot}{SUFFIX}").unlink(missing_ok=True)
+    _remove(folder / f"{name}.{boot}{SUFFIX}")
+
+
+def _remove(path: Path) -> None:
+    """In a folder that cannot be written it stays: the next boot says the same once more, under the same ids."""
+    with contextlib.suppress(OSError):
+        path.unlink(missing_ok=True)
 
 
 def _create(file: BinaryIO, boot: str, number: int) -> mmap.mmap:
     fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    file.truncate(_HALVES + 2 * HALF_BYTES)
+    # Every byte has its place now: where a mapped file has none left when it is written to, the kernel sends SIGBUS.
+    os.posix_fallocate(file.fileno(), 0, _HALVES + 2 * HALF_BYTES)
     mapped = mmap.mmap(file.fileno(), 0)
     mapped[_HALVES : _HALVES + _TEXT.size + 2] = _TEXT.pack(2, zlib.crc32(b"[]")) + b"[]"
     mapped[_FACES : _FACES + _COUNT.size] = _COUNT.pack(_HALVES)

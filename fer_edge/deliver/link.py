@@ -196,7 +196,7 @@ class Link:
         now = time.monotonic()
         for parcel in self._outbox.due(session.room, now):
             session.send(parcel)
-        answers = session.serve(min(nap_s, self._outbox.wait_s(now)), self._bell)
+        answers = session.serve(min(nap_s, self._outbox.wait_s(session.room, now)), self._bell)
         for answer in answers:
             self._settle(answer)
         if self._once.tick(now) is Word.UP:

@@ -95,10 +95,11 @@ class Messages:
     def lost(self, boot: str | None, first: int | None, reason: str) -> Message:
         """The next event of this boot: of an earlier one everything from ``first`` on may be lost.
 
-        With None for ``boot`` not even which boots those were.
+        With None for ``boot`` not even which boots those were. It does not expire: nobody says it again.
         """
         self._seq += 1
-        return self._event_message(self._gap(self._id(self._seq), Missing(boot, first, None), reason), self._seq)
+        payload = self._gap(self._id(self._seq), Missing(boot, first, None), reason)
+        return msgspec.structs.replace(self._event_message(payload, self._seq), expiry_s=None)
 
     def state(self, verdicts: Sequence[Verdict], camera: str) -> Message:
         """What is seen now; ``camera`` is the camera's state in one word."""

@@ -63,13 +63,21 @@ class Outbox:
         self._letters = Letters(keys)
         self._note = note
         self._connected = self._stopping = False
-        self._store_works = True
+        self._store_worked = False
         self._store = ""
 
-    def put(self, message: Message, now: float) -> None:
-        """Keeps an event until the broker has it; where there is no room others go and a gap says so."""
+    def put(self, message: Message, now: float, *, owed: bool = False) -> None:
+        """Keeps an event until the broker has it; where there is no room others go and a gap says so.
+
+        What is ``owed`` never goes for want of room, of age, or because it is refused.
+        """
         with self._lock:
-            self._line.put(message, now)
+            self._line.put(message, now, owed=owed)
+
+    def precede(self, entries: Sequence[Entry]) -> None:
+        """What earlier boots left and was found late, in order: it goes before everything that waits."""
+        with self._lock:
+            self._line.precede(entries)
 
     def retain(self, message: Message) -> None:
         """Keeps the newest message of its topic; one of QoS 0 only while there is a link, it would be old later."""
@@ -107,13 +115,14 @@ class Outbox:
         with self._lock:
             parcels = self._retained.due(room)
             parcels += self._letters.due(room - len(parcels), now)
-            stored_only = self._durability == "strict" and self._store_works
-            return parcels + self._line.due(room - len(parcels), now, stored_only=stored_only)
+            return parcels + self._line.due(room - len(parcels), now, stored_only=self._stored_only())
 
-    def wait_s(self, now: float) -> float:
-        """How long the link may sleep before more of a backlog may go; infinite where only news can wake it."""
+    def wait_s(self, room: int, now: float) -> float:
+        """How long the link, which has ``room``, may sleep before more of a backlog may go; infinite where only news
+        can wake it.
+        """
         with self._lock:
-            return self._line.wait_s(now)
+            return self._line.wait_s(room, now, stored_only=self._stored_only())
 
     def acknowledged(self, key: int, now: float) -> None:
         """The broker has it."""
@@ -144,14 +153,25 @@ class Outbox:
             return Tally(len(line), line.sent, line.dropped, line.refusals, stored, self._store)
 
     def store_is(self, text: str, *, works: bool) -> None:
-        """How the store is; where it does not work nothing waits for it, whatever the durability."""
+        """How the store is.
+
+        Where it never worked nothing waits for it, whatever the durability. Where it did, what is noted in it of this
+        boot ends at the last event in it: under `strict` later ones wait, or the next boot would give their numbers to
+        others.
+        """
         with self._lock:
-            self._store, self._store_works = text, works
+            self._store = text
+            self._store_worked = self._store_worked or works
 
     def stopping(self) -> None:
         """From now on what waits is to be on disk as soon as can be."""
         with self._lock:
             self._stopping = True
+
+    def all_stored(self) -> bool:
+        """Whether the disk has all that waits, as it is."""
+        with self._lock:
+            return self._mirror.stored == len(self._line) and self._mirror.due_at(0.0) is None
 
     def batch_due_at(self) -> float | None:
         """When (monotonic seconds) the next batch is to be written as things are; None: there is nothing to write."""
@@ -182,6 +202,10 @@ class Outbox:
         """Earlier boots of which nothing waits any more, each told once."""
         with self._lock:
             return self._line.paid()
+
+    def _stored_only(self) -> bool:
+        """Whether an event must be on disk before it is sent."""
+        return self._durability == "strict" and self._store_worked
 
     def _patience_s(self) -> float:
         """How long an event may wait in memory before it goes to disk."""

@@ -2,69 +2,50 @@
 
 import logging
 import secrets
-from datetime import datetime
 from pathlib import Path
 
-import msgspec
-
-from fer_edge.deliver.entry import CORRUPT, Entry
+from fer_edge.deliver.entry import CORRUPT
 from fer_edge.deliver.ledger import read_ledgers, remove_ledger
+from fer_edge.deliver.leftovers import Leftovers, leftovers
 from fer_edge.deliver.messages import Clocks
-from fer_edge.deliver.mirror import Batch, Row, row_of
+from fer_edge.deliver.mirror import Batch, row_of
 from fer_edge.deliver.page import Page
-from fer_edge.deliver.recover import Lost, in_order, recover
+from fer_edge.deliver.recover import Lost
 from fer_edge.deliver.spill import MEMORY_ONLY, set_aside
-from fer_edge.deliver.store import Store, StoreTrouble
+from fer_edge.deliver.store import Saved, Store, StoreTrouble
 from fer_edge.deliver.topics import Topics
-from fer_edge.values import Message
 
 logger = logging.getLogger(__name__)
 
 ROW_BITS = 52  # of a row's name drawn by chance, where it is not known which ones are taken
 
 
-class _Stamp(msgspec.Struct, frozen=True):
-    """What an event says of its age."""
-
-    time: str
-    clock: str
-
-
 class Past:
-    """What earlier boots left: entries for the line, and what cannot be known of them."""
+    """What earlier boots left: entries for the line, and what cannot be known of them.
 
-    """Read when it is made; `begin` is to follow, when this boot has its page."""
+    Read when it is made; `begin` is to follow, when this boot has its page. From then on `late` and `settle` are the
+    store's thread's, and only where the store was ``unread``: it could not be opened.
+    """
 
     def __init__(self, store: Store | None, runtime: Path | None, name: str, topics: Topics, clocks: Clocks) -> None:
         self._store = store
         self._runtime, self._name = runtime, name
-        self._settled: list[Page] = []  # of boots of which all that is to say is known
-        self._answered: list[int] = []  # rows that nobody waits for any more
-        self._done: list[str] = []  # boots of which nothing is left to say
-        self.entries: list[Entry] = []
-        self.lost: list[Lost] = []
+        self._topic, self._clocks = topics.event, clocks
+        self.unread = False
         self.trouble = ""
-        rows, pages = self._load()
-        ledgers = {} if runtime is None else {page.boot: page for page in read_ledgers(runtime, name)}
-        pages |= ledgers  # notes in memory are newer
-        self.last_number = max((page.number for page in pages.values()), default=0)
-        style = Message(topics.event, b"", qos=1)
+        self.lost: list[Lost] = []
+        saved = self._load()
+        ledgers = self._ledgers()
         first = secrets.randbits(ROW_BITS) if self.trouble else 0
-        next_row = max((row.row for row in rows), default=first) + 1
-        for boot, of_boot in in_order(rows, {boot: page.number for boot, page in pages.items()}):
-            page = pages.get(boot) or Page(boot=boot, exact=False, made=0)
-            recovered = recover(page, of_boot, style, clocks.monotonic(), next_row)
-            next_row = recovered.next_row
-            self._answered += recovered.answered
-            self.entries += [_aged(entry, clocks) for entry in recovered.entries]
-            if recovered.lost is not None:
-                self.lost.append(recovered.lost)
-            elif recovered.entries:
-                self._settled.append(Page(boot=boot, number=page.number, settled=True))
-            else:
-                self._done.append(boot)
-                self._forget(boot)
-        self.next_row = next_row
+        # Notes in memory are newer than those on disk.
+        self._left = leftovers(saved.rows, saved.pages | ledgers, self._topic, clocks, first + 1)
+        self._told = frozenset(ledgers) if self.unread else frozenset()
+        self.entries, self.next_row = self._left.entries, self._left.next_row
+        self.last_number = self._left.last_number
+        self.lost += self._left.lost
+        _say_damaged(self._left)
+        for boot in self._left.done:
+            self._forget(boot)
 
     def begin(self, page: Page) -> str:
         """Writes to the store what was found out of earlier boots, so that it is found out once, and who lives.
@@ -72,38 +53,66 @@ class Past:
         Returns:
             The trouble with the store, if there is any.
         """
-        if self._store is None or self.trouble:
-            return self.trouble
-        new = [entry for entry in self.entries if not entry.on_disk]
-        batch = Batch(rows=tuple(map(row_of, new)), gone=tuple(self._answered), entries=())
-        try:
-            self._store.write(batch, [*self._settled, page], self._done)
-        except StoreTrouble as why:
-            self.trouble = str(why)
-            return self.trouble
+        if self._store is not None and not self.trouble:
+            try:
+                self.settle(self._left, page)
+            except StoreTrouble as why:
+                self.trouble = str(why)
+        return self.trouble
+
+    def late(self, saved: Saved) -> Leftovers:
+        """What a store that could not be opened at the start holds of earlier boots; to be settled.
+
+        Of boots whose notes in memory were there at the start all is said: what only the store knows of them was named
+        by a gap then, and may not come after it.
+        """
+        pages = {boot: page for boot, page in (saved.pages | self._ledgers()).items() if boot not in self._told}
+        rows = [row for row in saved.rows if row.boot not in self._told]
+        left = leftovers(rows, pages, self._topic, self._clocks, secrets.randbits(ROW_BITS) + 1)
+        _say_damaged(left)
+        return left
+
+    def settle(self, left: Leftovers, page: Page, saved: Saved | None = None) -> None:
+        """Writes down that ``left`` is all there is to say of earlier boots, and ``page``, of this one.
+
+        Of ``saved`` goes what `late` left out.
+
+        Raises:
+            StoreTrouble: nothing of it was written.
+        """
+        assert self._store is not None
+        new = [entry for entry in left.entries if not entry.on_disk]
+        gone, done = list(left.answered), list(left.done)
+        if saved is not None:
+            gone += [row.row for row in saved.rows if row.boot in self._told]
+            done += self._left.done
+        batch = Batch(rows=tuple(map(row_of, new)), gone=tuple(gone), entries=())
+        self._store.write(batch, [*left.settled, page], done)
         for entry in new:
             entry.on_disk = True
-        for one in self._settled:
-            self._forget(one.boot)
-        return ""
+        for boot in (*(one.boot for one in left.settled), *left.done):
+            self._forget(boot)
 
     def _forget(self, boot: str) -> None:
         """Nobody needs the boot's notes in memory any more."""
         if self._runtime is not None:
             remove_ledger(self._runtime, self._name, boot)
 
-    def _load(self) -> tuple[tuple[Row, ...], dict[str, Page]]:
+    def _ledgers(self) -> dict[str, Page]:
+        return {} if self._runtime is None else {page.boot: page for page in read_ledgers(self._runtime, self._name)}
+
+    def _load(self) -> Saved:
+        nothing = Saved((), {})
         if self._store is None:
-            return (), {}
+            return nothing
         try:
-            saved = self._store.open()
+            return self._store.open()
         except StoreTrouble as why:
             self.trouble = str(why)
             if not why.corrupt:
+                self.unread = True
                 logger.warning("%s%s", MEMORY_ONLY, why)
-                return (), {}
-        else:
-            return saved.rows, dict(saved.pages)
+                return nothing
         logger.warning("%s", self.trouble)
         self.lost.append(Lost(None, None, CORRUPT))
         if set_aside(self._store) is not None:
@@ -112,13 +121,9 @@ class Past:
                 self._store.open()
             except StoreTrouble as why:
                 self.trouble = str(why)
-        return (), {}
+        return nothing
 
 
-def _aged(entry: Entry, clocks: Clocks) -> Entry:
-    """The entry, as old as its event is; it counts as new where one of the clocks could not be believed."""
-    if entry.message is not None and entry.on_disk and clocks.synced():
-        stamp = msgspec.json.decode(entry.message.payload, type=_Stamp)
-        if stamp.clock == "synced":
-            entry.kept_at -= max(0.0, clocks.wall() - datetime.fromisoformat(stamp.time).timestamp())
-    return entry
+def _say_damaged(left: Leftovers) -> None:
+    if left.damaged:
+        logger.warning("%d events in the store are damaged: a gap names each", left.damaged)

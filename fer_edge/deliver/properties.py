@@ -19,6 +19,15 @@ def connect_properties() -> Properties:
     return properties
 
 
+def publish_size(message: Message, properties: Properties | None) -> int:
+    """Bytes of the packet that carries ``message`` (MQTT 5.0 section 3.3), which Maximum Packet Size limits."""
+    properties_size = 1 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
+    identifier_size = 2 if message.qos else 0
+    rest = 2 + len(message.topic.encode()) + identifier_size + properties_size + len(message.payload)
+    length_size = 1 + (rest >= 2**7) + (rest >= 2**14) + (rest >= 2**21)  # seven bits a byte
+    return 1 + length_size + rest
+
+
 class PublishProperties:
     """Makes those of messages; the last expiry is kept, for paho takes long to make one and most are alike."""
 

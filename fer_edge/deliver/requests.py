@@ -48,9 +48,10 @@ class Request(msgspec.Struct, frozen=True):
 def read_request(heard: Heard, topics: Topics) -> Request | None:
     """The request that was heard; None where it only clears a retained one, which is no request.
 
-    ``heard`` came on a topic of ``topics.requests``.
+    ``heard`` came on a topic of ``topics.requests``. What clears is known by its empty payload alone: a broker takes
+    the mark of a retained message away from what it passes on at once (3.1.1 always, MQTT 5 unless it can be asked).
     """
-    if heard.retained and not heard.payload:
+    if not heard.payload:
         return None
     verb = heard.topic.rpartition("/")[2]
     mistakes: list[str] = []
@@ -78,7 +79,6 @@ def _body(payload: bytes) -> tuple[dict[str, Any], list[str]]:
     try:
         body = msgspec.json.decode(payload, type=dict[str, Any])
     except (msgspec.DecodeError, RecursionError) as error:
-        # An empty payload as well: it is what clears a retained message, and must not do anything.
         return {}, [f"the payload must be a JSON object, at least {{}}: {error}"]
     return ({}, ["the payload is nested too deeply"]) if _deeper(body, DEEPEST) else (body, [])
 

@@ -24,7 +24,13 @@ from fer_edge.deliver.credentials import Credentials
 from fer_edge.deliver.doorbell import Doorbell
 from fer_edge.deliver.inbox import Heard, Listening
 from fer_edge.deliver.parcel import Parcel
-from fer_edge.deliver.properties import LARGEST_PACKET, MOST_IN_FLIGHT, PublishProperties, connect_properties
+from fer_edge.deliver.properties import (
+    LARGEST_PACKET,
+    MOST_IN_FLIGHT,
+    PublishProperties,
+    connect_properties,
+    publish_size,
+)
 from fer_edge.deliver.trouble import Broker, Trouble
 from fer_edge.deliver.versions import Version
 from fer_edge.values import Message
@@ -38,7 +44,7 @@ class Answer(msgspec.Struct, frozen=True):
 
     key: int | None  # the parcel's
     topic: str
-    code: int  # MQTT 5 reason code; always 0 in 3.1.1, which has no way to refuse
+    code: int  # MQTT 5 reason code; always 0 in 3.1.1, which has no way to refuse; ours where we know that it refuses
     name: str  # empty for a message that was taken
     subscription: bool = False
 
@@ -63,6 +69,7 @@ class Session:
         self._broker = broker
         self._keepalive_s = keepalive_s
         self._most_in_flight = MOST_IN_FLIGHT
+        self._largest: int | None = None  # bytes of a packet that the broker takes; None: it names no limit
         self._sent: dict[int, _Sent] = {}  # by message id, oldest first
         self._answers: list[Answer] = []
         self._listening: Listening | None = None
@@ -110,9 +117,14 @@ class Session:
             raise self._ending()
 
     def send(self, parcel: Parcel) -> None:
-        """Sends one message; a parcel with QoS 1 is answered later."""
+        """Sends one message; a parcel with QoS 1 is answered later, as is one that is too large for the broker."""
         message = parcel.message
         properties = self._publish_properties.of(message) if self.version == "5" else None
+        if self._largest is not None and (size := publish_size(message, properties)) > self._largest:
+            # Sent, it would end the link (MQTT 5.0, 3.2.2.3.6), and the next one, and so on for ever.
+            name = f"Packet too large: {size} bytes, it takes {self._largest}"
+            self._answers.append(Answer(parcel.key, message.topic, trouble.PACKET_TOO_LARGE, name))
+            return
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ending()
@@ -134,7 +146,10 @@ class Session:
         unread = getattr(socket, "pending", int)()  # bytes that TLS has decrypted already; select cannot see them
         waiting = [socket] if bell is None else [socket, bell]
         readable, writable, _ = select.select(
-            waiting, [socket] if self._client.want_write() else [], [], 0.0 if unread else timeout_s
+            waiting,
+            [socket] if self._client.want_write() else [],
+            [],
+            0.0 if unread or self._answers else timeout_s,
         )
         if bell is not None and bell in readable:
             bell.clear()
@@ -206,6 +221,7 @@ class Session:
         self._greeting = reason
         most = getattr(properties, "ReceiveMaximum", MOST_IN_FLIGHT)
         self._most_in_flight = min(MOST_IN_FLIGHT, most)
+        self._largest = getattr(properties, "MaximumPacketSize", None)
 
     def _on_publish(
         self, _client: Client, _data: object, mid: int, reason: ReasonCode, _more: Properties | None

@@ -10,15 +10,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from msgspec.structs import replace
+
 from fer_edge.deliver.mirror import Batch
 from fer_edge.deliver.outbox import Outbox
 from fer_edge.deliver.page import Page
-from fer_edge.deliver.store import Store, StoreTrouble
+from fer_edge.deliver.store import Saved, Store, StoreTrouble
 
 logger = logging.getLogger(__name__)
 
 LOOK_S = 0.5  # how often it looks whether something waits for too long
 RETRY_S = 10.0  # after a trouble, until the store is tried again
+STRICT_RETRY_S = 1.0  # the same where events wait for it
 MEMORY_ONLY = "events wait in memory only: "
 
 
@@ -27,7 +30,8 @@ class Spill:
 
     ``page`` gives what is noted of this boot; ``forget`` is told earlier boots of which nothing waits any more;
     ``wake`` tells the link that something may be sent that could not be before. ``trouble``: the store, which is not
-    None, could not be opened yet.
+    None, could not be opened or written to yet. ``found`` is given where it was not read: it is told once, by the
+    store's thread, what the store holds when it can be opened, None where that cannot be read; it may write to it.
     """
 
     def __init__(  # noqa: PLR0913 - what it is made of, by name
@@ -40,6 +44,7 @@ class Spill:
         forget: Callable[[str], None],
         wake: Callable[[], None],
         trouble: str = "",
+        found: Callable[[Saved | None], None] | None = None,
     ) -> None:
         self._store = store
         self._outbox = outbox
@@ -48,11 +53,14 @@ class Spill:
         self._forget = forget
         self._wake = wake
         self._trouble = trouble
-        self._retry_at = time.monotonic() + RETRY_S if trouble else float("-inf")
+        self._found = found
+        self._retry_s = STRICT_RETRY_S if at_once else RETRY_S
+        self._retry_at = time.monotonic() + self._retry_s if trouble else float("-inf")
         self._rung = threading.Event()
         self._stopping = threading.Event()
         self._stop_by = float("inf")
         self._forgotten: set[str] = set()  # boots whose page is still to leave the store
+        self._all_kept = False  # the store is closed, and all that waits is in it
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
         self._tell(trouble)
@@ -77,16 +85,15 @@ class Spill:
             raise self._failure
 
     def stop(self, timeout_s: float) -> bool:
-        """Writes all that still waits, within ``timeout_s``; whether all of it is on disk."""
+        """Writes all that still waits, within ``timeout_s``; whether nothing waits, or all is on disk and noted so."""
         self._outbox.stopping()
         self._stop_by = time.monotonic() + timeout_s
         self._stopping.set()
         self._rung.set()
         self._thread.join(timeout_s)
-        if self._thread.is_alive():
-            return False
-        tally = self._outbox.tally()
-        return tally.stored == tally.depth
+        if self._store is None:
+            return not self._outbox.tally().depth
+        return self._all_kept and not self._thread.is_alive()
 
     def _run(self) -> None:
         try:
@@ -111,12 +118,17 @@ class Spill:
             while self._is_due(now, anything=last) and now < self._stop_by:
                 self._write(self._store)
                 now = time.monotonic()
+            if self._trouble:  # not as soon as it opens: a full disk does that, and would be news at each attempt
+                self._tell("")
             if last:
                 self._close(self._store)
         except StoreTrouble as why:
-            self._retry_at = now + RETRY_S
+            self._retry_at = now + self._retry_s
             self._tell(str(why))
             if why.corrupt:
+                if self._found is not None:
+                    self._found(None)
+                    self._found = None
                 self._set_aside(self._store)
             self._wake()
 
@@ -139,22 +151,30 @@ class Spill:
             self._wake()
 
     def _close(self, store: Store) -> None:
-        """The last word of this boot in the store: nothing is left, or all that is left is here."""
-        tally = self._outbox.tally()
+        """The last word of this boot in the store: nothing is left, all that is left is here, or what is known of it.
+
+        Only here is it known that nothing is missing: the page of every batch before says what was made by then, and
+        what of that is not here the next boot names.
+        """
         nothing = Batch(rows=(), gone=(), entries=())
-        page = self._page()
-        if tally.depth:
-            store.write(nothing, [page], self._forgotten.copy())
+        page, forgotten = self._page(), self._forgotten.copy()
+        kept = self._outbox.all_stored()
+        if kept and not self._outbox.tally().depth:
+            store.write(nothing, (), {page.boot, *forgotten})
         else:
-            store.write(nothing, (), {page.boot, *self._forgotten.copy()})
+            store.write(nothing, [replace(page, faces=(), settled=True) if kept else page], forgotten)
         store.close()
+        self._all_kept = kept
 
     def _reopen(self, store: Store) -> None:
         """After a trouble: a file that can be used again; what waits is written anew if it is not the same file."""
         saved = store.open()
-        if not {row.row for row in saved.rows}:
+        self._outbox.store_is(MEMORY_ONLY + self._trouble, works=True)  # before anything of this boot is noted in it
+        if self._found is not None:
+            self._found(saved)
+            self._found = None
+        elif not saved.rows:
             self._outbox.store_was_lost()
-        self._tell("")
 
     def _set_aside(self, store: Store) -> None:
         aside = set_aside(store)

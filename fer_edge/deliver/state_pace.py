@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import msgspec
 
+from fer_edge.deliver.messages import dominant
 from fer_edge.values import Verdict
 
 # Confidence wanders with every frame; a tenth is the smallest step that a person or an automation acts on.
@@ -15,10 +16,11 @@ class Shown(msgspec.Struct, frozen=True):
 
     camera: str
     faces: tuple[tuple[int, str | None, float], ...]  # id, emotion, confidence
+    dominant: int | None  # the id of the face that speaks for the picture: it may change by its size alone
 
     def differs(self, other: "Shown") -> bool:
         """Whether a subscriber would want to know."""
-        if self.camera != other.camera or len(self.faces) != len(other.faces):
+        if (self.camera, self.dominant, len(self.faces)) != (other.camera, other.dominant, len(other.faces)):
             return True
         return any(
             (face, emotion) != (other_face, other_emotion) or abs(confidence - other_confidence) >= CONFIDENCE_STEP
@@ -42,7 +44,9 @@ class StatePace:
 
     def is_due(self, verdicts: Sequence[Verdict], camera: str, now: float) -> bool:
         """Whether to publish now; True counts as published."""
-        shows = Shown(camera, tuple((one.face, one.emotion, one.confidence) for one in verdicts))
+        top = dominant(verdicts)
+        faces = tuple((one.face, one.emotion, one.confidence) for one in verdicts)
+        shows = Shown(camera, faces, None if top is None else top.face)
         if now - self._at < self.interval_s or (self._shown is not None and not shows.differs(self._shown)):
             return False
         self._shown, self._at = shows, now

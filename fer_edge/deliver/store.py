@@ -20,6 +20,7 @@ FORMAT = 1  # PRAGMA user_version; a file of another format is set aside, not gu
 WAL_PAGES = 256  # 1 MiB of 4 KiB pages, then it is folded into the file
 BUSY_S = 0.5  # another process that looks at the file is waited for this long
 ASIDE = ".corrupt"  # what a file that cannot be read is renamed to; the last one is kept
+NO_TEXT = "Could not decode to UTF-8"  # how Python's sqlite3 says that a text is none
 SCHEMA = """
 CREATE TABLE IF NOT EXISTS events (
     row INTEGER PRIMARY KEY, boot TEXT NOT NULL, first INTEGER NOT NULL, last INTEGER NOT NULL, reason TEXT,
@@ -142,6 +143,8 @@ def _troubles(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
+        if NO_TEXT in str(error):  # a bit of a text has flipped: it will not be better in ten seconds
+            raise StoreTrouble(f"{path} is damaged: {error}", corrupt=True) from error
         raise StoreTrouble(f"cannot use {path}: {error}; {_what_to_do(str(error))}") from error
     except (sqlite3.DatabaseError, msgspec.MsgspecError) as error:
         raise StoreTrouble(f"{path} is damaged: {error}", corrupt=True) from error

@@ -12,6 +12,7 @@ BAD_PASSWORD = 0x86
 NOT_AUTHORIZED = 0x87
 KEEPALIVE_TIMEOUT = 0x8D
 SESSION_TAKEN_OVER = 0x8E
+PACKET_TOO_LARGE = 0x95
 QUOTA_EXCEEDED = 0x97
 FAILURE = 0x80  # codes from here on are failures
 
@@ -123,9 +124,15 @@ def subscription_refused(topic: str, name: str, broker: Broker) -> str:
 
 def publish_refused(topic: str, code: int, name: str, broker: Broker) -> str:
     """Why a message was refused on an otherwise good link."""
-    what = "allow it in the broker's access list" if code == NOT_AUTHORIZED else "ask the broker's log why"
+    what = _REFUSAL_CURES.get(code, "ask the broker's log why")
     user = f" for user {broker.username!r}" if broker.username else ""
     return f"{broker} refuses what is published on {topic}{user} ({name}): {what}; it is counted and not sent again"
+
+
+_REFUSAL_CURES = {
+    NOT_AUTHORIZED: "allow it in the broker's access list",
+    PACKET_TOO_LARGE: "raise the broker's limit (mosquitto: max_packet_size)",
+}
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, broker: Broker) -> str:

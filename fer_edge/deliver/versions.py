@@ -24,5 +24,6 @@ class Versions:
 
     def answered(self, version: Version, now: float) -> None:
         """The broker accepted a connection in ``version``."""
-        if self._worked != version:
+        # After REMEMBERED_S MQTT 5 was tried before it, in vain: that too is remembered, or each connect would try it.
+        if self._worked != version or now - self._worked_at >= REMEMBERED_S:
             self._worked, self._worked_at = version, now

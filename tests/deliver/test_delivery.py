@@ -10,8 +10,11 @@ from pathlib import Path
 import pytest
 
 from fer_edge.deliver.delivery import Folders
+from fer_edge.deliver.mirror import Batch, Row
+from fer_edge.deliver.page import Page
+from fer_edge.deliver.store import Store
 from fer_edge.deliver.topics import Topics
-from fer_edge.values import EventKind
+from fer_edge.values import EventKind, Message
 
 TOPICS = Topics("fer_edge", "porch")
 NOBODY = 1  # a port of loopback where no broker listens
@@ -68,6 +71,27 @@ def die(folders, tmp_path):
 
 def stored(device, count, eventually):
     eventually(lambda: device.state().outbox.stored == count, f"{count} events on disk")
+
+
+def leave(store: Store, count: int, page: Page) -> None:
+    """Writes what an earlier boot left: so many events, and its page."""
+    text = b'{"id":"%s-%d","event_type":"face_appeared","time":"2026-11-21T12:00:00.000Z","clock":"unsynced",'
+    text += b'"uptime_s":1.0,"device":"porch","face":%d,"model":"m"}'
+    messages = [Message(TOPICS.event, text % (page.boot.encode(), seq, seq), seq=seq) for seq in range(1, count + 1)]
+    rows = [
+        Row(row=seq, boot=page.boot, first=seq, last=seq, reason=None, message=one)
+        for seq, one in enumerate(messages, 1)
+    ]
+    store.write(Batch(rows=tuple(rows), gone=(), entries=()), [page])
+
+
+@pytest.fixture
+def earlier(folders):
+    """The store of an earlier boot, open."""
+    store = Store(folders.state / "fer_edge-porch.db")
+    store.open()
+    yield store
+    store.close()
 
 
 def test_nothing_is_written_while_the_broker_acknowledges(mosquitto, listen, make_device, folders):
@@ -276,3 +300,107 @@ def test_second_daemon_of_the_same_name_leaves_the_first_one_s_notes_alone(
     assert second.state().outbox.depth == 0
     assert len(list(folders.runtime.iterdir())) == 2
     listener.gets(1)
+
+
+def test_event_that_is_damaged_on_disk_is_a_gap_and_the_others_arrive(
+    earlier, mosquitto, listen, make_device, folders, caplog
+):
+    leave(earlier, 3, Page(boot="aaaaaaaa", number=1, made=3, settled=True))
+    earlier.close()
+    path = folders.state / "fer_edge-porch.db"
+    path.write_bytes(path.read_bytes().replace(b'"id":"aaaaaaaa-2"', b'"id" "aaaaaaaa-2"'))
+    listener = listen(mosquitto.port)
+    device = make_device(mosquitto.port, folders=folders)
+    device.say(1)
+    device.settles()
+    listener.gets(4)
+    told = [(event.json["id"], event.json["reason"]) for event in listener.of(TOPICS.event)[:3]]
+    assert told == [("aaaaaaaa-1", None), ("aaaaaaaa-2", "corrupt"), ("aaaaaaaa-3", None)]
+    assert listener.audit().problems() == []
+    assert "1 events in the store are damaged" in caplog.text
+    assert device.delivery.stop(3.0)
+    assert b"aaaaaaaa" not in path.read_bytes() or Store(path).open().rows == ()
+
+
+def test_store_that_opens_only_later_is_read_then(earlier, mosquitto, listen, make_device, folders):
+    leave(earlier, 3, Page(boot="aaaaaaaa", number=7, made=3, settled=True))
+    listener = listen(mosquitto.port)
+    device = make_device(mosquitto.port, folders=folders, durability="strict")  # which looks again after a second
+    device.connects()
+    device.say(2)
+    device.settles()
+    assert "another daemon uses it" in device.state().outbox.store
+    earlier.close()
+    listener.gets(5)
+    assert [event.json["id"] for event in listener.of(TOPICS.event)][2:] == [f"aaaaaaaa-{seq}" for seq in (1, 2, 3)]
+    assert [event.json["replayed"] for event in listener.of(TOPICS.event)] == [False, False, True, True, True]
+    device.say(1)
+    device.settles()
+    assert listener.audit().problems() == []
+    assert device.delivery.stop(3.0)
+    saved = Store(folders.state / "fer_edge-porch.db").open()
+    assert (saved.rows, saved.pages) == ((), {})
+
+
+def test_boot_whose_end_nobody_knows_is_said_when_its_store_opens_only_later(
+    earlier, mosquitto, listen, make_device, folders, eventually
+):
+    leave(earlier, 2, Page(boot="aaaaaaaa", number=7, made=2, exact=False))
+    listener = listen(mosquitto.port)
+    device = make_device(mosquitto.port, folders=folders, durability="strict")
+    device.say(1)
+    device.settles()
+    earlier.close()
+    eventually(lambda: device.delivery.check(time.monotonic()) or len(listener.of(TOPICS.event)) == 4, "the past")
+    device.settles()
+    gap = listener.of(TOPICS.event)[3].json
+    assert gap["missing"] == {"boot": "aaaaaaaa", "from": 3, "to": None}
+    assert device.delivery.stop(3.0)
+    assert Store(folders.state / "fer_edge-porch.db").open().pages == {}
+
+
+def test_store_that_is_found_corrupt_only_later_is_said_too(mosquitto, listen, make_device, folders, eventually):
+    path = folders.state / "fer_edge-porch.db"
+    path.mkdir(parents=True)  # nothing that can be opened
+    listener = listen(mosquitto.port)
+    device = make_device(mosquitto.port, folders=folders, durability="strict")
+    device.say(1)
+    device.settles()
+    path.rmdir()
+    path.write_bytes(b"nonsense" * 1000)
+    eventually(lambda: device.delivery.check(time.monotonic()) or len(listener.of(TOPICS.event)) == 2, "the gap")
+    gap = listener.of(TOPICS.event)[1].json
+    assert (gap["reason"], gap["missing"]) == ("corrupt", {"boot": None, "from": None, "to": None})
+
+
+def test_boot_whose_end_nobody_knows_is_named_however_long_the_broker_is_away(
+    earlier, make_mosquitto, listen, make_device, folders
+):
+    leave(earlier, 0, Page(boot="aaaaaaaa", number=1, exact=False))
+    earlier.close()
+    broker = make_mosquitto()
+    device = make_device(broker.port, folders=folders, queue=10, event_expiry_s=1)
+    device.say(30)
+    time.sleep(1.1)  # longer than an event lives
+    broker.start()
+    listener = listen(broker.port)
+    device.settles()
+    listener.gets(2)
+    first, gap = [event.json for event in listener.of(TOPICS.event)][:2]
+    assert first["missing"] == {"boot": "aaaaaaaa", "from": 1, "to": None}
+    assert listener.of(TOPICS.event)[0].expiry_s is None
+    assert (gap["missing"]["from"], gap["missing"]["to"]) in {(2, 21), (2, 31)}  # queue_full; then expired
+
+
+def test_memory_names_what_a_stop_in_order_could_not_deliver(mosquitto, listen, make_device, folders):
+    first = make_device(NOBODY, folders=folders, durability="memory")
+    first.say(3)
+    assert not first.delivery.stop(0.5)
+    listener = listen(mosquitto.port)
+    second = make_device(mosquitto.port, folders=folders, durability="memory")
+    second.settles()
+    listener.gets(1)
+    gap = listener.of(TOPICS.event)[0].json
+    assert (gap["reason"], gap["missing"]["from"], gap["missing"]["to"]) == ("restart", 1, 3)
+    assert second.delivery.stop(3.0)
+    assert list(folders.runtime.iterdir()) == []

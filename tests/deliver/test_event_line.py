@@ -250,13 +250,83 @@ def test_backlog_is_sent_at_its_pace_and_what_is_new_is_not_held_back():
     put(line, 1, 6)
     line.recall(0.0)
     assert [parcel.message.payload for parcel in line.due(20, now=0.0)] == [b"1 late", b"2 late"]  # a tenth of a second
-    assert line.wait_s(0.0) == pytest.approx(0.05)
+    assert line.wait_s(18, 0.0) == pytest.approx(0.05)
     assert line.due(20, now=0.01) == []
     assert len(line.due(20, now=0.11)) == 2
     assert len(line.due(20, now=9.0)) == 2
-    assert line.wait_s(9.0) == float("inf")
+    assert line.wait_s(14, 9.0) == float("inf")
     put(line, 7, 12)
     assert len(line.due(20, now=9.0)) == 6
+
+
+def test_link_sleeps_while_a_refused_gap_waits_for_something_newer_and_wakes_for_it():
+    line = make()
+    put(line, 1, 1)
+    line.recall(0.0)
+    line.refused(sent(line)["1 late"], 0.0)
+    assert line.wait_s(20, 5.0) == float("inf")
+    put(line, 2, 2)
+    assert line.wait_s(20, 5.0) == 0.0  # the gap may go in front of it
+
+
+def test_link_sleeps_while_a_backlog_waits_for_a_broker_that_acknowledges_nothing():
+    line = make()
+    put(line, 1, 30)
+    line.recall(0.0)
+    keys = sent(line, room=20)
+    assert line.wait_s(0, 5.0) == float("inf")
+    line.acknowledged(keys["1 late"], 5.0)
+    assert line.wait_s(1, 5.0) == 0.0
+
+
+def test_link_sleeps_while_a_backlog_waits_for_the_disk():
+    mirror = Mirror(wanted=True)
+    line = EventLine(Limits(events=100), gap, mark_late, count(1), mirror)
+    put(line, 1, 2)
+    line.recall(0.0)
+    assert line.wait_s(20, 5.0, stored_only=True) == float("inf")
+    assert line.wait_s(20, 5.0) == 0.0
+    mirror.written(mirror.take(0.0, 0.0), 0.0)
+    assert line.wait_s(20, 5.0, stored_only=True) == 0.0
+
+
+def test_what_is_owed_takes_no_room_and_neither_expires_nor_goes_when_it_is_refused():
+    line = make(capacity=4)
+    line.put(event(1), now=0.0, owed=True)
+    for seq in range(2, 9):
+        line.put(event(seq, expiry_s=60), now=0.0)
+    assert line.dropped == 3
+    (parcel,) = line.due(1, now=100.0)
+    assert parcel.message.payload == b"1"
+    line.refused(parcel.key, 100.0)
+    assert (line.refusals, line.acknowledged_to) == (0, 0)
+    parcels = line.due(20, now=100.0)
+    assert [parcel.message.payload for parcel in parcels] == [b"gap 2-4 queue_full", b"gap 5-8 expired"]
+    for parcel in parcels:
+        line.acknowledged(parcel.key, 100.0)
+    assert line.idle()
+    put(line, 9, 9)
+    keys = sent(line)
+    assert list(keys) == ["1", "9"]
+    line.acknowledged(keys["1"], 0.0)
+    assert line.acknowledged_to == 8
+
+
+def test_what_earlier_boots_left_and_is_found_late_goes_before_what_waits():
+    line = EventLine(Limits(events=4), gap, mark_late, count(1), Mirror(wanted=False), boot="new")
+    put(line, 1, 2)
+    flying = sent(line, room=1)
+    found = [
+        Entry(row=row, boot="old", first=row, last=row, kept_at=0.0, message=event(row), late=True) for row in (7, 8, 9)
+    ]
+    line.precede(found)
+    put(line, 3, 3)  # the oldest goes first where there is no room: the first two of the old boot
+    line.acknowledged(flying["1"], 0.0)
+    assert list(sent(line)) == ["gap 7-8 queue_full", "9 late"]
+    for key in list(line._flying):
+        line.acknowledged(key, 0.0)
+    assert line.paid() == ["old"]
+    assert list(sent(line)) == ["2", "3"]
 
 
 def test_events_of_earlier_boots_go_first_and_are_told_when_they_are_done():

@@ -90,6 +90,35 @@ def test_list_of_faces_that_was_torn_is_not_believed(die, tmp_path):
     assert read_ledgers(tmp_path, "porch") == []
 
 
+@pytest.mark.parametrize("options", ["size=64k", "size=4m,ro"], ids=["full", "read-only"])
+def test_daemon_lives_without_notes_where_there_is_no_room_for_them_and_says_so_once(
+    options, small_disk, an_event, caplog
+):
+    folder = small_disk(options)
+    ledger = Ledger(folder, "porch", "b00tb00t", 1)
+    for seq in range(1, 201):
+        ledger.made(an_event(EventKind.APPEARED, face=seq), Message("event", b'"%s"' % (b"x" * 500), seq=seq), 10.0)
+    assert (ledger.page(exact=True).made, len(ledger.page(exact=True).faces)) == (200, 200)
+    ledger.close(forget=True)
+    assert list(folder.iterdir()) == []
+    (line,) = caplog.messages
+    assert line.startswith(f"no notes can be kept in {folder} (")
+
+
+def test_notes_that_cannot_be_removed_are_no_failure(tmp_path, small_disk):
+    folder = small_disk("size=4m")
+    Ledger(folder, "porch", "b00tb00t", 1).close(forget=False)
+    (folder / "porch.broken.ledger").write_bytes(b"\0" * 4096)
+    subprocess.run(["mount", "-o", "remount,ro", folder], check=True)
+    assert [page.boot for page in read_ledgers(folder, "porch")] == ["b00tb00t"]
+    remove_ledger(folder, "porch", "b00tb00t")
+
+
+def test_number_that_was_too_low_is_put_right(die, tmp_path):
+    die("one.renumber(9)\none.renumber(2)")
+    assert [page.number for page in read_ledgers(tmp_path, "porch")] == [9]
+
+
 def test_without_a_folder_the_page_is_known_all_the_same(an_event):
     ledger = Ledger(None, "porch", "b00tb00t", 1)
     ledger.made(an_event(EventKind.APPEARED, face=1), message(1), 10.0)

@@ -270,6 +270,26 @@ def test_refused_topic_is_told_once_and_announced_when_it_is_allowed_again(
     )
 
 
+def test_message_that_is_too_large_for_the_broker_is_told_once_and_the_rest_flows(
+    make_mosquitto, listen, make_device, caplog, eventually
+):
+    broker = make_mosquitto("allow_anonymous true", "max_packet_size 2000")
+    broker.start()
+    listener = listen(broker.port)
+    device = make_device(broker.port)
+    device.link.publish(Message("homeassistant/device/porch/config", b"x" * 5000, retain=True))
+    device.link.publish(Message(TOPICS.health, b"x" * 5000, qos=0, retain=True))
+    device.connects()
+    device.link.publish(Message(TOPICS.health, b"x" * 5000, qos=0, retain=True))
+    device.say(30)
+    device.settles()
+    listener.gets(30)
+    assert (device.state().connects, device.state().outbox.acknowledged) == (1, 30)
+    (told,) = lines(caplog, "refuses what is published on homeassistant/device/porch/config")
+    assert "(Packet too large: 5041 bytes, it takes 2000): raise the broker's limit" in told
+    eventually(lambda: lines(caplog, "refuses what is published on fer_edge/porch/health"), "the other one")
+
+
 def test_failure_of_the_link_thread_reaches_the_main_thread(mosquitto, make_device, eventually):
     device = make_device(mosquitto.port)
     device.connects()

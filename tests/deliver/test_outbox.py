@@ -74,6 +74,37 @@ def test_what_was_on_its_way_when_the_link_broke_can_be_dropped_too():
     assert due(outbox) == ["gap 1-4", "5"]
 
 
+def test_strict_waits_for_a_disk_that_worked_once_and_not_for_one_that_never_did():
+    outbox = Outbox(
+        Limits(events=100), lambda *_: Message("event", b"gap"), lambda it: it, boot="b", durability="strict"
+    )
+    outbox.connected(0.0)
+    outbox.store_is("read-only", works=False)
+    outbox.put(event(1), 0.0)
+    assert due(outbox) == ["1"]
+    outbox.store_is("fine", works=True)
+    outbox.put(event(2), 0.0)
+    outbox.store_is("full", works=False)
+    assert due(outbox) == []  # the next boot would give its number to a farewell
+    outbox.written(outbox.take_batch(0.0), 0.0)
+    assert due(outbox) == ["2"]
+
+
+def test_all_is_stored_where_the_disk_has_it_as_it_is():
+    outbox = Outbox(
+        Limits(events=4), lambda *_: Message("event", b"gap"), lambda it: it, boot="b", durability="default"
+    )
+    assert outbox.all_stored()
+    for seq in range(1, 5):
+        outbox.put(event(seq), 0.0)
+    assert not outbox.all_stored()
+    outbox.written(outbox.take_batch(10.0), 10.0)
+    assert outbox.all_stored()
+    outbox.put(event(5), 10.0)  # takes the place of 1, which is an event on disk and a gap here
+    outbox.written(outbox.take_batch(20.0), 20.0)
+    assert outbox.all_stored()
+
+
 def test_tally_tells_what_became_of_each_event():
     outbox = make(capacity=4)
     for seq in range(1, 7):

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fer_edge.deliver.properties import PublishProperties
+from fer_edge.deliver.properties import PublishProperties, publish_size
 from fer_edge.values import Message
 
 EXPIRY, CORRELATION = b"\x02", b"\x09"
@@ -34,3 +34,19 @@ def test_each_expiry_is_packed_as_its_own_and_comes_back() -> None:
 
 def test_message_that_lives_for_ever_and_answers_nobody_has_none() -> None:
     assert PublishProperties().of(message()) is None
+
+
+@pytest.mark.parametrize(
+    ("one", "size"),
+    [
+        (message(), 1 + 1 + (2 + 7) + 2 + 1 + 2),  # kind, length, topic, identifier, properties, payload
+        (message(600), 1 + 1 + (2 + 7) + 2 + (1 + 5) + 2),
+        (Message("a/topic", b"{}", qos=0), 1 + 1 + (2 + 7) + 1 + 2),
+        (Message("ä/topic", b"x" * 114), 1 + 1 + 127),
+        (Message("ä/topic", b"x" * 115), 1 + 2 + 128),
+        (Message("ä/topic", b"x" * 16370), 1 + 2 + 16383),
+        (Message("ä/topic", b"x" * 16371), 1 + 3 + 16384),
+    ],
+)
+def test_size_of_a_packet_is_what_the_standard_counts(one: Message, size: int) -> None:
+    assert publish_size(one, PublishProperties().of(one)) == size

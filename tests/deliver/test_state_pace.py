@@ -4,9 +4,9 @@ from fer_edge.deliver.state_pace import StatePace
 from fer_edge.values import Box, Outcome, Verdict
 
 
-def verdict(face: int, emotion: str | None, confidence: float = 0.8) -> Verdict:
+def verdict(face: int, emotion: str | None, confidence: float = 0.8, width: float = 1.0) -> Verdict:
     scores = np.full(7, 1 / 7, np.float32)
-    return Verdict(face, Box(0, 0, 1, 1), emotion, confidence, scores, since=0.0, outcome=Outcome.HELD)
+    return Verdict(face, Box(0, 0, width, 1), emotion, confidence, scores, since=0.0, outcome=Outcome.HELD)
 
 
 def test_first_state_is_due_at_once_and_the_same_again_never() -> None:
@@ -48,6 +48,14 @@ def test_other_emotion_other_face_other_camera_and_a_tenth_of_confidence_are_cha
         pace = StatePace(interval_s=1.0)
         pace.is_due([verdict(1, "happy")], "running", 0.0)
         assert pace.is_due(changed, camera, 2.0)
+
+
+def test_faces_that_swap_their_sizes_are_a_change_and_one_that_only_grows_is_not() -> None:
+    pace = StatePace(interval_s=1.0)
+    assert pace.is_due([verdict(1, "happy", width=0.3), verdict(2, "sad", width=0.2)], "running", 0.0)
+    assert not pace.is_due([verdict(1, "happy", width=0.5), verdict(2, "sad", width=0.2)], "running", 2.0)
+    assert pace.is_due([verdict(1, "happy", width=0.2), verdict(2, "sad", width=0.3)], "running", 4.0)
+    assert not pace.is_due([verdict(1, "happy", width=0.2), verdict(2, "sad", width=0.3)], "running", 6.0)
 
 
 def test_wandering_confidence_is_not_a_change_until_it_adds_up() -> None:

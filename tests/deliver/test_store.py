@@ -100,3 +100,13 @@ def test_folder_that_cannot_be_made_is_one_line(tmp_path):
     with pytest.raises(StoreTrouble, match="must be able to write there") as caught:
         Store(tmp_path / "file" / "porch.db").open()
     assert not caught.value.corrupt
+
+
+def test_text_of_which_a_bit_has_flipped_is_damage_and_not_a_disk_to_be_tried_again(store, path):
+    store.write(batch(row(1, boot="aaaa")))
+    store.close()
+    data = path.read_bytes()
+    path.write_bytes(data.replace(b"aaaa", b"a\xe1aa"))
+    with pytest.raises(StoreTrouble, match="damaged") as caught:
+        store.open()
+    assert caught.value.corrupt

@@ -22,6 +22,15 @@ def test_broker_that_was_only_slow_gets_mqtt_5_back_after_a_while():
     assert versions.order(REMEMBERED_S) == ("5", "3.1.1")
 
 
+def test_broker_that_has_no_mqtt_5_is_asked_for_it_once_an_hour_and_not_at_each_connect():
+    versions = Versions("auto")
+    versions.answered("3.1.1", 0.0)
+    assert versions.order(3600.0) == ("5", "3.1.1")
+    versions.answered("3.1.1", 3603.0)  # the fallback again
+    assert versions.order(3700.0) == ("3.1.1", "5")
+    assert versions.order(7203.0) == ("5", "3.1.1")
+
+
 def test_asked_for_version_is_the_only_one():
     versions = Versions("3.1.1")
     versions.answered("3.1.1", 0.0)
