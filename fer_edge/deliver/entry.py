@@ -37,9 +37,7 @@ class Entry(msgspec.Struct, eq=False, kw_only=True):
     on_disk: bool = False  # in the store, perhaps in an earlier form
     writing: bool = False  # being written now
     gone: bool = False  # has left the line
-    owed: bool = (
-        False  # a gap of another boot under a number of this: nobody else says it, so it waits until it is taken
-    )
+    owed: bool = False  # it says of another boot what nobody else can say: it waits until the broker takes it
 
     @property
     def is_event(self) -> bool:

@@ -5,7 +5,6 @@ import logging
 import os
 from pathlib import Path
 
-from fer_edge.errors import UserError
 from fer_edge.record.score_file import NoOpening, read_table
 from fer_edge.record.steps import Part, Recording
 
@@ -66,12 +65,12 @@ class Ring:
 
 
 def read_ring(folder: Path) -> list[Recording]:
-    """A recording for each run of the daemon that the ring still holds, oldest first.
+    """A recording for each run of the daemon that the ring still holds, oldest first; none where there is no ring.
 
     Tables that a power cut left without their opening are passed over, and that is said.
 
     Raises:
-        UserError: there is no other table, or one cannot be read for another reason.
+        UserError: there is no table but such, or one cannot be read for another reason.
     """
     runs: dict[str, list[Part]] = {}
     began: dict[str, float | None] = {}
@@ -86,11 +85,10 @@ def read_ring(folder: Path) -> list[Recording]:
         began.setdefault(origin.run, origin.began_wall)
     if passed_over and not runs:
         raise passed_over[0]
-    if not runs:
-        raise UserError(f"{folder}: holds no tables of scores (*{SUFFIX}); record.enabled has the daemon keep them")
     if passed_over:
-        more = f" (and {len(passed_over) - 1} more tables)" if passed_over[1:] else ""
-        logger.warning("%s%s; passed over", passed_over[0], more)
+        more = len(passed_over) - 1
+        others = f" (and {more} more table{'' if more == 1 else 's'})" if more else ""
+        logger.warning("%s%s; passed over", passed_over[0], others)
     return [Recording(run, tuple(parts), began[run]) for run, parts in runs.items()]
 
 

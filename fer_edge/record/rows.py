@@ -21,7 +21,12 @@ COLUMNS = (*STEP_COLUMNS, *FACE_COLUMNS, *GATE_COLUMNS, *VERDICT_COLUMNS)
 
 
 class RowError(ValueError):
-    """A row is not one of ours; the message says what is wrong with it."""
+    """A line of a table is not one of ours; the message says what is wrong with it."""
+
+    def __init__(self, line: int, why: str) -> None:
+        """``line`` is counted from the header, which is 1."""
+        super().__init__(why)
+        self.line = line
 
 
 def header() -> str:
@@ -43,14 +48,14 @@ def steps(lines: Iterable[str]) -> Iterator[Step]:
     """The steps in a table with its header.
 
     Raises:
-        RowError: a column is missing or a cell cannot be read, with the number of the row.
+        RowError: a column is missing or a cell cannot be read, with the line.
     """
     latest: Step | None = None
-    for number, row in _numbered(lines):
+    for line, row in _numbered(lines):
         try:
             step = _step(row)
         except (ValueError, TypeError) as error:
-            raise RowError(f"row {number} cannot be read: {error}") from error
+            raise RowError(line, f"cannot be read: {error}") from error
         if latest is not None and not _same_frame(latest, step):
             yield latest
             latest = None
@@ -60,18 +65,17 @@ def steps(lines: Iterable[str]) -> Iterator[Step]:
 
 
 def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """The rows below the header, from 1 on; RowError where a column is missing or a line is not CSV."""
-    number = 0  # the header's
+    """The rows below the header, each with its line; RowError where a column is missing or a line is not CSV."""
     reader = csv.DictReader(lines, strict=True)
     try:
         names = reader.fieldnames or ()
         missing = [name for name in (*STEP_COLUMNS, *FACE_COLUMNS, "unscored") if name not in names]
         if missing:
-            raise RowError(f"there is no column {missing[0]}: is this a table of scores?")
-        for number, row in enumerate(reader, start=1):
-            yield number, row
-    except csv.Error as error:
-        raise RowError(f"row {number + 1} cannot be read: {error}") from error
+            raise RowError(reader.line_num, f"there is no column {missing[0]}: is this a table of scores?")
+        for row in reader:
+            yield reader.line_num, row
+    except csv.Error as error:  # the inner reader has counted the line, the outer one not yet
+        raise RowError(reader.reader.line_num, f"cannot be read: {error}") from error
 
 
 def _face_cells(face: Face) -> list[str]:

@@ -19,6 +19,7 @@ from fer_edge.record.rows import RowError, header, steps
 from fer_edge.record.steps import Part, Recording, Step
 
 MARK = "# fer-edge scores "
+ENDING = ".scores.csv"  # of a video's table; those of a ring have names of their own
 SCHEMA = 1
 
 
@@ -71,7 +72,7 @@ def read_table(path: Path) -> tuple[Origin, list[Step]]:
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: not a table of scores") from error
     except RowError as error:
-        raise UserError(f"{path}: {error}") from error
+        raise UserError(f"{path}:{error.line + 1}: {error}") from error  # above the header there is the first line
 
 
 def _opened(path: Path) -> TextIO:

@@ -12,7 +12,7 @@ from rich.text import Text
 from fer_edge.config import DecideSettings
 from fer_edge.errors import SettingsError, UserError
 from fer_edge.labels import EMOTIONS
-from fer_edge.record.ring import read_ring
+from fer_edge.record.folder import read_folder
 from fer_edge.record.score_file import read_recording
 from fer_edge.record.steps import Recording
 from fer_edge.tune.choose import assigned, raised, thresholds
@@ -49,7 +49,7 @@ def tune(sources: Sequence[Path], wish: Wish, console: Console) -> int:
     with shown(console) as announce:
         recordings = _read(sources, announce)
         if spans is not None and len(recordings) != 1:
-            raise UserError("--labels judges one recording: name one table of scores, or a ring with one run")
+            raise UserError("--labels judges one recording: name one table of scores, or a folder that holds one")
         present = recordings[-1].parts[-1].decide
         other = _changed(wish.decide or present, wish.changes)
         before = _replayed(recordings, None, announce)
@@ -76,6 +76,8 @@ def tune(sources: Sequence[Path], wish: Wish, console: Console) -> int:
     for title, text in proposals.items():
         console.print(Text(f"\n{title}", style="bold"), soft_wrap=True)  # a file's name may hold brackets
         console.print(text, highlight=False, soft_wrap=True)
+    if wish.picture is not None:
+        console.print(Text(f"Written to {click.format_filename(wish.picture)}"), soft_wrap=True)
     return 0
 
 
@@ -88,11 +90,11 @@ def _changed(decide: DecideSettings, changes: Sequence[str]) -> DecideSettings:
 
 
 def _read(sources: Sequence[Path], announce: Announce) -> list[Recording]:
-    """Tables of scores, and rings (folders) with each of their runs; raises UserError."""
+    """Tables of scores, and folders with all that are in them; raises UserError."""
     found: list[Recording] = []
     tell = announce("reading", len(sources))
     for source in sources:
-        found += read_ring(source) if source.is_dir() else [read_recording(source)]
+        found += read_folder(source) if source.is_dir() else [read_recording(source)]
         tell()
     recordings = [recording for recording in found if any(part.steps for part in recording.parts)]
     if not recordings:
@@ -121,7 +123,7 @@ def _proposals(
     found: dict[str, str] = {}
     if wish.per_hour is not None:
         calm = at_most(recordings, decide, wish.per_hour, announce("a common floor", MOST_FLOORS))
-        title = f"For at most {wish.per_hour:g} events an hour"
+        title = f"For at most {wish.per_hour:g} event{'' if wish.per_hour == 1.0 else 's'} an hour"
         found[title] = (
             "Faces that come and go are more than that whatever the thresholds: raise arrive_s or track.lost_s."
             if calm is None

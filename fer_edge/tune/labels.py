@@ -54,7 +54,7 @@ def read_spans(path: Path) -> list[Span]:
             missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
             if missing:
                 raise UserError(f"{path}: there is no column {missing[0]}; there must be {', '.join(COLUMNS)}")
-            return [_span(path, number, row) for number, row in enumerate(reader, start=2)]
+            return [_span(path, reader.line_num, row) for row in reader]
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
     except (UnicodeDecodeError, csv.Error) as error:

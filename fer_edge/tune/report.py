@@ -49,13 +49,13 @@ def print_differences(
     told_then = sums["kept"] + sums["moved"] + sums["gone"]
     told_now = sums["kept"] + sums["moved"] + sums["new"]
     console.print(
-        f"{_length(hours)}: {told_then} events were told ({told_then / hours:.0f} an hour), {told_now} would be "
+        f"{_length(hours)}: {_were(told_then, 'event')} told ({told_then / hours:.0f} an hour), {told_now} would be "
         f"({told_now / hours:.0f} an hour): " + ", ".join(f"{count} {name}" for name, count in sums.items()),
         highlight=False,
         soft_wrap=True,
     )
     if left_out:
-        console.print(f"{left_out} faces were there before the recording begins and are left out.", highlight=False)
+        console.print(f"{_were(left_out, 'face')} there before the recording begins: left out.", highlight=False)
     lines = [
         line for recording, one in zip(recordings, differences, strict=True) for line in _lines(one, recording.began)
     ]
@@ -63,6 +63,11 @@ def print_differences(
         console.print("  " + line, highlight=False, soft_wrap=True)
     if len(lines) > LISTED:
         console.print(f"  and {len(lines) - LISTED} more; --json has all", highlight=False)
+
+
+def _were(count: int, noun: str) -> str:
+    """`1 event was`, `2 events were`."""
+    return f"{count} {noun} was" if count == 1 else f"{count} {noun}s were"
 
 
 def _length(hours: float) -> str:

@@ -34,4 +34,5 @@ def advice(report: Report, settings: Settings) -> str | None:
     if sum(refused.values()) <= seen / 2:
         return None
     why = REFUSED[worst].format(gates=settings.gates)
-    return f"most faces were not read: {refused[worst]} of {seen}, counted in each frame, were {why}"
+    were = "was" if refused[worst] == 1 else "were"
+    return f"most faces were not read: {refused[worst]} of {seen}, counted in each frame, {were} {why}"

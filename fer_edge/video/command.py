@@ -1,4 +1,4 @@
-"""`fer-edge video` on the terminal: a bar for each video, one line for each failure, a table at the end."""
+"""`fer-edge video` on the terminal: a bar for each video, a line for each failure, and what came of all at the end."""
 
 import os
 import signal
@@ -11,13 +11,13 @@ from types import FrameType
 import msgspec
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
-from rich.table import Table
 from rich.text import Text
 
 from fer_edge.config import Settings
 from fer_edge.errors import EXIT_FAILED
 from fer_edge.video.advice import advice, caution
 from fer_edge.video.plan import Job
+from fer_edge.video.report import print_reports
 from fer_edge.video.spread import analyse_all, analyse_on_cluster
 from fer_edge.video.tally import Report
 
@@ -53,7 +53,7 @@ def analyse_videos(  # noqa: PLR0913 - the command's options
     if as_json:
         sys.stdout.write(msgspec.json.encode(reports).decode() + "\n")
     else:
-        _print(console, [report for report in reports if report.frames])
+        print_reports(console, [report for report in reports if report.frames])
         for report in reports:
             hint = advice(report, settings)
             if hint is not None:
@@ -113,46 +113,3 @@ def _terminates_cleanly() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-
-def _print(console: Console, reports: Sequence[Report]) -> None:
-    """A table for a person, a line for each video where the output is piped.
-
-    As Text: names may hold brackets, which rich takes for its markup, and colons, which it takes for emoji.
-    """
-    if not console.is_terminal:
-        for report in reports:
-            console.print(Text(f"{report.source}: " + ", ".join(_cells(report)[1:])), soft_wrap=True)
-        return
-    table = Table()
-    for heading in ("video", "length", "frames", "speed", "faces", "events", "shown most"):
-        table.add_column(heading, justify="left" if heading in ("video", "shown most") else "right")
-    for report in reports:
-        table.add_row(*map(Text, _cells(report)))
-    console.print(table)
-    folders = sorted({str(Path(path).parent) for report in reports for path in report.outputs.values()})
-    if folders:
-        console.print(Text(f"Written to {', '.join(folders)}"), soft_wrap=True)
-
-
-def _cells(report: Report) -> list[str]:
-    speed = report.seconds / report.took_s if report.took_s else 0.0
-    return [
-        Path(report.source).name,
-        f"{report.seconds:.1f} s",
-        f"{report.frames} frames",
-        f"{speed:.1f} x real time",
-        f"{report.faces} {'face' if report.faces == 1 else 'faces'}",
-        f"{sum(report.events.values())} events",
-        _shown(report),
-    ]
-
-
-def _shown(report: Report) -> str:
-    """The expressions that were held longest: `happy 62 %, neutral 30 %`; of the time in which a face was there."""
-    whole = sum(report.emotion_s.values()) + report.unsure_s
-    if not whole:
-        return "no expression"
-    shares = {**report.emotion_s, "unsure": report.unsure_s}
-    longest = sorted(shares.items(), key=lambda share: -share[1])[:3]
-    return " ".join(f"{name} {100 * held_s / whole:.0f} %" for name, held_s in longest if held_s > 0.0)

@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 
 from fer_edge.errors import UserError
+from fer_edge.record.score_file import ENDING as SCORES_ENDING
 
 # What a folder is searched for; a file that is named is tried whatever its name.
 VIDEO_SUFFIXES = frozenset(
@@ -29,7 +30,7 @@ class Output(StrEnum):
 ENDINGS = {
     Output.VIDEO: ".annotated.mp4",
     Output.EVENTS: ".events.jsonl",
-    Output.SCORES: ".scores.csv",
+    Output.SCORES: SCORES_ENDING,
     Output.TIMELINE: ".timeline.png",
 }
 
@@ -100,6 +101,11 @@ def _videos(source: Path) -> list[Path]:
         raise UserError(f"{source}: cannot be read: {(error.strerror or str(error)).lower()}") from error
     annotated = ENDINGS[Output.VIDEO]  # of an earlier call
     videos = sorted(path for path in found if not path.name.endswith(annotated) and not path.name.startswith("."))
+    if not videos and any(path.name.endswith(annotated) for path in found):
+        raise UserError(
+            f"{source}: no videos in this folder but those that fer-edge annotated (*{annotated}), which are passed "
+            "over; one that is named itself is analysed"
+        )
     if not videos:
         raise UserError(f"{source}: no videos in this folder ({', '.join(sorted(VIDEO_SUFFIXES))})")
     return videos

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-MOST_FACES = 8  # those longest in sight; the rest is counted in the title
+MOST_FACES = 8  # those longest in sight; the title says of how many
 WIDTH_IN, FACE_IN, FRAME_IN, DPI = 12.0, 1.7, 1.3, 130
 BAND = (-0.26, 0.16)  # where the band of what is held lies below the scores, and its height, in score units
 MARKERS = {EventKind.APPEARED: "^", EventKind.CHANGED: "D", EventKind.GONE: "v"}
@@ -39,8 +39,8 @@ def draw_timeline(traces: Traces, title: str, path: Path) -> None:
     faces = sorted(announced[:MOST_FACES])
     rows = max(1, len(faces))
     figure = Figure(figsize=(WIDTH_IN, FRAME_IN + FACE_IN * rows), dpi=DPI, layout="constrained")
-    left_out = len(announced) - len(faces)
-    title += f", and {left_out} more faces, each in sight for less time" if left_out else ""
+    if len(announced) > MOST_FACES:
+        title += f": the {MOST_FACES} of {len(announced)} faces that were longest in sight"
     figure.suptitle(title, parse_math=False)  # a file's name may hold dollars
     axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
     if not faces:

@@ -3,6 +3,8 @@
 import gzip
 import logging
 import os
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
@@ -24,6 +26,7 @@ BLACK = np.zeros((8, 8, 3), np.uint8)
 DECIDE = DecideSettings(smooth_s=0.2, dwell_s=0.2, arrive_s=0.2)
 STRICT = DecideSettings(smooth_s=0.2, dwell_s=0.2, arrive_s=0.2, enter=0.95, leave=0.9)
 ORIGIN = Origin(decide=DECIDE, lost_s=1.0, model="ab", source="camera", run="20261121-ab", began_wall=1e9)
+PATIENCE_S = 60.0  # only a test that fails waits for as long
 
 
 class Ear:
@@ -70,6 +73,14 @@ class Life:
         return (Face(1 + self.number // 1000, Box(0.1, 0.2, 0.3, 0.4), 0.0, frame.captured_at, scores),)
 
 
+def wait_until(holds: Callable[[], object]) -> None:
+    """Waits for what the writing thread does; a thread that never does it fails the test."""
+    deadline = time.monotonic() + PATIENCE_S
+    while not holds():
+        assert time.monotonic() < deadline, "the writing thread does not come to it"
+        time.sleep(0.001)
+
+
 def facts(events: list[Event]) -> list[list[object]]:
     return [[list(v) if isinstance(v, np.ndarray) else v for v in msgspec.structs.astuple(event)] for event in events]
 
@@ -102,8 +113,7 @@ def test_disk_that_fails_is_said_once_and_what_follows_is_a_run_of_its_own(tmp_p
     folder.write_text("in the way")  # no folder can be made here
     life = Life(folder, RecordSettings(write_s=10.0))
     life.show(30.0, "happy")
-    while not life.recorder.failure:  # the writing thread comes to it in its own time
-        pass
+    wait_until(lambda: life.recorder.failure)  # the writing thread comes to it in its own time
     life.show(15.0, "happy")
     folder.unlink()
     life.show(40.0, "sad").end()
@@ -122,8 +132,7 @@ def test_rows_that_follow_lost_ones_do_not_pass_for_their_continuation(tmp_path:
     life.show(1.1, "happy")  # the first write hangs: nobody reads the pipe
     life.show(1.0, "sad")  # the second waits behind it
     reader = os.open(pipe, os.O_RDWR | os.O_NONBLOCK)
-    while not life.recorder.failure:  # a pipe cannot be synced
-        pass
+    wait_until(lambda: life.recorder.failure)  # a pipe cannot be synced
     life.show(0.5, "angry").end()
     try:
         written = gzip.decompress(os.read(reader, 1 << 16)).decode()
@@ -141,13 +150,11 @@ def test_settings_that_change_after_a_failure_do_not_hide_it(tmp_path: Path) -> 
     folder = tmp_path / "ring"
     life = Life(folder, RecordSettings(write_s=1.0))
     life.show(1.1, "happy")
-    while not list(folder.glob("*.gz")):
-        pass
+    wait_until(lambda: list(folder.glob("*.gz")))
     moved = folder.rename(tmp_path / "away")
     folder.write_text("in the way")
     life.show(1.0, "happy")
-    while not life.recorder.failure:
-        pass
+    wait_until(lambda: life.recorder.failure)
     folder.unlink()
     moved.rename(folder)
     life.recorder.reconfigure(STRICT, 1.0)

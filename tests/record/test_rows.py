@@ -63,25 +63,30 @@ def test_faces_of_one_frame_are_rows_of_one_number_and_frames_of_one_time_stay_a
     assert back[0].faces[1].quality == Quality(120.0, 5.0)
 
 
-def test_row_that_cannot_be_read_is_named_by_its_number() -> None:
+def test_row_that_cannot_be_read_is_named_by_its_line_counted_from_the_header() -> None:
     face = Face(3, Box(0.1, 0.2, 0.3, 0.4), 0.0, 1.0, SCORES)
     lines = text_of([Step(StepKind.FRAME, 1.0, (face,), number=0), Step(StepKind.FRAME, 2.0, (face,), number=1)])
     for wrong in (lines[2].replace("2.0,frame", "two,frame"), lines[2].replace("frame", "picture"), "2.0,frame\n"):
-        with pytest.raises(RowError, match="row 2 cannot be read"):
-            list(steps([*lines[:2], wrong]))
+        for before, line in ((lines[:2], 3), ([*lines[:2], "\n", "\n"], 5)):
+            with pytest.raises(RowError, match=r"^cannot be read: ") as caught:
+                list(steps([*before, wrong]))
+            assert caught.value.line == line
     with pytest.raises(RowError, match="a score is not a number"):
         list(steps([*lines[:2], lines[2].replace("0.3,0.1,", "nan,0.1,")]))
 
 
 def test_table_without_our_columns_is_refused() -> None:
-    with pytest.raises(RowError, match="no column last_seen_s"):
+    with pytest.raises(RowError, match="no column last_seen_s") as caught:
         list(steps([",".join(name for name in COLUMNS if name != "last_seen_s"), "\n"]))
+    assert caught.value.line == 1
 
 
-def test_line_that_is_no_csv_is_named_by_its_number() -> None:
+def test_line_that_is_no_csv_is_named() -> None:
     lines = text_of([Step(StepKind.TICK, 1.0), Step(StepKind.TICK, 2.0)])
     assert len(list(steps(lines))) == 2
-    with pytest.raises(RowError, match="row 2 cannot be read: ',' expected"):
+    with pytest.raises(RowError, match="cannot be read: ',' expected") as caught:
         list(steps([*lines[:2], '"2.0"x' + lines[2][3:]]))
-    with pytest.raises(RowError, match="cannot be read"):
+    assert caught.value.line == 3
+    with pytest.raises(RowError, match="cannot be read") as caught:
         list(steps(['"time_s"x,step\n']))
+    assert caught.value.line == 1

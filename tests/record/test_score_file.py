@@ -66,7 +66,9 @@ def test_gzip_that_was_cut_off_anywhere_is_read_or_refused_and_never_a_bug(tmp_p
         (b"\x89PNG\xff\xfe", "not a table of scores"),
         (b"# fer-edge scores {nonsense}\n", "first line cannot be read"),
         (opening(ORIGIN).replace('"schema":1', '"schema":9').encode(), "another version"),
-        (opening(ORIGIN).encode() + b"x,frame\n", "row 1 cannot be read"),
+        (opening(ORIGIN).encode() + b"x,frame\n", r"scores\.csv:3: cannot be read"),
+        (TEXT.encode() + b"x,frame\n", r"scores\.csv:8: cannot be read"),  # below five frames and two lines above them
+        (opening(ORIGIN).replace("time_s", "time").encode() + b"\n", r"scores\.csv:2: there is no column time_s"),
     ],
 )
 def test_what_is_no_table_is_refused_in_one_line_that_names_the_file(tmp_path: Path, content: bytes, word: str) -> None:

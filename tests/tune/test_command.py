@@ -65,6 +65,10 @@ def test_picture_proposals_and_labels_come_out_together(table: Path, tmp_path: P
     picture = cv2.imread(str(tmp_path / "sweep.png"))
     assert picture is not None
     assert picture.shape[1] > 1000
+    assert result.stdout.endswith(f"\nWritten to {tmp_path / 'sweep.png'}\n")
+    plain = run(table, "-o", tmp_path / "sweep.png", "--json")
+    assert set(json.loads(plain.stdout)) == {"hours", "differences", "sweeps", "proposals"}  # and nothing around it
+    assert "Written" not in run(table).stdout
 
 
 def said(table: Path, *, terminal: bool) -> str:
@@ -101,6 +105,20 @@ def test_what_cannot_be_used_is_said_in_one_line(table: Path, tmp_path: Path) ->
         assert result.returncode == code, result.stderr
         assert word in result.stderr
         assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("wish", ["nan", "inf", "-1"])
+def test_rate_that_is_none_is_a_mistake_in_the_call(table: Path, wish: str) -> None:
+    result = run(table, "--at-most", wish)
+    assert result.returncode == 2
+    assert "Usage: fer-edge tune" in result.stderr
+    assert result.stdout == ""
+
+
+def test_folder_that_video_wrote_tells_the_same_as_the_table_in_it(table: Path) -> None:
+    of_table, of_folder = run(table), run(table.parent)
+    assert of_folder.returncode == 0, of_folder.stderr
+    assert of_folder.stdout == of_table.stdout
 
 
 @pytest.mark.parametrize(

@@ -39,6 +39,7 @@ def test_labels_are_read_with_other_spellings_and_an_optional_face(tmp_path: Pat
         ("from_s,to_s,emotion\n1,2,sad\n5,4,sad\n", ":3: from_s must be before to_s"),
         ("from_s,to_s,emotion\none,2,sad\n", ":2: cannot be read"),
         ("from_s,to_s,emotion\n1\n", ":2: cannot be read"),
+        ("from_s,to_s,emotion\n\n1,2,bored\n", ":3: 'bored'"),
         ("from_s,to_s,emotion\n1,2,sad\n0,5\n", ":3: cannot be read: it needs from_s, to_s, emotion"),
     ],
 )

@@ -25,6 +25,12 @@ def test_most_faces_refused_names_the_commonest_reason_and_its_setting() -> None
     )
 
 
+def test_one_face_was_and_two_were() -> None:
+    one, two = advice(report(dark=1), SETTINGS), advice(report(dark=2), SETTINGS)
+    assert (one or "").startswith("most faces were not read: 1 of 1, counted in each frame, was too dark")
+    assert (two or "").startswith("most faces were not read: 2 of 2, counted in each frame, were too dark")
+
+
 @pytest.mark.parametrize("outcomes", [{"held": 50, "blurred": 50}, {"unsure": 10}, {"held": 3}])
 def test_half_of_them_read_is_no_matter_for_advice(outcomes: dict[str, int]) -> None:
     assert advice(report(**outcomes), SETTINGS) is None

@@ -41,6 +41,17 @@ def test_folder_without_a_video_says_so(tmp_path: Path) -> None:
         plan([tmp_path], Path(), [])
 
 
+def test_folder_with_none_but_annotated_videos_says_that_they_are_passed_over_and_one_that_is_named_is_not(
+    tmp_path: Path,
+) -> None:
+    annotated = tmp_path / "a.annotated.mp4"
+    annotated.touch()
+    with pytest.raises(UserError, match=r"but those that fer-edge annotated \(\*\.annotated\.mp4\)") as caught:
+        plan([tmp_path], Path(), [])
+    assert str(caught.value).startswith(f"{tmp_path}: no videos in this folder")
+    assert [job.source for job in plan([annotated], Path(), [])] == [annotated]
+
+
 def test_kinds_are_read_in_any_order_and_another_word_is_named() -> None:
     assert wanted("scores, events") == [Output.EVENTS, Output.SCORES]
     assert wanted("none") == []
