@@ -5,7 +5,8 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,10 +41,12 @@ def ask_keras(
     """What the network of ``job`` says of the faces ``asked``, and its TFLite file where one is wanted.
 
     ``representative`` (m, 48, 48) uint8 are for int8 alone. ``folder`` exists and is empty, the work is left in it.
-    ``say`` is told each stage. Raises UserError, one line, where the network is at fault or the process dies.
+    ``say`` is told each stage. Raises UserError, one line, where the network is at fault, the process dies or the disk
+    is full.
     """
-    quantize_job.write_struct(job, folder / quantize_job.JOB)
-    np.savez(folder / quantize_job.FACES, asked=asked.images, truth=asked.labels, representative=representative)
+    with written_in(folder.parent):
+        quantize_job.write_struct(job, folder / quantize_job.JOB)
+        np.savez(folder / quantize_job.FACES, asked=asked.images, truth=asked.labels, representative=representative)
     run_worker("converter.quantize_worker", folder, job.model, say)
     tflite = folder / quantize_job.TFLITE
     return Answer(
@@ -72,7 +75,18 @@ def run_worker(module: str, folder: Path, model: Path, say: Callable[[str], None
                 raise UserError(line.removeprefix(quantize_job.ERROR).strip())
             say(line.removeprefix(quantize_job.STAGE).strip())
     if process.returncode != 0:
-        raise UserError(f"{model}: {_death(process.returncode)}; what it printed is in {_kept(log)}")
+        with written_in(Path(tempfile.gettempdir())):
+            kept = _kept(log)
+        raise UserError(f"{model}: {_death(process.returncode)}; what it printed is in {kept}")
+
+
+@contextmanager
+def written_in(place: Path) -> Iterator[None]:
+    """Raises UserError, one line, where the block cannot write: the disk of ``place`` is full, or not for us."""
+    try:
+        yield
+    except OSError as error:
+        raise UserError(f"{place}: cannot be written: {error.strerror or error}; make room there") from error
 
 
 def original_probabilities(answer: Answer) -> NDArray[np.float64]:

@@ -14,12 +14,12 @@ from converter.faces import Faces
 from converter.find_layout import Scaling, choose_layout, output_kind
 from converter.options import data_option, given_labels, given_scaling, layout_options, read_split
 from converter.outputs import replacing
-from converter.quantize import check_output, summary
+from converter.quantize import check_card, summary
 from converter.score_tflite import SPLIT, ask_tflite, calibrated_card, operations
 from fer_edge import __version__
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
-from fer_edge.vision.card import Card, CardInput, card_path, save_card, sha256_of
+from fer_edge.vision.card import Card, CardInput, card_path, load_card, save_card, sha256_of
 from fer_edge.vision.classify import Classifier
 from fer_edge.vision.runner import Runner, read_model
 
@@ -61,7 +61,9 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     """
     console = Console(soft_wrap=True, highlight=False)
     given = Given(name or file.stem, given_scaling(pixel_range, mean, std), given_labels(labels), licence)
-    check_output(file)
+    if file.suffix.lower() != ".tflite":  # by which `fer-convert evaluate` and notebooks know it
+        raise click.BadParameter(f"must end in .tflite; rename {file.name} first", param_hint="FILE")
+    check_card(file, load_card, f"move it away, or rename {file.name}")
     content = read_model(file, "FILE")
     with console.status(f"asking {file.name}"):
         card = make_card(content, given, read_split(data, SPLIT))

@@ -62,7 +62,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     scaling, order = given_scaling(pixel_range, mean, std), given_labels(labels)
     classifiers = {path: load_classifier(path) for path in files if _is_tflite(path)}
     with console.status("reading faces") as status:
-        faces = read_split(data, split)
+        faces = read_split(data, split, option="--split")
         evaluations = []
         for path in files:
             status.update(f"asking {path.name} about {len(faces):,} faces")
@@ -119,6 +119,6 @@ def write_report(comparison: Comparison, folder: Path) -> None:
 
 def _is_tflite(path: Path) -> bool:
     """Whether ``path`` is for the edge's runner; UserError for what is no whole network."""
-    if path.suffix == ".json":
+    if path.suffix.lower() == ".json":
         raise UserError(f"{path}: is an architecture or a card; give the network itself, as .tflite, .keras or .h5")
-    return path.suffix == TFLITE
+    return path.suffix.lower() == TFLITE

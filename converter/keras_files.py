@@ -18,6 +18,7 @@ HDF5_MAGIC = b"\x89HDF\r\n\x1a\n"
 ZIP_MAGIC = b"PK\x03\x04"
 TFLITE_MAGIC = b"TFL3"  # at offset 4
 LFS_MAGIC = b"version https://git-lfs"
+CONFIG, HDF5_CONFIG = "config.json", "model_config"  # where the architecture is: in the zip, in the root's attributes
 LONGEST_REASON = 200  # characters of another library's message
 
 
@@ -50,7 +51,7 @@ def identify(path: Path, weights: Path | None = None, *, untrained: bool = False
     """What ``path`` is. ``weights`` is the HDF5 file that belongs to a JSON architecture.
 
     Raises UserError, one line, for what is absent, truncated, no Keras network, or lacks its weights;
-    ``untrained`` accepts an architecture alone.
+    ``untrained`` accepts an architecture alone, and nothing that has weights.
     """
     if path.is_dir():
         file = _saved_model(path)
@@ -66,6 +67,8 @@ def identify(path: Path, weights: Path | None = None, *, untrained: bool = False
             raise UserError(f"{path}: {_what_else(start)}")
     if weights:
         raise UserError(f"{path}: is a {file.container} and holds its weights itself; leave {weights} out")
+    if untrained:
+        raise UserError(f"{path}: is a {file.container} and holds weights; leave --untrained out")
     return file
 
 
@@ -104,7 +107,7 @@ def _saved_model(path: Path) -> KerasFile:
 
 def _hdf5(path: Path) -> KerasFile:
     attributes = _hdf5_attributes(path)
-    config = attributes.get("model_config")
+    config = attributes.get(HDF5_CONFIG)
     if config is None:
         raise UserError(
             f"{path}: holds weights without an architecture; give the architecture's JSON file first and this second"
@@ -130,7 +133,7 @@ def _zip(path: Path) -> KerasFile:
             if broken:
                 raise UserError(f"{path}: is damaged ({broken}); copy it again")
             metadata = json.loads(archive.read("metadata.json"))
-            config = archive.read("config.json").decode()
+            config = archive.read(CONFIG).decode()
     except KeyError as error:
         raise UserError(
             f"{path}: is a zip archive but no .keras file: it lacks config.json or metadata.json"
@@ -142,6 +145,8 @@ def _zip(path: Path) -> KerasFile:
 
 def _json(path: Path, weights: Path | None, *, untrained: bool) -> KerasFile:
     architecture = _decoded(path.read_text(encoding="utf-8", errors="replace"), path)
+    if weights is not None and untrained:
+        raise UserError(f"{weights}: are weights, so the network is not untrained; leave them out, or --untrained")
     if weights is None and not untrained:
         raise UserError(
             f"{path}: holds an architecture without weights; give its weights' HDF5 file second, or --untrained"

@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 
 from converter.find_layout import Scaling
 from converter.keras_files import Container, KerasFile, one_line
+from converter.keras_precision import CURE, in_float32, write_copy
 from converter.keras_safety import check_architecture
 from converter.saved_model import check_one_each, load_graph
 from fer_edge.errors import UserError
@@ -67,7 +68,7 @@ def check_classes(network: Network, name: str) -> None:
 
 
 def load(file: KerasFile) -> Network:
-    """The network in ``file``, built from Keras' own layers alone.
+    """The network in ``file``, built from Keras' own layers alone; it computes in float32, whatever it was trained in.
 
     Raises UserError for a Lambda layer or custom object, weights that do not fit, and whatever has not exactly one
     picture as its input and one vector as its output.
@@ -77,13 +78,15 @@ def load(file: KerasFile) -> Network:
         return _network(file, graph.call, graph.inputs, graph.outputs, f"{file}, read by {graph.reader}")
     keras = _keras(file)
     assert file.architecture is not None
-    check_architecture(file.architecture, vars(keras.layers), str(file.path))
-    model = _built(file, keras)
+    architecture = in_float32(file.architecture)
+    check_architecture(architecture, vars(keras.layers), str(file.path))
+    model = _built(file, keras, architecture)
     inputs, outputs = _ends(model, file.path)
     import tensorflow as tf
 
-    call = tf.function(lambda images: model(images, training=False), reduce_retracing=True)
+    call = tf.function(lambda images: _only(model(images, training=False)), reduce_retracing=True)
     reader = f"{'tf-keras' if file.keras_2 else 'Keras'} {keras.__version__}"
+    reader += "" if architecture == file.architecture else " in float32"
     return _network(file, call, inputs.shape, outputs.shape, f"{file}, read by {reader}")
 
 
@@ -107,15 +110,16 @@ def _keras(file: KerasFile) -> Any:
     return keras
 
 
-def _built(file: KerasFile, keras: Any) -> Any:
-    """The Keras model of ``file``, with its weights; it was checked before."""
+def _built(file: KerasFile, keras: Any, architecture: dict[str, Any]) -> Any:
+    """The Keras model of ``file`` with its weights, built as ``architecture`` says; that was checked before."""
     try:
         if file.container is not Container.JSON:
-            with _named(file.path, "model.keras" if file.container is Container.KERAS else "model.h5") as path:
+            with _whole(file, architecture) as path:
                 return keras.models.load_model(path, compile=False, safe_mode=True)
-        model = keras.models.model_from_json(json.dumps(file.architecture))
+        model = keras.models.model_from_json(json.dumps(architecture))
     except Exception as error:  # Keras raises whatever its layers raise; the file is at fault, so one line is told
-        raise UserError(f"{file.path}: Keras cannot build this network: {one_line(error)}") from error
+        reason = one_line(error) if architecture == file.architecture else f"{one_line(error)}; {CURE}"
+        raise UserError(f"{file.path}: Keras cannot build this network: {reason}") from error
     if file.weights is not None:
         ending = "weights.h5" if _is_legacy(file.weights) else "model.weights.h5"
         try:
@@ -124,6 +128,26 @@ def _built(file: KerasFile, keras: Any) -> Any:
         except Exception as error:  # the same
             raise UserError(f"{file.weights}: these weights do not fit {file.path}: {one_line(error)}") from error
     return model
+
+
+@contextmanager
+def _whole(file: KerasFile, architecture: dict[str, Any]) -> Iterator[str]:
+    """The whole model of ``file`` under a name that Keras knows; a copy where ``architecture`` is not its own."""
+    name = "model.keras" if file.container is Container.KERAS else "model.h5"
+    if architecture == file.architecture:
+        with _named(file.path, name) as path:
+            yield path
+    else:
+        with tempfile.TemporaryDirectory() as folder:
+            write_copy(file.path, architecture, Path(folder) / name)
+            yield str(Path(folder) / name)
+
+
+def _only(outputs: Any) -> Any:
+    """The tensor in what a model gives: it may be called by a name, or be the only one of a list."""
+    while isinstance(outputs, dict | list | tuple):
+        (outputs,) = outputs.values() if isinstance(outputs, dict) else outputs
+    return outputs
 
 
 def _ends(model: Any, path: Path) -> tuple[Any, Any]:

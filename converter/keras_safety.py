@@ -20,6 +20,7 @@ MODELS = {"Functional", "Model", "Sequential"}
 KERAS_3_MODULES = re.compile(
     r"keras(\.src)?(\.(layers|models|initializers|regularizers|constraints|dtype_policies)(\.[\w.]+)?)?$"
 )
+KERAS_2_MODELS = re.compile(r"(tf_)?keras\.src\.engine\.(functional|sequential)$")  # in its .keras files
 KERAS_3_OPERATIONS = re.compile(r"keras\.src\.ops\.(image|math|nn|numpy)$")  # written for arithmetic on tensors
 TF_OPERATION_LAYERS = {"TFOpLambda", "SlicingOpLambda"}  # what Keras 2 writes for arithmetic on tensors
 TF_OPERATIONS = re.compile(r"(__operators__|math|nn)\.\w+$|(cast|concat|expand_dims|reshape|squeeze|transpose)$")
@@ -50,7 +51,7 @@ def _is_kerass_own(node: dict[str, Any], class_name: str, layers: Collection[str
     if module is not None:
         if KERAS_3_OPERATIONS.match(str(module)):
             return True
-        if not KERAS_3_MODULES.match(str(module)):
+        if not (KERAS_3_MODULES.match(str(module)) or (is_layer and KERAS_2_MODELS.match(str(module)))):
             return False
     return not is_layer or class_name in layers or class_name in MODELS
 

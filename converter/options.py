@@ -7,9 +7,15 @@ from typing import Any
 
 import click
 
-from converter.faces import Faces
+from converter.faces import USAGES, Faces
 from converter.find_layout import ORDERS, RANGES, Scaling, parse_labels
 from fer_edge.errors import UserError
+
+SPLIT_FROM = {  # where a split is looked for, as docs/training.md has it
+    "Training": "a Usage column that names some, or with a `train` folder",
+    "PublicTest": "a Usage column that names some, or with a `test` folder beside `train`",
+    "PrivateTest": "a Usage column that names some, or with a `test` folder beside `train` and `validation`",
+}
 
 data_option = click.option(
     "--data",
@@ -62,9 +68,9 @@ def given_labels(labels: str | None) -> tuple[str, ...] | None:
     return None if labels is None else parse_labels(labels)
 
 
-def read_split(data: Path, split: str) -> Faces:
-    """The faces of one split in ``data``. Raises UserError where there are none."""
-    return _split(_faces(data), split, data)
+def read_split(data: Path, split: str, *, option: str | None = None) -> Faces:
+    """The faces of one split in ``data``. Raises UserError where there are none; ``option`` would choose another."""
+    return _split(_faces(data), split, data, option)
 
 
 def read_splits(data: Path) -> tuple[Faces, Faces]:
@@ -79,8 +85,15 @@ def _faces(data: Path) -> Faces:
     return read_faces(data)
 
 
-def _split(faces: Faces, split: str, data: Path) -> Faces:
+def _split(faces: Faces, split: str, data: Path, option: str | None = None) -> Faces:
+    """One split of ``faces``, with a cure where it is empty.
+
+    The tenth that `fer-convert train` holds out of such data is no cure: only the run knows which faces it has never
+    seen, and a score on faces that a network learned would pass for one on strangers.
+    """
     chosen = faces.split(split)
     if not len(chosen):
-        raise UserError(f"{data}: has no {split} faces")
+        there = [usage for usage in USAGES if len(faces.split(usage))]
+        other = f", or {option} {there[0]}" if option else ""
+        raise UserError(f"{data}: has no {split} faces; give data with {SPLIT_FROM[split]}{other}")
     return chosen

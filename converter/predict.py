@@ -64,7 +64,7 @@ class FacialExpressionModel:
         pixel_range: str | None = None,
     ) -> None:
         path = Path(model)
-        if path.suffix == ".tflite":
+        if path.suffix.lower() == ".tflite":
             if weights or labels or pixel_range:
                 raise UserError(f"{path}: its card says how it is fed and read; leave weights, labels and range out")
             self._ask, self.description = _tflite(path)
@@ -86,7 +86,8 @@ class FacialExpressionModel:
     def predict_all(self, pictures: Sequence[Picture] | NDArray[np.uint8]) -> list[Prediction]:
         """What each of ``pictures`` shows: a sequence, or one array with the pictures along its first axis.
 
-        Raises ValueError for a picture that is not uint8 or not of a picture's shape.
+        Raises ValueError for a picture that is not uint8, is empty or not of a picture's shape, and for None, which
+        cv2.imread gives for a file that is missing.
         """
         if not len(pictures):
             return []
@@ -120,14 +121,17 @@ def _keras(
     return ask, network.description
 
 
-def _grey(picture: Picture) -> Grey:
+def _grey(picture: object) -> Grey:
     """``picture`` as (h, w) uint8 grey."""
+    if not isinstance(picture, np.ndarray):
+        raise ValueError(  # noqa: TRY004  what a caller of OpenCV handles is a picture that was not read
+            f"a picture is an array of uint8, got {type(picture).__name__}; cv2.imread gives None where it cannot read"
+        )
     if picture.dtype != np.uint8:
         raise ValueError(f"pictures are uint8, 0 to 255, not scaled; got {picture.dtype}")
-    if picture.ndim == 3 and picture.shape[2] == COLOUR:  # noqa: PLR2004  h, w, channels
+    channels = picture.shape[2] if picture.ndim == 3 else 1  # noqa: PLR2004  h, w, channels
+    if not picture.size or picture.ndim not in (2, 3) or channels not in (1, COLOUR):
+        raise ValueError(f"a picture is (h, w), (h, w, 1) or (h, w, 3) and not empty, got {picture.shape}")
+    if channels == COLOUR:
         return np.asarray(cv2.cvtColor(picture, cv2.COLOR_BGR2GRAY), np.uint8)
-    if picture.ndim == 3 and picture.shape[2] == 1:  # noqa: PLR2004
-        return picture[..., 0]
-    if picture.ndim == 2 and picture.size:  # noqa: PLR2004
-        return picture
-    raise ValueError(f"a picture is (h, w), (h, w, 1) or (h, w, 3), got {picture.shape}")
+    return picture.reshape(picture.shape[:2])

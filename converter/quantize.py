@@ -126,20 +126,27 @@ def quantize(job: Job, training: Faces, public: Faces, draft: Path, say: Callabl
     return Quantized(answer.tflite, card)
 
 
-def check_output(output: Path) -> None:
-    """Raise UserError where writing ``output`` and its card would fail late or overwrite what is not theirs."""
-    if output.suffix != ".tflite":
+def check_output(output: Path, load: Callable[[Path], object] = load_card) -> None:
+    """Raise UserError where writing ``output`` and its card would fail late or overwrite what is not theirs.
+
+    ``load`` reads a card of ``output``'s kind.
+    """
+    if output.suffix.lower() != ".tflite":
         raise click.BadParameter(f"must end in .tflite, got {output.name}", param_hint="--output")
     if output.is_dir():
         raise UserError(f"{output}: is a folder; give the name of a file")
-    if not card_path(output).exists():
+    check_card(output, load, "choose another --output")
+
+
+def check_card(model: Path, load: Callable[[Path], object], cure: str) -> None:
+    """Raise UserError that ends in ``cure`` where what lies in the place of ``model``'s card is none."""
+    if not card_path(model).exists():
         return
     try:
-        load_card(output)
+        load(model)
     except ModelError as error:
         raise UserError(
-            f"{card_path(output)}: is there and is no model card; the card of {output.name} would replace it: "
-            "choose another --output"
+            f"{card_path(model)}: is there and is no model card; the card of {model.name} would replace it: {cure}"
         ) from error
 
 

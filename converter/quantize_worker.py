@@ -16,6 +16,7 @@ from converter import quantize_job
 from converter.find_layout import Scaling, choose_layout, output_kind
 from converter.keras_files import identify, one_line
 from converter.keras_network import Network, check_classes, fed, load
+from converter.keras_precision import CURE
 from converter.quantize_job import Job, Result
 from converter.worker import done
 from fer_edge.errors import UserError
@@ -89,7 +90,8 @@ def _convert(network: Network, job: Job, representative: NDArray[np.float32], fo
     try:
         content = converter.convert()
     except Exception as error:  # the converter raises RuntimeError, ValueError and its own ConverterError
-        raise UserError(f"{job.model}: TensorFlow cannot convert this network: {one_line(error)}") from error
+        reason = CURE if _in_half_precision(graph) else one_line(error)
+        raise UserError(f"{job.model}: TensorFlow cannot convert this network: {reason}") from error
     (folder / quantize_job.TFLITE).write_bytes(without_names(content))
     return cut, str(tf.__version__)
 
@@ -110,6 +112,14 @@ def _frozen(network: Network) -> Any:
 
     spec = tf.TensorSpec((1, network.height, network.width, network.channels), tf.float32)
     return convert_variables_to_constants_v2(tf.function(network.call).get_concrete_function(spec))
+
+
+def _in_half_precision(graph: Any) -> bool:
+    """Whether a graph computes in half precision: a SavedModel's cannot be told to do otherwise."""
+    import tensorflow as tf
+
+    tensors = (tensor for operation in graph.graph.get_operations() for tensor in operation.outputs)
+    return any(tensor.dtype in (tf.float16, tf.bfloat16) for tensor in tensors)
 
 
 def _without_softmax(frozen: Any) -> tuple[Any, bool]:

@@ -46,7 +46,9 @@ def load_graph(path: Path) -> Graph:
     (input_name, spec), (output_name, output) = next(iter(inputs.items())), next(iter(outputs.items()))
 
     def call(images: Any, keep: Any = loaded) -> Any:  # the variables live as long as `loaded` does
-        return keep and signature(**{input_name: tf.convert_to_tensor(images)})[output_name]
+        # A signature takes nothing but its own dtype; uint8 is that of networks which scale pixels themselves.
+        given = tf.cast(tf.convert_to_tensor(images), spec.dtype)
+        return keep and tf.cast(signature(**{input_name: given})[output_name], tf.float32)
 
     return Graph(call, spec.shape, output.shape, f"TensorFlow {tf.__version__}")
 

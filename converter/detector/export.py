@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from rich.console import Console
 
 from converter import quantize_job
-from converter.ask_keras import run_worker
+from converter.ask_keras import run_worker, written_in
 from converter.detector import export_worker
 from converter.detector.batches import MEAN, STD
 from converter.detector.light import relit
@@ -23,13 +23,20 @@ from converter.detector.options import photos_option, read_all
 from converter.detector.photos import Photo
 from converter.detector.scenes import Gallery, scene
 from converter.outputs import replacing
+from converter.quantize import check_output
 from converter.score_tflite import operations
 from converter.train_story import RECIPE
 from fer_edge import __version__
 from fer_edge.config import DetectSettings
 from fer_edge.errors import UserError
 from fer_edge.vision.card import card_path, sha256_of
-from fer_edge.vision.detector_card import DetectorCard, PixelScaling, save_detector_card, verify_detector
+from fer_edge.vision.detector_card import (
+    DetectorCard,
+    PixelScaling,
+    load_detector_card,
+    save_detector_card,
+    verify_detector,
+)
 from fer_edge.vision.own import OwnDetector, logit
 from fer_edge.vision.runner import Runner
 
@@ -53,24 +60,23 @@ def command(run: Path, output: Path, photos: tuple[tuple[Path, Path], ...], name
     Give the photos that it was trained on: they set the int8 scales, and those without faces what a score means.
     """
     console = Console(soft_wrap=True, highlight=False)
-    if output.suffix != ".tflite":
-        raise UserError(f"{output}: must end in .tflite")
-    with console.status("reading photos") as at:
-        shown = read_all(photos)
-        content = exported(run, shown, at.update)
-        card = DetectorCard(
-            name=name or output.stem,
-            sha256=sha256_of(content),
-            input=PixelScaling(mean=MEAN, std=STD),
-            training=_story(run, content),
-            licence=licence,
-        )
-        at.update("looking at photos without faces")
-        card = replace(card, score_offset=score_offset(card, content, shown))
-    with replacing(output) as beside:
-        beside.write_bytes(content)
-        save_detector_card(card, beside)
-        card_path(beside).replace(card_path(output))
+    check_output(output, load_detector_card)
+    # Both places are opened before minutes of work, and one file's draft lies beside the other's, as the files will.
+    with replacing(output) as drafted, replacing(card_path(output)):
+        with console.status("reading photos") as at:
+            shown = read_all(photos)
+            content = exported(run, shown, at.update)
+            card = DetectorCard(
+                name=name or output.stem,
+                sha256=sha256_of(content),
+                input=PixelScaling(mean=MEAN, std=STD),
+                training=_story(run, content),
+                licence=licence,
+            )
+            at.update("looking at photos without faces")
+            card = replace(card, score_offset=score_offset(card, content, shown))
+        drafted.write_bytes(content)
+        save_detector_card(card, drafted)
     click.echo(f"{output}: {len(content):,} bytes, scores shifted by {card.score_offset:+.2f}")
 
 
@@ -79,9 +85,11 @@ def exported(run: Path, photos: list[Photo], say: Callable[[str], None]) -> byte
     weights = run / f"{NAME}.weights.h5"
     if not weights.is_file():
         raise UserError(f"{run}: has no {weights.name}: it is no folder of `fer-convert train-detector`")
+    scenes = _representative(photos)
     with TemporaryDirectory(prefix="fer-convert-") as folder:
-        shutil.copy(weights, Path(folder) / export_worker.WEIGHTS)
-        np.save(Path(folder) / export_worker.PICTURES, _representative(photos))
+        with written_in(Path(folder).parent):
+            shutil.copy(weights, Path(folder) / export_worker.WEIGHTS)
+            np.save(Path(folder) / export_worker.PICTURES, scenes)
         run_worker("converter.detector.export_worker", Path(folder), weights, say)
         return (Path(folder) / quantize_job.TFLITE).read_bytes()
 

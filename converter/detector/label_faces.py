@@ -21,10 +21,12 @@ SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 @click.command(short_help="Box the faces in photos, with YuNet as the teacher.")
 @click.argument("photos", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The COCO file to write.")
-@click.option("--yunet", required=True, type=click.Path(exists=True, path_type=Path), help="YuNet's ONNX file.")
+@click.option(
+    "--yunet", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="YuNet's ONNX file."
+)
 @click.option(
     "--boxes",
-    type=click.Path(exists=True, path_type=Path),
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
     help="COCO file of boxes drawn by others: they are kept, in YuNet's convention where it sees the same face. Photos "
     "with a `kind` have no faces, whatever YuNet sees. Without it: all photos in the folder.",
 )
@@ -67,5 +69,5 @@ def _drawn(boxes: Path) -> tuple[list[dict[str, Any]], dict[int, list[dict[str, 
         for entry in content["annotations"]:
             drawn.setdefault(entry["image_id"], []).append(entry)
         return content["images"], drawn
-    except (ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{boxes}: is no COCO file with boxes: {error}") from error

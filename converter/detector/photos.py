@@ -42,13 +42,15 @@ def read_photos(annotations: Path, folder: Path) -> list[Photo]:
     """All photos of a COCO file, whose names are paths in ``folder``.
 
     A box that is marked `ignore` or `iscrowd` counts neither as a face nor as none. Raises UserError where the file
-    or a photo cannot be read.
+    or a photo cannot be read, or there is none.
     """
     try:
         content = json.loads(annotations.read_bytes())
         boxes: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in content["images"]}
         for annotation in content["annotations"]:
             boxes[annotation["image_id"]].append(annotation)
+        if not boxes:
+            raise UserError(f"{annotations}: names no images; leave it out or label some photos")
         return [_read(image, boxes[image["id"]], folder) for image in content["images"]]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise UserError(f"{annotations}: is no COCO file with boxes of faces: {error}") from error

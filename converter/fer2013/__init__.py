@@ -6,7 +6,8 @@ from pathlib import Path
 from converter.faces import USAGES, DataError, Faces
 from converter.fer2013.folders import holds_classes, read_folders
 from converter.fer2013.sheets import LABELS, read_sheets
-from converter.fer2013.table import read_table, with_votes
+from converter.fer2013.table import read_table
+from converter.fer2013.votes import with_votes
 
 FORMS = "fer2013.csv, icml_face_data.csv, a folder of class folders, or a folder of sheets with labels.csv"
 TABLES = ("fer2013.csv", "icml_face_data.csv")
@@ -20,8 +21,9 @@ def read_faces(path: Path, votes: Path | None = None) -> Faces:
 
     Raises DataError, one line a mistake.
     """
-    faces = _read(path)
-    return with_votes(faces, votes) if votes else faces
+    table = _table(path)
+    faces = read_table(table) if table else _read_pictures(path)
+    return with_votes(faces, votes, counted=table is not None) if votes else faces
 
 
 def counted(faces: Faces) -> str:
@@ -35,18 +37,21 @@ def counted(faces: Faces) -> str:
     return ", ".join(parts)
 
 
-def _read(path: Path) -> Faces:
+def _table(path: Path) -> Path | None:
+    """The table that ``path`` is or, as a folder, holds; None for a folder of pictures."""
     if path.is_file():
         if path.suffix.lower() == ".csv":
-            return read_table(path)
+            return path
         raise DataError(f"{path}: expected {FORMS}; unpack an archive first")
     if not path.is_dir():
         raise DataError(f"{path}: no such file or folder; expected {FORMS}")
+    held = () if _names_sheets(path / LABELS) else TABLES
+    return next((path / name for name in held if (path / name).is_file()), None)
+
+
+def _read_pictures(path: Path) -> Faces:
     if _names_sheets(path / LABELS):
         return read_sheets(path)
-    for name in TABLES:
-        if (path / name).is_file():
-            return read_table(path / name)
     if holds_classes(path):
         return read_folders(path)
     raise DataError(f"{path}: holds none of the forms of FER-2013: {FORMS}")

@@ -1,4 +1,4 @@
-"""FER-2013 as a CSV table: Kaggle's fer2013.csv and train.csv, icml_face_data.csv, and FER+'s fer2013new.csv.
+"""FER-2013 as a CSV table: Kaggle's fer2013.csv and train.csv, icml_face_data.csv.
 
 A face is a row: `emotion` 0 to 6, `pixels` as 2,304 numbers between blanks, and mostly `Usage`. Names of columns are
 taken without regard to case and blanks, since icml_face_data.csv writes ` Usage` and ` pixels`.
@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.faces import FERPLUS, SIZE_PX, USAGES, DataError, Faces
+from converter.faces import SIZE_PX, USAGES, DataError, Faces
 from converter.fer2013.mistakes import Mistakes
 from fer_edge.labels import EMOTIONS
 
@@ -27,9 +27,9 @@ def read_table(path: Path) -> Faces:
     """
     images, labels, usages = [], [], []
     mistakes = Mistakes(path.name)
-    for line, record in _records(path, ("emotion", "pixels")):
+    for line, record in records(path, ("emotion", "pixels")):
         try:
-            label, usage, pixels = _label(record["emotion"]), _usage(record.get("usage")), _pixels(record["pixels"])
+            label, usage, pixels = _label(record["emotion"]), usage_of(record.get("usage")), _pixels(record["pixels"])
         except ValueError as error:
             mistakes.add(line, str(error))
             continue
@@ -42,32 +42,7 @@ def read_table(path: Path) -> Faces:
     return Faces(np.stack(images), np.array(labels, np.int64), np.array(usages), np.arange(len(labels), dtype=np.int64))
 
 
-def with_votes(faces: Faces, path: Path) -> Faces:
-    """The faces with the FER+ votes of ``path``, fer2013new.csv, joined by their row in fer2013.csv.
-
-    Raises DataError where the faces do not know their row, or the file has fewer rows or other usages than they.
-    """
-    if (faces.rows < 0).any():
-        raise DataError("these faces do not carry their row in fer2013.csv, so FER+ votes cannot be joined")
-    votes, usages = [], []
-    mistakes = Mistakes(path.name)
-    for line, record in _records(path, ("usage", *(name.lower() for name in FERPLUS))):
-        try:
-            votes.append([int(record[name.lower()]) for name in FERPLUS])
-            usages.append(_usage(record["usage"]))
-        except ValueError:
-            mistakes.add(line, "usage must be one of FER-2013's and votes whole numbers")
-    mistakes.complain()
-    if faces.rows.max() >= len(votes):
-        raise DataError(f"{path}: {len(votes):,} rows, but a face is of row {faces.rows.max():,}; not the whole file")
-    other = np.flatnonzero(np.array(usages)[faces.rows] != faces.usages)
-    if len(other):
-        row = faces.rows[other[0]]
-        raise DataError(f"{path}: row {row} is {usages[row]}, the face {faces.usages[other[0]]}; not the same order")
-    return Faces(faces.images, faces.labels, faces.usages, faces.rows, np.array(votes, np.int64)[faces.rows])
-
-
-def _records(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
+def records(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """Each row with its line in the file; keys in lower case, values for missing fields are empty."""
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -85,18 +60,19 @@ def _records(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[st
         raise DataError(f"{path}: {error.strerror}") from error
 
 
-def _label(text: str) -> int:
-    if not text.strip().isdecimal() or int(text) >= len(EMOTIONS):
-        raise ValueError(f"emotion {text.strip()!r}, expected 0 to {len(EMOTIONS) - 1}")
-    return int(text)
-
-
-def _usage(text: str | None) -> str:
+def usage_of(text: str | None) -> str:
+    """The usage that a table names, Training where it has no such column; ValueError for any other word."""
     if text is None:
         return USAGES[0]
     if text.strip() not in USAGES:
         raise ValueError(f"usage {text.strip()!r}, expected {', '.join(USAGES)}")
     return text.strip()
+
+
+def _label(text: str) -> int:
+    if not text.strip().isdecimal() or int(text) >= len(EMOTIONS):
+        raise ValueError(f"emotion {text.strip()!r}, expected 0 to {len(EMOTIONS) - 1}")
+    return int(text)
 
 
 def _pixels(text: str) -> NDArray[np.uint8]:

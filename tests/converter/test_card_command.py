@@ -70,3 +70,27 @@ def test_a_json_file_that_is_no_card_is_not_overwritten(
     assert ended.returncode == 1
     assert "is there and is no model card" in ended.stderr
     assert card_path(file).read_text() == '{"class_name": "Sequential"}'
+    assert "move it away, or rename overall_best.tflite" in ended.stderr
+    assert "--output" not in ended.stderr, "the command has none"
+
+
+def test_a_file_by_another_ending_is_to_be_renamed(theirs: Callable[[str], Path], fer2013_csv: Path, convert: Convert):
+    file = theirs("overall_best.tflite")
+    file = file.rename(file.with_suffix(".lite"))
+    ended = convert("card", file, "--data", fer2013_csv)
+    assert ended.returncode == 2
+    assert "must end in .tflite; rename overall_best.lite first" in ended.stderr
+    assert "--output" not in ended.stderr
+
+
+def test_data_without_public_test_are_told_what_they_lack(
+    theirs: Callable[[str], Path], slice_of_fer2013: Faces, convert: Convert, tmp_path: Path
+):
+    pixels = " ".join(map(str, slice_of_fer2013.images[0].ravel()))
+    (tmp_path / "train.csv").write_text(f"emotion,pixels\n3,{pixels}\n")
+    ended = convert("card", theirs("overall_best.tflite"), "--data", tmp_path / "train.csv")
+    assert ended.returncode == 1
+    assert ended.stderr.endswith(
+        "train.csv: has no PublicTest faces; give data with a Usage column that names some, or with a `test` folder "
+        "beside `train`\n"
+    )

@@ -157,6 +157,21 @@ def test_a_keras_network_is_compared_with_its_int8_file(
     assert second["agreement_with_first"] > 0.93
 
 
+def test_a_full_disk_under_temporary_files_is_one_line(data: Path, fer2013_csv: Path, convert: Convert):
+    # No file may grow beyond 100 kB; the faces that are handed to Keras are 800.
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
+    ended = convert("evaluate", data / "models/savedmodel", "--data", fer2013_csv, before=full)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+    assert "cannot be written: File too large; make room" in ended.stderr
+
+
+def test_no_place_for_temporary_files_is_one_line(data: Path, fer2013_csv: Path, convert: Convert):
+    nowhere = "import tempfile; tempfile.tempdir = '/dev/null'"
+    ended = convert("evaluate", data / "models/savedmodel", "--data", fer2013_csv, before=nowhere)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
+    assert ended.stderr.startswith("fer-convert: no temporary folder can be made: Not a directory; make room, or set")
+
+
 @pytest.mark.parametrize("spoil", ["card", "file", "json"])
 def test_what_cannot_be_run_is_one_line_before_any_face_is_read(
     networks: tuple[Path, Path], convert: Convert, tmp_path: Path, spoil: str
@@ -175,10 +190,22 @@ def test_what_cannot_be_run_is_one_line_before_any_face_is_read(
     assert not (tmp_path / "report").exists()
 
 
+def test_a_tflite_file_is_known_by_its_ending_in_capitals(
+    networks: tuple[Path, Path], fer2013_csv: Path, convert: Convert, tmp_path: Path
+):
+    shutil.copy(networks[0], tmp_path / "NET.TFLITE")
+    shutil.copy(networks[0].with_suffix(".json"), tmp_path / "NET.json")
+    ended = convert("evaluate", tmp_path / "NET.TFLITE", "--data", fer2013_csv, before=NO_TENSORFLOW)
+    assert (ended.returncode, ended.stderr) == (0, "")
+
+
 def test_a_split_that_is_not_there_is_one_line(
     networks: tuple[Path, Path], fer2013_csv: Path, convert: Convert, tmp_path: Path
 ):
     split = ("--split", "PrivateTest")
     ended = convert("evaluate", networks[0], "--data", fer2013_csv, "-o", tmp_path / "report", *split)
     assert ended.returncode == 1
-    assert ended.stderr == f"fer-convert: {fer2013_csv}: has no PrivateTest faces\n"
+    assert ended.stderr == (
+        f"fer-convert: {fer2013_csv}: has no PrivateTest faces; give data with a Usage column that names some, or with "
+        "a `test` folder beside `train` and `validation`, or --split Training\n"
+    )

@@ -182,6 +182,43 @@ def test_votes_cannot_join_pictures_without_their_row(tmp_path: Path) -> None:
     assert "do not carry their row" in complaint(folder, ferplus(tmp_path / "v.csv", USAGES, [[10, *([0] * 9)]] * 4))
 
 
+def labelled(path: Path, labels: list[int], usages: list[str]) -> Path:
+    """A table of blank faces."""
+    rows = [[label, "1 " * 2304, usage] for label, usage in zip(labels, usages, strict=True)]
+    return written(path, ["emotion", "pixels", "Usage"], rows)
+
+
+def test_votes_join_the_training_part_of_a_table_and_not_a_part_of_that(tmp_path: Path) -> None:
+    votes = ferplus(tmp_path / "v.csv", ["Training"] * 3 + ["PublicTest"] * 2, [[10, *([0] * 9)]] * 5)
+    joined = read_faces(labelled(tmp_path / "train.csv", [6, 6, 6], ["Training"] * 3), votes)
+    assert joined.votes is not None
+    assert len(joined.votes) == 3
+    lacking = labelled(tmp_path / "cleaned.csv", [6, 6], ["Training"] * 2)
+    assert "votes for 3 Training faces, the table has 2: not the whole file" in complaint(lacking, votes)
+
+
+def of_label(label: int) -> list[int]:
+    """Ten votes for a label: FER+ has neutral, happiness, surprise, sadness, anger, disgust, fear."""
+    column = [4, 5, 6, 1, 3, 2, 0][label]
+    return [10 if index == column else 0 for index in range(10)]
+
+
+@pytest.mark.parametrize(("faces", "refused"), [(210, True), (189, False)])
+def test_votes_of_other_faces_are_seen_from_the_labels_where_there_are_enough(
+    tmp_path: Path, *, faces: int, refused: bool
+) -> None:
+    labels = [row % 7 for row in range(faces)]
+    table = labelled(tmp_path / "fer2013.csv", labels, ["Training"] * faces)
+    own = ferplus(tmp_path / "own.csv", ["Training"] * faces, [of_label(label) for label in labels])
+    assert read_faces(table, own).votes is not None
+    others = [of_label(label) for label in labels[1:] + labels[:1]]
+    shifted = ferplus(tmp_path / "shifted.csv", ["Training"] * faces, others)
+    if refused:
+        assert "only 0% of the labels are what most FER+ annotators said" in complaint(table, shifted)
+    else:
+        assert read_faces(table, shifted).votes is not None
+
+
 @pytest.mark.parametrize(
     ("row", "wanted"),
     [
@@ -252,6 +289,38 @@ def test_pictures_of_another_size_or_that_are_none_are_named(tmp_path: Path) -> 
         f"{tmp_path}: happy/large.png has 64x96 pixels, expected 48x48",
         f"{tmp_path}: happy/torn.png is not a picture",
     ]
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".jfif", ".png"])
+def test_a_picture_that_is_cut_is_no_face_and_a_whole_one_is(tmp_path: Path, ending: str) -> None:
+    as_folders(tmp_path, lambda i: f"happy/{i}.png")
+    kind = ".png" if ending == ".png" else ".jpg"
+    content = cv2.imencode(kind, pictures()[0])[1].tobytes()
+    copy = tmp_path / f"happy/copy{ending}"
+    copy.write_bytes(content + bytes(100))  # as a disk's last block is filled
+    assert len(read_faces(tmp_path)) == 5
+    copy.write_bytes(content[: len(content) // 3])
+    assert complaint(tmp_path) == (
+        f"{tmp_path}: happy/copy{ending} is cut off, its end is missing; copy it again or remove it"
+    )
+
+
+def test_what_would_be_overlooked_in_a_class_folder_is_named(tmp_path: Path) -> None:
+    as_folders(tmp_path, lambda i: f"train/happy/{i}.png")
+    (tmp_path / "train/happy/face.gif").write_bytes(b"GIF89a")
+    as_folders(tmp_path, lambda i: f"train/happy/more/{i}.png")
+    lines = complaint(tmp_path).splitlines()
+    assert len(lines) == 2
+    assert lines[0].startswith(f"{tmp_path}: train/happy/face.gif is none of .png, .jpg")
+    assert lines[1].startswith(f"{tmp_path}: train/happy/more is a folder within a class; move its pictures up")
+
+
+def test_what_systems_leave_in_folders_is_overlooked(tmp_path: Path) -> None:
+    as_folders(tmp_path, lambda i: f"happy/{i}.png")
+    for name in ("Thumbs.db", "desktop.ini", ".DS_Store", "._0.png"):
+        (tmp_path / "happy" / name).write_bytes(b"theirs")
+    (tmp_path / "happy/.thumbnails").mkdir()
+    assert len(read_faces(tmp_path)) == 4
 
 
 def edited(folder: Path, line: int, old: str, new: str) -> None:

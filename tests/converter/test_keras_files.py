@@ -33,6 +33,15 @@ def test_an_architecture_needs_its_weights(data: Path):
         identify(architecture)
 
 
+def test_what_has_weights_is_not_untrained(data: Path):
+    whole, architecture = data / "models/keras3/mini_xception_119.keras", data / "models/keras2/model.json"
+    for path in (whole, data / "models/savedmodel"):
+        with pytest.raises(UserError, match=r"holds weights; leave --untrained out$"):
+            identify(path, untrained=True)
+    with pytest.raises(UserError, match=r"model_weights\.h5: are weights, so the network is not untrained"):
+        identify(architecture, data / "models/keras2/model_weights.h5", untrained=True)
+
+
 @pytest.mark.parametrize("version", ["2.10.0", "2.2.4-tf", "2.3.0-tf"])
 def test_the_courses_architectures_are_of_keras_2(data: Path, version: str):
     file = identify(data / f"models/course/model-keras-{version}.json", untrained=True)

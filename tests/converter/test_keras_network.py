@@ -3,18 +3,22 @@
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
+from converter import quantize_worker
 from converter.find_layout import RANGES
 from converter.keras_files import identify
-from converter.keras_network import check_classes, fed, load
+from converter.keras_network import Network, check_classes, fed, load
+from converter.quantize_job import TFLITE, Job
 from fer_edge.errors import UserError
 
 pytest.importorskip("tensorflow")
 pytestmark = pytest.mark.filterwarnings("ignore")  # TensorFlow and Keras warn about themselves as they load
 
+FACES = np.random.default_rng(5).integers(0, 256, (9, 48, 48), np.uint8)
 WHOLE = "keras2/fer2013_mini_XCEPTION.119-0.65.hdf5"
 
 
@@ -74,6 +78,66 @@ def test_the_gender_network_is_refused_as_no_expression_network(data: Path):
         check_classes(network, "gender.hdf5")
 
 
+def head(layers: Any, x: Any) -> Any:
+    return layers.Dense(7)(layers.GlobalAveragePooling2D()(layers.Conv2D(8, 3, strides=2, activation="relu")(x)))
+
+
+def converted(network: Network, folder: Path) -> Path:
+    job = Job(name="net", model=folder / "net", kind="int8")
+    quantize_worker._convert(network, job, fed(FACES, network, RANGES["0,255"]), folder)
+    return folder / TFLITE
+
+
+@pytest.mark.parametrize("module", ["keras", "tf_keras"])
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_network_trained_in_mixed_precision_is_converted_in_float32(tmp_path: Path, module: str, ending: str):
+    keras = pytest.importorskip(module)
+    keras.mixed_precision.set_global_policy("mixed_float16")
+    try:
+        face = keras.layers.Input((48, 48, 1))
+        model = keras.Model(face, keras.layers.Activation("linear", dtype="float32")(head(keras.layers, face)))
+        model.save(tmp_path / f"net.{ending}")
+    finally:
+        keras.mixed_precision.set_global_policy("float32")
+    network = load(identify(tmp_path / f"net.{ending}"))
+    assert network.description.endswith("in float32")
+    in_half = np.asarray(model(FACES[..., None] / np.float32(255)))
+    assert network.ask(FACES, RANGES["0,1"]) == pytest.approx(in_half, abs=0.01)  # sums of numbers of 11 bits
+    assert converted(network, tmp_path).exists()
+
+
+def test_a_saved_model_in_mixed_precision_is_told_what_to_do(tmp_path: Path):
+    import keras
+
+    policy = keras.dtype_policies.DTypePolicy("mixed_float16")
+    layers = [keras.Input((48, 48, 1)), keras.layers.Conv2D(7, 3, dtype=policy), keras.layers.GlobalMaxPooling2D()]
+    keras.Sequential(layers).export(tmp_path / "net", verbose=False)
+    with pytest.raises(UserError, match=r"half precision; save it again under the policy float32$"):
+        converted(load(identify(tmp_path / "net")), tmp_path)
+
+
+def test_a_saved_model_that_takes_bytes_is_given_bytes(tmp_path: Path):
+    import keras
+
+    face = keras.Input((48, 48, 1), dtype="uint8")
+    model = keras.Model(face, head(keras.layers, keras.layers.Rescaling(1 / 255)(face)))
+    model.export(tmp_path / "net", verbose=False)
+    network = load(identify(tmp_path / "net"))
+    assert network.ask(FACES, RANGES["0,255"]) == pytest.approx(np.asarray(model(FACES[..., None])), abs=1e-5)
+    assert converted(network, tmp_path).exists()
+
+
+def test_an_input_and_an_output_with_names_are_the_picture_and_the_vector(tmp_path: Path):
+    import keras
+
+    face = keras.Input((48, 48, 1), name="image")
+    model = keras.Model({"image": face}, {"emotion": head(keras.layers, face)})
+    model.save(tmp_path / "net.keras")
+    wanted = np.asarray(model({"image": FACES[..., None].astype(np.float32)})["emotion"])
+    network = load(identify(tmp_path / "net.keras"))
+    assert network.ask(FACES, RANGES["0,255"]) == pytest.approx(wanted, abs=1e-3)
+
+
 @pytest.mark.parametrize("container", ["h5", "json"])
 def test_code_in_a_model_file_is_never_run(tmp_path: Path, container: str):
     import tf_keras
@@ -95,7 +159,7 @@ def test_code_in_a_model_file_is_never_run(tmp_path: Path, container: str):
     with pytest.raises(
         UserError, match=r"layer 'scale' is a Lambda layer \(Lambda\): code in model files is never run"
     ):
-        load(identify(path, untrained=True))
+        load(identify(path, untrained=container == "json"))
     assert not witness.exists()
 
 

@@ -49,6 +49,14 @@ def test_a_keras_3_architecture_passes(data: Path):
     check_architecture(architecture, names, "net.keras")
 
 
+@pytest.mark.parametrize("keras", ["keras", "tf_keras"])
+def test_a_model_in_a_keras_2_file_is_known_by_its_module_and_nothing_else_of_that_package_is(keras: str):
+    model = {"class_name": "Functional", "module": f"{keras}.src.engine.functional", "config": {"name": "net"}}
+    check_architecture(model, LAYERS, "net.keras")
+    assert "custom object" in refusal(model | {"module": f"{keras}.src.engine.training"})
+    assert "custom object" in refusal(sequential({**layer("Dense"), "config": {"name": "third", "units": model}}))
+
+
 def test_a_lambda_layer_is_refused_by_its_name_even_though_keras_has_it():
     assert refusal(sequential(layer("Dense", "first"), layer("Lambda", "scale"))).startswith(
         "net.h5: layer 'scale' is a Lambda layer (Lambda): code in model files is never run"

@@ -89,6 +89,14 @@ def test_scaled_pictures_and_things_that_are_no_pictures_are_refused(int8_networ
         model.predict(np.zeros((48, 48, 4), np.uint8))
     with pytest.raises(ValueError, match=r"got \(48,\)"):
         model.predict(np.zeros(48, np.uint8))
+    for shape in ((0, 0, 3), (0, 48), (48, 0, 1)):
+        with pytest.raises(ValueError, match="not empty, got"):
+            model.predict(np.zeros(shape, np.uint8))
+
+
+def test_a_picture_that_was_not_read_is_said_so(int8_network: Path, tmp_path: Path):
+    with pytest.raises(ValueError, match=r"got NoneType; cv2\.imread gives None where it cannot read"):
+        FacialExpressionModel(int8_network).predict(cv2.imread(str(tmp_path / "missing.png")))
 
 
 def test_the_example_of_the_manual_runs(

@@ -1,21 +1,82 @@
-"""How the scores of a new detector are shifted, by the network that ships and pictures that it has never seen."""
+"""How the scores of a new detector are shifted, by the network that ships and pictures that it has never seen.
 
+And what an export does not overwrite.
+"""
+
+import json
+import subprocess
+from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 from msgspec.structs import replace as changed
 
-from converter.detector.export import DISTANCE, score_offset
+from converter.detector.export import DISTANCE, command, score_offset
 from converter.detector.photos import Photo
+from converter.quantize import check_output
 from fer_edge.config import DetectSettings
-from fer_edge.vision.detector_card import load_detector_card
+from fer_edge.errors import UserError
+from fer_edge.vision.detector_card import load_detector_card, save_detector_card
 from fer_edge.vision.own import SHIPPED, OwnDetector
 from fer_edge.vision.runner import Runner
 from tests.converter.detector.conftest import empty
 
+Convert = Callable[..., subprocess.CompletedProcess[str]]
+
 CARD = changed(load_detector_card(SHIPPED), score_offset=0.0)
 CONTENT = SHIPPED.read_bytes()
+
+
+# No file may grow beyond 200 kB: the scenes for the worker would, as on a disk that has no more room.
+FULL = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))"
+
+
+@pytest.fixture
+def run(tmp_path: Path) -> Path:
+    """A folder as a training leaves it; what is in the weights matters to nobody here."""
+    folder = tmp_path / "run"
+    folder.mkdir()
+    (folder / "face.json").write_text('{"class_name": "Functional"}')
+    (folder / "face.weights.h5").write_bytes(b"weights")
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path) -> tuple[str, Path, Path]:
+    """`--photos` of one photo."""
+    cv2.imwrite(str(tmp_path / "photo.png"), empty().pixels)
+    images = [{"id": 1, "file_name": "photo.png"}]
+    (tmp_path / "faces.json").write_text(json.dumps({"images": images, "annotations": []}))
+    return "--photos", tmp_path / "faces.json", tmp_path
+
+
+def test_the_architecture_of_a_run_is_not_overwritten_by_a_card(run: Path, photos: tuple[str, Path, Path]):
+    arguments = map(str, (run, "-o", run / "face.tflite", *photos))
+    with pytest.raises(UserError, match=r"face\.json: is there and is no model card.*choose another --output$"):
+        command.main(list(arguments), standalone_mode=False)
+    assert (run / "face.json").read_text() == '{"class_name": "Functional"}'
+    assert not (run / "face.tflite").exists()
+
+
+def test_the_card_of_an_earlier_export_may_be_overwritten_and_that_of_another_kind_may_not(tmp_path: Path):
+    output = tmp_path / "face.tflite"
+    save_detector_card(CARD, output)
+    check_output(output, load_detector_card)
+    with pytest.raises(UserError, match="is no model card"):
+        check_output(output)
+
+
+def test_a_full_disk_is_one_line_and_nothing_is_left(
+    run: Path, photos: tuple[str, Path, Path], convert: Convert, tmp_path: Path
+):
+    ended = convert("export-detector", run, "-o", tmp_path / "out/net.tflite", *photos, before=FULL)
+    assert ended.returncode == 1
+    assert "cannot be written" in ended.stderr
+    assert ended.stderr.count("\n") == 1
+    assert list((tmp_path / "out").iterdir()) == []
 
 
 def noise(seed: int, *, known_empty: bool = True) -> Photo:

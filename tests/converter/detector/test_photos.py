@@ -63,6 +63,12 @@ def test_what_is_no_coco_file_is_one_line(tmp_path: Path, content: str):
     assert "\n" not in str(caught.value)
 
 
+def test_a_file_without_images_is_one_line(tmp_path: Path):
+    (tmp_path / "faces.json").write_text('{"images": [], "annotations": []}')
+    with pytest.raises(UserError, match=r"faces\.json: names no images; leave it out or label some photos$"):
+        read_photos(tmp_path / "faces.json", tmp_path)
+
+
 def test_a_photo_that_is_missing_is_named(tmp_path: Path):
     path = written(tmp_path, (10, 10), [])
     (tmp_path / "photo.png").unlink()

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -53,6 +54,17 @@ def test_a_run_leaves_its_files_and_says_what_it_did(run: tuple[Path, str]) -> N
     assert story["recipe"]["scenes"] == 24
     assert story["data"]["photos"] == {"imagenet_neg": 5, "p1_keypoints": 12}  # one in sixteen is held out
     assert story["result"]["epoch"] == 2
+
+
+def test_a_recipe_that_an_interruption_left_behind_is_written_by_the_same_command(
+    run: tuple[Path, str], coco: tuple[Path, Path], convert: Convert, tmp_path: Path
+) -> None:
+    folder = Path(shutil.copytree(run[0], tmp_path / "face"))
+    story = json.loads((folder / "recipe.json").read_text())
+    (folder / "recipe.json").unlink()
+    ended = convert("train-detector", "--photos", *coco, "-o", folder, *SMALL, "--epochs", 2)
+    assert ended.returncode == 0, ended.stderr
+    assert json.loads((folder / "recipe.json").read_text()) == story
 
 
 def test_the_rate_ends_at_zero(run: tuple[Path, str]) -> None:
