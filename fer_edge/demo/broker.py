@@ -6,7 +6,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -33,8 +33,12 @@ class Broker:
 
 
 @contextmanager
-def loopback_broker() -> Iterator[Broker]:
+def loopback_broker(
+    find_program: Callable[..., str | None] = shutil.which, find_module: Callable[[str], object] = find_spec
+) -> Iterator[Broker]:
     """A broker that listens on loopback only, without a password, on a free port; it ends with the block.
+
+    What is installed is asked of ``find_program`` and ``find_module``, which say None of what is not.
 
     Raises:
         UserError: neither broker is installed, or the one that is does not start.
@@ -43,7 +47,7 @@ def loopback_broker() -> Iterator[Broker]:
         probe.bind((LOOPBACK, 0))
         port = int(probe.getsockname()[1])
     with tempfile.TemporaryDirectory(prefix="fer-edge-demo-") as folder:
-        name, command = _command(Path(folder), port)
+        name, command = _command(Path(folder), port, find_program, find_module)
         log = Path(folder) / "broker.log"
         with (
             log.open("wb") as output,
@@ -61,14 +65,16 @@ def loopback_broker() -> Iterator[Broker]:
                 _stop(process)
 
 
-def _command(folder: Path, port: int) -> tuple[str, list[str]]:
+def _command(
+    folder: Path, port: int, find_program: Callable[..., str | None], find_module: Callable[[str], object]
+) -> tuple[str, list[str]]:
     """The broker's name and how it is started; Debian keeps mosquitto where a user's PATH does not look."""
-    mosquitto = shutil.which("mosquitto") or shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin")
+    mosquitto = find_program(MOSQUITTO) or find_program(MOSQUITTO, path="/usr/sbin:/usr/local/sbin")
     if mosquitto:
         settings = folder / "mosquitto.conf"
         settings.write_text(f"listener {port} {LOOPBACK}\nallow_anonymous true\n")
         return MOSQUITTO, [mosquitto, "-c", str(settings)]
-    if find_spec("amqtt"):
+    if find_module("amqtt"):
         return "amqtt", [sys.executable, "-m", "fer_edge.demo.amqtt_broker", LOOPBACK, str(port)]
     raise UserError("the demo needs a broker: apt install mosquitto, or pip install 'fer-edge[demo]'")
 

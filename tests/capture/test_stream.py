@@ -28,7 +28,8 @@ SERVER = Path(__file__).resolve().parents[1] / "servers" / "rtsp_server.py"
 IMPORTS = "import gi; gi.require_version('GstRtspServer', '1.0'); from gi.repository import GstRtspServer, Gst; "
 NEEDS = IMPORTS + "Gst.init(None); assert all(map(Gst.ElementFactory.find, ('x264enc', 'h264parse', 'rtph264pay')))"
 PATIENCE_S = 60.0  # only a test that fails waits for as long
-NOTICED_S = 5.0
+# `stall_s` is 4 s, and FFmpeg, left to itself, waits for 30 s: time enough for a busy machine, too little for that.
+NOTICED_S = 20.0
 
 
 def free_port() -> int:
@@ -216,10 +217,9 @@ def test_stop_does_not_wait_for_a_silent_camera(rtsp, watched) -> None:
     wait_for(camera, Phase.RUNNING)
     new_frame(mailbox)
     server.send(signal.SIGSTOP)
-    time.sleep(0.5)  # the read that is under way hangs now, for up to 54 s
-    begin = time.monotonic()
-    camera.stop()
-    assert time.monotonic() - begin < 3.0
+    while mailbox.take(2.0):  # what was on its way still comes
+        pass
+    assert not camera.stop()  # the read hangs for up to 54 s, and was left behind, not waited for
     server.send(signal.SIGCONT)
 
 
@@ -266,7 +266,7 @@ def test_connection_that_hangs_for_good_is_given_up_and_made_anew(mjpeg, watched
     hung_at = time.monotonic()
     wait_for(camera, Phase.SILENT)
     wait_for(camera, Phase.RUNNING)
-    assert time.monotonic() - hung_at < 15.0  # without a limit on the read, FFmpeg waits for half a minute
+    assert time.monotonic() - hung_at < NOTICED_S
     new_frame(mailbox)
 
 

@@ -11,9 +11,11 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
+from fer_edge.camera_watch import UNSEEING
 from fer_edge.capture.supervise import CameraState, Phase
 from fer_edge.config import PrivacySettings, Settings
-from fer_edge.deliver.entry import CORRUPT, EXPIRED, QUEUE_FULL, REFUSED, RESTART
+from fer_edge.deliver import entry
+from fer_edge.deliver.entry import QUEUE_FULL, RESTART
 from fer_edge.deliver.link import LinkState
 from fer_edge.deliver.messages import OFFLINE, Clocks, Messages, availability
 from fer_edge.deliver.outbox import Tally
@@ -62,6 +64,12 @@ def keys(value: dict[str, Any], before: str = "") -> Iterator[str]:
             yield from keys(inner, f"{name}.")
         elif isinstance(inner, list) and inner and isinstance(inner[0], dict):
             yield from keys(inner[0], f"{name}[].")
+
+
+def ends_of_faces_in_the_source() -> set[str]:
+    """The reasons that are words where a face is said to be gone: `ended(..., "left")`, `close(now, "stopped")`."""
+    sources = [path.read_text() for path in (PAGE.parents[1] / "fer_edge").rglob("*.py")]
+    return {word for source in sources for word in re.findall(r'\b(?:ended|close)\(.*, "(\w+)"\)', source)}
 
 
 @pytest.fixture
@@ -129,7 +137,11 @@ def test_every_word_that_can_come_is_documented():
     event = {words(row[0])[0]: row[2] for row in rows(chapter("`event`"))}
     assert words(event["event_type"]) == [kind.value for kind in EventKind]
     assert words(event["emotion"])[:7] == list(EMOTIONS)
-    assert {QUEUE_FULL, REFUSED, EXPIRED, RESTART, CORRUPT} <= set(words(event["reason"]))
+    gone, gap = re.fullmatch(r"`face_gone`: (.*); `gap`: (.*)", event["reason"]).groups()
+    assert sorted(words(gone)) == sorted(set(UNSEEING.values()) | ends_of_faces_in_the_source() | {RESTART})
+    assert sorted(words(gap)) == sorted(
+        value for name, value in vars(entry).items() if name.isupper() and isinstance(value, str)
+    )
     state = {words(row[0])[0]: row[2] for row in rows(chapter("`state`"))}
     assert words(state["camera"]) == [phase.value for phase in Phase]
     health = [words(row[0])[0] for row in rows(chapter("`health`"))]

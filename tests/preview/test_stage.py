@@ -2,7 +2,7 @@
 
 import pytest
 
-from fer_edge.preview.stage import MOST_STEPS
+from fer_edge.decide.decider import Decision
 from fer_edge.tune.replay import replay
 from fer_edge.values import EventKind, Unscored
 
@@ -47,7 +47,14 @@ def test_replay_of_the_last_minutes_gives_the_very_events(play) -> None:
 def test_no_more_is_kept_than_the_minutes_that_are_asked_for(play) -> None:
     one = play(minutes=0.1).show(20.0, "happy")
     assert one.stage.recording().seconds == pytest.approx(6.0, abs=0.11)
-    assert MOST_STEPS == 20_000
+
+
+def test_no_more_steps_are_kept_than_memory_is_meant_for_and_the_newest_stay(play) -> None:
+    stage = play(minutes=60.0).stage
+    for number in range(20_050):  # ten a second: more than 33 minutes of the hour
+        stage.waited(Decision((), (), ()), number / 10)
+    steps = stage.recording().parts[0].steps
+    assert (len(steps), steps[0].now, steps[-1].now) == (20_000, 5.0, 2004.9)
 
 
 def test_picture_of_a_camera_that_is_away_is_taken_down_and_that_of_a_film_at_its_end_stays(play) -> None:
