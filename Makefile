@@ -47,7 +47,8 @@ lint: .venv/test.stamp .venv-converter/test.stamp
 packages:
 	@tools/need.sh $(TEST_PACKAGES)
 
-.venv/bin/python .venv-converter/bin/python: tools/make_venv.sh
+# Order-only: an environment that is there stays. Its python is a link to the system's, which is older than any checkout.
+.venv/bin/python .venv-converter/bin/python: | tools/make_venv.sh
 	@tools/make_venv.sh $(PYTHON) $(@D)/..
 
 .venv/demo.stamp: setup.cfg | .venv/bin/python

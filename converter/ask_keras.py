@@ -70,14 +70,23 @@ def run_worker(module: str, folder: Path, model: Path, say: Callable[[str], None
         ) as process,
     ):
         assert process.stdout is not None
-        for line in process.stdout:
-            if line.startswith(quantize_job.ERROR):
-                raise UserError(line.removeprefix(quantize_job.ERROR).strip())
-            say(line.removeprefix(quantize_job.STAGE).strip())
+        try:
+            for line in process.stdout:
+                _hear(line, say)
+        except BaseException:
+            process.kill()  # nobody waits for its answer any more, and the way out waits for its end
+            raise
     if process.returncode != 0:
         with written_in(Path(tempfile.gettempdir())):
             kept = _kept(log)
         raise UserError(f"{model}: {_death(process.returncode)}; what it printed is in {kept}")
+
+
+def _hear(line: str, say: Callable[[str], None]) -> None:
+    """A stage for ``say``, or UserError."""
+    if line.startswith(quantize_job.ERROR):
+        raise UserError(line.removeprefix(quantize_job.ERROR).strip())
+    say(line.removeprefix(quantize_job.STAGE).strip())
 
 
 @contextmanager

@@ -54,6 +54,7 @@ class Augment:
 
 AMOUNTS = {
     "none": Augment(flip=0, rotate_deg=0, shift=0, scale=0, contrast=0, brightness=0, erase=0),
+    "mirror": Augment(rotate_deg=0, shift=0, scale=0, contrast=0, brightness=0, erase=0),
     "light": Augment(),
     "medium": Augment(rotate_deg=12, shift=0.08, scale=0.12, contrast=0.25, brightness=0.12, erase=0.25, spoil=0.15),
     "strong": Augment(

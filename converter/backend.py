@@ -1,5 +1,6 @@
 """Keras on the backend that KERAS_BACKEND names: imported late, with a sentence where it is not there."""
 
+import importlib
 import importlib.metadata
 import os
 import sys
@@ -21,6 +22,9 @@ def load_backend() -> str:
     try:
         with without_greetings():
             import keras
+
+            if wanted == "tensorflow":
+                importlib.import_module("tensorflow").config.list_physical_devices()  # it says what it misses of CUDA
     except ImportError as error:
         missing = error.name or PACKAGES[wanted]
         raise UserError(

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from converter.outputs import replacing
 from fer_edge.errors import UserError
 
-FORMAT = 1
+FORMAT = 2  # 2: the averaged network's dropout seeds, with which its BatchNorm statistics are measured
 STATE = "state"
 
 
@@ -22,7 +22,7 @@ class Checkpoint:
 
     variables: list[NDArray[Any]]  # of the network that is trained, its dropout seeds among them
     optimizer: list[NDArray[Any]]  # moments and the count of steps, from which the learning rate follows
-    average: list[NDArray[Any]]  # weights of the averaged network
+    average: list[NDArray[Any]]  # variables of the averaged network
     state: dict[str, Any]  # JSON: epochs done, history, best, recipe
 
 

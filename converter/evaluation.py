@@ -1,5 +1,6 @@
 """Networks asked about the same labelled faces, so that they can be compared: by the edge's runner, or by Keras."""
 
+import contextlib
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -15,6 +16,7 @@ from converter.find_layout import Scaling
 from converter.metrics import Measured, measure
 from converter.quantize_job import Job
 from converter.score_tflite import ask_tflite
+from fer_edge.errors import UserError
 from fer_edge.vision.classify import Classifier, calibrated
 from fer_edge.vision.preprocess import Grey, resized
 
@@ -54,7 +56,13 @@ def evaluate_keras(
 ) -> Evaluation:
     """A Keras network, asked in a process of its own; its layout is found where it is not given."""
     job = Job(name=path.stem, model=path, scaling=scaling, labels=labels)
-    with tempfile.TemporaryDirectory() as folder:
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+        except OSError as error:
+            raise UserError(
+                f"no temporary folder can be made: {error.strerror or error}; make room, or set TMPDIR to another place"
+            ) from error
         answer = ask_keras(job, faces, faces.images[:0], Path(folder), say)
     kind = answer.result.description.partition(",")[0]
     probabilities = original_probabilities(answer)

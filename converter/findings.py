@@ -1,6 +1,7 @@
 """What there is to know about labelled faces before anything is trained on them. Pure."""
 
 from dataclasses import dataclass
+from itertools import combinations
 
 import cv2
 import numpy as np
@@ -91,8 +92,8 @@ def near_duplicates(faces: Faces) -> list[Pair]:
 
 
 def exact_pairs(groups: list[NDArray[np.int64]]) -> list[Pair]:
-    """Every face of a group with the group's first one."""
-    return [Pair(int(group[0]), int(other), 1.0, mirrored=False) for group in groups for other in group[1:]]
+    """Every two faces of a group: how many are in two splits must not hang on which of them is read first."""
+    return [Pair(int(a), int(b), 1.0, mirrored=False) for group in groups for a, b in combinations(group, 2)]
 
 
 def overlaps(faces: Faces, pairs: list[Pair]) -> list[Overlap]:

@@ -17,6 +17,8 @@ from fer_edge.errors import UserError
 
 SUFFIX = ".tflite"
 OPERATIONS = {"CONV_2D", "FULLY_CONNECTED"}  # those that the networks here have weights in
+WIDENED = "DEQUANTIZE"  # in a float16 file each constant goes through one before it is used
+NO_BIAS = -1  # the index of an input that is not there
 LAYERS = {"Conv2D", "Dense"}  # the same in Keras, by class, in the same order
 
 
@@ -50,7 +52,10 @@ def take_from_tflite(network: Any, path: Path, pictures: NDArray[np.float32]) ->
 
 
 def folded_weights(path: Path) -> list[Folded]:
-    """The weights of a TFLite file's convolutions and dense layers, in the order in which it runs them."""
+    """The weights of a TFLite file's convolutions and dense layers, in the order in which it runs them.
+
+    UserError where the file cannot be read, or a kernel is all zeros: a network that begins so learns nothing.
+    """
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     try:
@@ -61,19 +66,25 @@ def folded_weights(path: Path) -> list[Folded]:
         interpreter.allocate_tensors()
     except (OSError, ValueError, RuntimeError) as error:
         raise UserError(f"{path}: is no TFLite file that the runtime reads") from error
-    operations: Callable[[], list[dict[str, Any]]] = interpreter._get_ops_details  # noqa: SLF001  no public way exists
+    details: Callable[[], list[dict[str, Any]]] = interpreter._get_ops_details  # noqa: SLF001  no public way exists
+    operations = details()
     tensors = {tensor["index"]: tensor for tensor in interpreter.get_tensor_details()}
+    # What an operation gives is zeros until the file is run; the numbers are in what it is given.
+    constants = {of["outputs"][0]: of["inputs"][0] for of in operations if of["op_name"] == WIDENED}
 
     def floats(index: int) -> NDArray[np.float32]:
-        return _dequantized(interpreter.get_tensor(index), tensors[index]["quantization_parameters"])
+        constant = constants.get(index, index)
+        return _dequantized(interpreter.get_tensor(constant), tensors[constant]["quantization_parameters"])
 
-    found = []
-    for operation in operations():
+    found: list[Folded] = []
+    for operation in operations:
         if operation["op_name"] in OPERATIONS:
-            _, kernel, bias = operation["inputs"]
-            values = floats(kernel)
+            _, kernel, *bias = (index for index in operation["inputs"] if index != NO_BIAS)
             # TFLite's kernels begin with the outputs, Keras' end with them.
-            found.append(Folded(np.moveaxis(values, 0, -1), floats(bias)))
+            values = np.moveaxis(floats(kernel), 0, -1)
+            if not values.any():
+                raise UserError(f"{path}: the kernel of its layer {len(found) + 1} is all zeros; give another file")
+            found.append(Folded(values, floats(bias[0]) if bias else np.zeros(values.shape[-1], np.float32)))
     return found
 
 

@@ -1,5 +1,6 @@
 """A trained network as files: whole, and as architecture and weights apart."""
 
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def save_network(network: Any, folder: Path, name: str) -> None:
 
 def begin_with(network: Any, path: Path, pictures: Callable[[], NDArray[np.float32]]) -> None:
     """As `load_weights`, and of a TFLite file, whose network then sees ``pictures`` (`folded.take_from_tflite`)."""
-    if path.suffix == folded.SUFFIX:
+    if path.suffix.lower() == folded.SUFFIX:
         folded.take_from_tflite(network, path, pictures())
     else:
         load_weights(network, path)
@@ -34,5 +35,5 @@ def load_weights(network: Any, path: Path) -> None:
     """Give ``network`` the weights of a .keras or .weights.h5 file; UserError where they do not fit."""
     try:
         network.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+    except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(f"{path}: holds no weights that fit {network.name}") from error

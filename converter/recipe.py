@@ -1,6 +1,7 @@
 """All that decides what a training gives, apart from the data: recorded beside the network, checked on resume."""
 
 import dataclasses
+import math
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -52,6 +53,7 @@ class Recipe:
     augment: Augment = field(default_factory=Augment)
 
     def __post_init__(self) -> None:
+        _check_finite(self)
         for name in ("epochs", "batch"):
             if getattr(self, name) < 1:
                 raise UserError(f"{name} must be 1 or more, got {getattr(self, name)}")
@@ -86,6 +88,14 @@ def make_optimizer(recipe: Recipe, steps: int) -> Any:
     if decay:  # biases and BatchNorm have nothing to gain from being small
         optimizer.exclude_from_weight_decay(var_names=["bias", "beta", "gamma"])
     return optimizer
+
+
+def _check_finite(recipe: Recipe) -> None:
+    """UserError for NaN and infinity: a network of NaN would be kept as the best, since nothing compares as better."""
+    for name in ("rate", "decay", "warmup_epochs"):
+        value = getattr(recipe, name)
+        if value is not None and not math.isfinite(value):
+            raise UserError(f"{name} must be a number, got {value}")
 
 
 def _rate(highest: float, recipe: Recipe, steps: int) -> Any:

@@ -58,7 +58,7 @@ def keep(folder: Path, story: Story, trained: Trained, rows: Iterable[Any]) -> N
     """Write down where the run stands; ``rows`` are the dataclasses of its epochs so far."""
     state = {"recipe": story.recipe, "data": story.digest, "rows": [asdict(row) for row in rows]}
     variables, moments = checkpoint.taken(trained.network.variables), checkpoint.taken(trained.optimizer.variables)
-    averaged = [np.asarray(weights) for weights in trained.average.network.get_weights()]
+    averaged = checkpoint.taken(trained.average.network.variables)
     checkpoint.write(folder / FILE, checkpoint.Checkpoint(variables, moments, averaged, state))
 
 
@@ -66,7 +66,7 @@ def take_up(found: checkpoint.Checkpoint, trained: Trained) -> list[dict[str, An
     """Give networks and optimizer back what they had; the epochs so far, as they were written down."""
     checkpoint.put(trained.network.variables, found.variables, "weights")
     checkpoint.put(trained.optimizer.variables, found.optimizer, "optimizer state")
-    trained.average.network.set_weights(found.average)
+    checkpoint.put(trained.average.network.variables, found.average, "averaged weights")
     rows: list[dict[str, Any]] = found.state["rows"]
     return rows
 

@@ -6,6 +6,7 @@ each step of the small one.
 """
 
 import hashlib
+import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -13,11 +14,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.batches import inputs
+from converter.faces import Faces
+from converter.find_layout import LEAST_ACCURACY, output_kind
 from converter.folded import SUFFIX
 from converter.networks import SIZE_PX
 from converter.score_tflite import ask_tflite
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
+from fer_edge.vision.card import card_path, load_card
 from fer_edge.vision.classify import calibrated, load_classifier
 
 BATCH = 256
@@ -25,27 +29,52 @@ BATCH = 256
 Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, 48, 48) faces to (n, 7) probabilities
 
 
-def taught(teachers: Sequence[Path], images: NDArray[np.uint8]) -> NDArray[np.float32]:
-    """(n, 7) float32, rows sum to 1: the mean probabilities of ``teachers`` for (n, 48, 48) ``images``.
+def taught(teachers: Sequence[Path], training: Faces) -> NDArray[np.float32]:
+    """(n, 7) float32, rows sum to 1: the mean probabilities of ``teachers`` for the faces of ``training``.
 
     A teacher is a .keras file, or a TFLite file with its card, whose temperature then counts. UserError where a file is
-    no network of this converter's shape, or its card does not fit.
+    no network of this converter's shape, its card does not fit, or what it says does not fit the labels at all.
     """
-    mirrored = np.ascontiguousarray(images[:, :, ::-1])
-    said = np.zeros((len(images), len(EMOTIONS)), np.float64)
+    mirrored = np.ascontiguousarray(training.images[:, :, ::-1])
+    said = np.zeros((len(training), len(EMOTIONS)), np.float64)
     for path in teachers:
-        ask = _tflite(path) if path.suffix == SUFFIX else _keras(path)
-        for faces in (images, mirrored):
-            said += ask(faces)
+        ask = _tflite(path) if path.suffix.lower() == SUFFIX else _keras(path)
+        plain = ask(training.images)
+        _check(path, plain, training.labels)
+        said += plain
+        said += ask(mirrored)
     shares: NDArray[np.float32] = (said / said.sum(axis=1, keepdims=True)).astype(np.float32)
     return shares
 
 
 def digest(teachers: Sequence[Path]) -> str:
-    """SHA-256 over the files, empty for none: a run that is resumed must have had the same teachers."""
+    """SHA-256 over the files, empty for none: a run that is resumed must have had the same teachers.
+
+    A TFLite file's card is one of them: class order, scaling and temperature are in it. UserError where it has none.
+    """
     if not teachers:
         return ""
-    return hashlib.sha256(b"".join(hashlib.sha256(path.read_bytes()).digest() for path in teachers)).hexdigest()
+    digests = (hashlib.sha256(path.read_bytes()).digest() for teacher in teachers for path in _files(teacher))
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _files(teacher: Path) -> tuple[Path, ...]:
+    if teacher.suffix.lower() != SUFFIX:
+        return (teacher,)
+    load_card(teacher)  # which says in one line what is wrong with it
+    return (teacher, card_path(teacher))
+
+
+def _check(path: Path, said: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+    """UserError unless ``said`` (n, 7) are probabilities that have something to do with ``labels`` (n,)."""
+    if output_kind(said) != "probabilities":
+        raise UserError(f"{path}: gives no probabilities; end it in a softmax, or give a .tflite file with its card")
+    accuracy = float((said.argmax(axis=1) == labels).mean())
+    if accuracy < LEAST_ACCURACY:
+        raise UserError(
+            f"{path}: reads {accuracy:.0%} of the training faces right, so it expects another class order or scaling "
+            "than this converter's, or knows nothing; quantize it and give the .tflite file with its card"
+        )
 
 
 def _tflite(path: Path) -> Ask:
@@ -59,7 +88,7 @@ def _keras(path: Path) -> Ask:
 
     try:
         network = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
         raise UserError(
             f"{path}: is no network that this Keras reads; give a .keras file of `fer-convert train`"
         ) from error

@@ -17,12 +17,13 @@ from converter.fer2013 import counted, read_faces
 from converter.history import best
 from converter.networks import NETWORKS
 from converter.options import data_option
+from converter.outputs import check_folder
 from converter.recipe import DEFAULT_DECAYS, DEFAULT_RATES, Optimizer, Recipe
 from converter.run_files import RunFiles
 from converter.splits import limited, training_and_validation
 from converter.teacher import digest
 from converter.train_progress import TrainProgress
-from converter.train_story import commit, data_story, write_story
+from converter.train_story import commit, data_story, is_told, result_of, write_story
 from fer_edge.errors import UserError
 
 DEFAULT = Recipe()
@@ -141,6 +142,7 @@ def command(**given: Any) -> None:
     console = Console(soft_wrap=True, highlight=False)
     recipe = _recipe(given)
     folder = given["output"]
+    check_folder(folder)
     with console.status("reading faces"):
         faces = read_faces(given["data"], given["votes"])
     training, validation, held_out = training_and_validation(faces, recipe.seed)
@@ -189,14 +191,19 @@ def train(  # noqa: PLR0913  what a run is made of
         click.echo(f"resuming after epoch {len(run.rows)} of {recipe.epochs}")
     live = live_curves()
 
+    def write_files(run: Run) -> None:
+        draw_curves(run.rows, recipe.epochs, f"{recipe.network}, {len(training):,} faces", folder / CURVES)
+        write_story(folder, story, result_of(run))
+
     def epoch_ended(run: Run) -> None:
         row = run.rows[-1]
         progress.epoch(row, is_best=best(run.rows) is row)
-        draw_curves(run.rows, recipe.epochs, f"{recipe.network}, {len(training):,} faces", folder / CURVES)
-        write_story(folder, story, run)
+        write_files(run)
         if live:
             live(row)
 
+    if run.rows and not is_told(folder, result_of(run)):  # the end of the last epoch was interrupted
+        write_files(run)
     with TrainProgress(console, recipe.epochs, run.epochs.steps, len(run.rows)) as progress:
         try:
             run.train(epoch_ended, progress.step, workers)

@@ -31,13 +31,26 @@ def data_story(path: Path, training: Faces, validation: Faces, *, held_out: bool
     }
 
 
-def write_story(folder: Path, story: dict[str, Any], run: Run) -> None:
-    """Write recipe.json: ``story``, and how far the run is and how good."""
+def result_of(run: Run) -> dict[str, Any]:
+    """How far a run of one epoch or more is, and how good."""
     top = best(run.rows)
     assert top is not None
-    result = {"epochs_done": len(run.rows), "finished": run.finished, "best": dataclasses.asdict(top)}
+    return {"epochs_done": len(run.rows), "finished": run.finished, "best": dataclasses.asdict(top)}
+
+
+def write_story(folder: Path, story: dict[str, Any], result: dict[str, Any]) -> None:
+    """Write recipe.json: ``story``, and what came of it so far."""
     with replacing(folder / RECIPE) as beside:
         beside.write_text(json.dumps({**story, "result": result}, indent=2) + "\n", encoding="utf-8")
+
+
+def is_told(folder: Path, result: dict[str, Any]) -> bool:
+    """Whether recipe.json tells this very result. It is the last file of an epoch, so the others then do as well."""
+    try:
+        story = json.loads((folder / RECIPE).read_bytes())
+    except (OSError, ValueError):  # lost, or cut by a power failure
+        return False
+    return isinstance(story, dict) and story.get("result") == result
 
 
 def commit() -> str | None:

@@ -2,16 +2,24 @@
 
 import sys
 
-from fer_edge.cli import commands
 from fer_edge.errors import UserError
+from fer_edge.operate.signals import hold_reloads
+from fer_edge.output import OutputError, give_up_output, tell_failures_of_output
 
 
 def main() -> None:
     """Runs the command line; what a user can cure is said in plain lines, a bug crashes with its traceback."""
+    if sys.argv[1:2] == ["run"]:
+        hold_reloads()
+    tell_failures_of_output()
+    from fer_edge.cli import commands  # noqa: PLC0415  a tenth of a second, in which a signal may come
+
     try:
         commands(prog_name="fer-edge")
     except UserError as error:
         print(f"fer-edge: {error}" if "\n" not in str(error) else error, file=sys.stderr)  # noqa: T201  the one place
+        if isinstance(error, OutputError):
+            give_up_output()
         sys.exit(error.exit_code)
 
 

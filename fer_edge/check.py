@@ -7,27 +7,37 @@ from rich.console import Console
 from rich.text import Text
 
 from fer_edge.capture.probe import probe as probe_camera
+from fer_edge.check_preview import check_preview
+from fer_edge.check_record import check_record
 from fer_edge.config import Settings
 from fer_edge.deliver.probe import probe as probe_broker
 from fer_edge.errors import EXIT_FAILED, SettingsError, UserError
+from fer_edge.plain_text import plain_text
 from fer_edge.settings_file import load_settings
 from fer_edge.vision.kernels import describe, measure
 from fer_edge.vision.vision import Vision, build_vision
 
 
-def check_all(path: Path | None, console: Console) -> int:
-    """Prints a line for each part; gives the exit code: 0, 1 where something failed, 78 for the settings."""
+def check_all(path: Path | None, console: Console, state: Path) -> int:
+    """Prints a line for each part; gives the exit code: 0, 1 where something failed, 78 for the settings.
+
+    ``state`` is the folder for what is to outlive the daemon.
+    """
     try:
         settings = load_settings(path) if path else Settings()
     except SettingsError as error:
         _print(console, "settings", str(error), ok=False)
         return error.exit_code
     _print(console, "settings", str(path) if path else "all defaults, there is no config.yaml", ok=True)
-    parts: tuple[tuple[str, Callable[[], str]], ...] = (
+    parts: list[tuple[str, Callable[[], str]]] = [
         ("model", lambda: describe_vision(build_vision(settings))),
         ("camera", lambda: probe_camera(settings.camera)),
         ("broker", lambda: probe_broker(settings.mqtt)),
-    )
+    ]
+    if settings.preview.enabled:
+        parts.append(("preview", lambda: check_preview(settings.preview)))
+    if settings.record.enabled:
+        parts.append(("record", lambda: check_record(settings.record, state)))
     codes = [_try(console, name, part) for name, part in parts]
     return max(codes)
 
@@ -54,4 +64,4 @@ def _try(console: Console, name: str, part: Callable[[], str]) -> int:
 def _print(console: Console, name: str, text: str, *, ok: bool) -> None:
     word, style = ("ok", "green") if ok else ("failed", "bold red")
     for line in text.splitlines():
-        console.print(Text.assemble((f"{word:<8}", style), f"{name:<10}", line), soft_wrap=True)
+        console.print(Text.assemble((f"{word:<8}", style), f"{name:<10}", plain_text(line)), soft_wrap=True)

@@ -1,19 +1,51 @@
 """The command line: each command reads its options, says what it is for, and calls the piece that does it."""
 
 import json
-import os
+import math
 import sys
 from pathlib import Path
 from typing import Any
 
 import click
+import msgspec
 
 from fer_edge import __version__
-from fer_edge.config import SINGLE_FACES, Settings
+from fer_edge.config import SINGLE_FACES, TOPIC_LEVEL, Settings
 from fer_edge.errors import SettingsError
 from fer_edge.settings_file import Document, load_document, load_settings, usual_file
 
-SERVICE_FOLDER = Path("/etc/fer-edge")
+
+class FiniteRange(click.FloatRange):
+    """Numbers of a range, without the two that are none of it: nan and infinity."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value} is not a finite number.", param, ctx)
+        return number
+
+
+def _device_name(_context: click.Context, _parameter: click.Parameter, name: str | None) -> str | None:
+    """A device's name by the rule of config.yaml, or + for all."""
+    if name is None or name == "+":
+        return name
+    try:
+        named = msgspec.convert({"device": name}, Settings).device
+    except msgspec.ValidationError:
+        named = ""
+    if not named:
+        raise click.BadParameter(f"must be + for all devices, or a name: {TOPIC_LEVEL}.")
+    return named
+
+
+def _settings_file(path: Path | None) -> Path | None:
+    """The settings file that is meant; with the service's own, a command finds what systemd gives the service."""
+    from fer_edge.operate.service.lend import lend_what_the_service_has  # noqa: PLC0415
+
+    path = path or usual_file()
+    lend_what_the_service_has(path)
+    return path
+
 
 config_option = click.option(
     "--config",
@@ -101,15 +133,17 @@ def video(  # noqa: PLR0913 - options
 @commands.command(short_help="Try settings, model, camera and broker.")
 @config_option
 def check(path: Path | None) -> None:
-    """Try settings, model, detector, camera and broker; each line says ok or what to do."""
+    """Try settings, model, detector, camera and broker; each line says ok or what to do.
+
+    So are the preview and the recording of scores where the settings enable them.
+    """
     from rich.console import Console  # noqa: PLC0415  the daemon, which has no terminal, is spared its 2 MiB
 
     from fer_edge.check import check_all  # noqa: PLC0415
+    from fer_edge.operate.state_folder import state_folder  # noqa: PLC0415
 
-    path = path or usual_file()
-    if path and path.parent == SERVICE_FOLDER:  # the service's password lies beside its settings, under this name
-        os.environ.setdefault("CREDENTIALS_DIRECTORY", str(path.parent))
-    sys.exit(check_all(path, Console()))
+    path = _settings_file(path)
+    sys.exit(check_all(path, Console(), state_folder()))
 
 
 @commands.command(short_help="Measure how fast this device is.")
@@ -117,7 +151,7 @@ def check(path: Path | None) -> None:
 @click.option(
     "--for",
     "seconds",
-    type=click.FloatRange(min=1.0),
+    type=FiniteRange(min=1.0),
     default=5.0,
     show_default=True,
     metavar="SECONDS",
@@ -146,7 +180,7 @@ def bench(path: Path | None, seconds: float, *, as_json: bool) -> None:
 @click.option(
     "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Try this, e.g. enter=0.6 or happy.enter=0.7."
 )
-@click.option("--at-most", "per_hour", type=click.FloatRange(min=0.0), metavar="N", help="Propose: N events an hour.")
+@click.option("--at-most", "per_hour", type=FiniteRange(min=0.0), metavar="N", help="Propose: N events an hour.")
 @click.option(
     "--labels", type=click.Path(path_type=Path), metavar="FILE", help="Propose: best F1 by from_s,to_s,emotion."
 )
@@ -171,14 +205,23 @@ def tune(sources: tuple[Path, ...], path: Path | None, **options: Any) -> None:
 
 @commands.command(short_help="Show the events that arrive, or judge whether all came.")
 @config_option
-@click.option("--device", metavar="NAME", help="Whose events; + for all devices. Without it: this device.")
+@click.option(
+    "--device",
+    metavar="NAME",
+    callback=_device_name,
+    help="Whose events; + for all devices. Without it: this device; of files, all.",
+)
 @click.option("--all", "everything", is_flag=True, help="Show state, health, info and availability as well.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON lines; they can be judged later.")
-@click.option("--audit", is_flag=True, help="End with a verdict: 0, nothing is missing, doubled or altered; else 1.")
+@click.option(
+    "--audit",
+    is_flag=True,
+    help="End with a verdict: 0, nothing is missing in silence, altered or out of order; else 1.",
+)
 @click.option(
     "--from-start", is_flag=True, help="For --audit: listening began before the daemon did, event 1 must come."
 )
-@click.option("--for", "for_s", type=click.FloatRange(min=0.0), metavar="SECONDS", help="End after so long.")
+@click.option("--for", "for_s", type=FiniteRange(min=0.0), metavar="SECONDS", help="End after so long; not for files.")
 @click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many events.")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
 def events(path: Path | None, device: str | None, files: tuple[Path, ...], **options: Any) -> None:
@@ -189,20 +232,26 @@ def events(path: Path | None, device: str | None, files: tuple[Path, ...], **opt
     fer-edge events --json > events.jsonl           record
     fer-edge events --audit events.jsonl            judge what was recorded
     """  # noqa: D301 - click wants the character itself
+    import signal  # noqa: PLC0415
     import socket  # noqa: PLC0415
 
     from rich.console import Console  # noqa: PLC0415
 
-    from fer_edge.events import Wish, follow, read_recorded  # noqa: PLC0415
+    from fer_edge.events import Wish, follow  # noqa: PLC0415
+    from fer_edge.events_recorded import read_recorded  # noqa: PLC0415
 
-    options["for_s"] = float("inf") if options["for_s"] is None else options["for_s"]
-    wish, console = Wish(**options), Console(highlight=False)
+    console = Console(highlight=False)
     if files:
-        sys.exit(read_recorded(files, wish, console))
-    path = path or usual_file()
+        if options["for_s"] is not None:
+            raise click.UsageError("--for is for listening; FILEs are read to their end.")
+        sys.exit(read_recorded(files, device, Wish(**{**options, "for_s": math.inf}), console))
+    if options["for_s"] is None:
+        options["for_s"] = math.inf
+    path = _settings_file(path)
     settings = load_settings(path) if path else Settings()
     device = device or settings.device or socket.gethostname()
-    sys.exit(follow(settings.mqtt, device, wish, console, Console(stderr=True, highlight=False)))
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `timeout` and systemd end it as Ctrl-C does
+    sys.exit(follow(settings.mqtt, device, Wish(**options), console, Console(stderr=True, highlight=False)))
 
 
 @commands.command(short_help="Print the JSON schema of config.yaml.")
@@ -268,7 +317,7 @@ def remove(path: Path | None) -> None:
     from fer_edge.deliver.topics import Topics  # noqa: PLC0415
     from fer_edge.deliver.withdraw import withdraw  # noqa: PLC0415
 
-    path = path or usual_file()
+    path = _settings_file(path)
     settings = load_settings(path) if path else Settings()
     topics = Topics(settings.mqtt.prefix, settings.device or socket.gethostname())
     message = removal(topics, settings.home_assistant.prefix)

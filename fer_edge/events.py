@@ -1,10 +1,9 @@
-"""`fer-edge events`: what a subscriber receives, as lines for people or as JSON lines, and whether all of it came."""
+"""`fer-edge events`, live: what a subscriber receives, as lines for people or as JSON, and whether all of it came."""
 
 import logging
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,11 +14,13 @@ from rich.text import Text
 from fer_edge.config import MqttSettings
 from fer_edge.deliver.audit import Audit
 from fer_edge.deliver.describe import describe
-from fer_edge.deliver.recorded import read_events
+from fer_edge.deliver.recorded import EVENT, VIDEO
 from fer_edge.deliver.subscription import Heard, Subscription
 from fer_edge.deliver.topics import Topics
 from fer_edge.deliver.trouble import Trouble
 from fer_edge.errors import EXIT_FAILED, UserError
+from fer_edge.event_time import time_before
+from fer_edge.plain_text import plain_text
 
 logger = logging.getLogger(__name__)
 
@@ -30,6 +31,8 @@ EVENT_STYLES = {
     "face_gone": "bold red",
     "gap": "bold magenta",
 }
+WHOLE = (EVENT, VIDEO)  # what stands alone as JSON; the rest says its topic
+ALL_DEVICES = "+"  # in MQTT's own words
 LOOK_S = 0.25  # how often the end is looked for while nothing arrives
 
 
@@ -47,41 +50,25 @@ class Wish(Struct, frozen=True, kw_only=True):
 class Printer:
     """Writes what arrived: a line for a person, or the JSON as it came."""
 
-    def __init__(self, console: Console, *, as_json: bool) -> None:
+    def __init__(self, console: Console, *, as_json: bool, live: bool = True) -> None:
         self._console = console
         self._as_json = as_json
+        self._live = live
 
     def show(self, kind: str, payload: dict[str, Any] | str, device: str | None = None) -> None:
         """``kind`` is the last part of the topic; ``device`` is said where several are listened to."""
         if self._as_json:
-            whole = payload if kind == "event" else {"topic": kind, "payload": payload}
+            whose = {"device": device} if device else {}
+            whole = payload if kind in WHOLE else {"topic": kind, **whose, "payload": payload}
             self._console.out(msgspec.json.encode(whole).decode(), highlight=False)
             return
         style = STYLES.get(kind, "")
-        if kind == "event" and isinstance(payload, dict):
+        if kind in WHOLE and isinstance(payload, dict):
             style = EVENT_STYLES.get(str(payload.get("event_type")), style)
-        now = datetime.now().astimezone().strftime("%H:%M:%S.%f")[:-3]
-        head = f"{device:<12}  " if device else ""
-        line = Text.assemble((f"{now}  ", "dim"), head, (f"{kind:<12}  ", style), (_describe(kind, payload), style))
-        self._console.print(line, soft_wrap=True)
-
-
-def read_recorded(paths: Iterable[Path], wish: Wish, console: Console) -> int:
-    """Shows the events of recorded files, or judges them; gives the exit code.
-
-    Raises:
-        UserError: a file cannot be read.
-    """
-    audit, printer = Audit(from_start=wish.from_start), Printer(console, as_json=wish.as_json)
-    for path in paths:
-        for event in read_events(path):
-            if isinstance(event, str):
-                audit.unreadable(event)
-            else:
-                audit.take(event)
-                if not wish.audit:
-                    printer.show("event", event)
-    return verdict(audit, console) if wish.audit else _complain(audit, console)
+        when = time_before(payload, datetime.now().astimezone(), live=self._live)
+        head = "" if device is None else f"{device:<12}  "
+        words = plain_text(f"{head}{kind:<12}  {_describe(kind, payload)}", style)
+        self._console.print(Text.assemble((f"{when}  ", "dim"), words), soft_wrap=True)
 
 
 def follow(settings: MqttSettings, device: str, wish: Wish, console: Console, complaints: Console) -> int:
@@ -97,14 +84,14 @@ def follow(settings: MqttSettings, device: str, wish: Wish, console: Console, co
     wanted = topics.published if wish.everything else (topics.event,)
     try:
         with Subscription(settings, device, wanted) as subscription:
-            complaints.print(f"listening to {', '.join(wanted)}", style="dim", soft_wrap=True)
+            complaints.print(plain_text(f"listening to {', '.join(wanted)}", "dim"), soft_wrap=True)
             for heard in _heard(subscription, wish.for_s, complaints):
-                take(heard, audit, printer, all_devices=device == "+")
+                take(heard, audit, printer, all_devices=device == ALL_DEVICES)
                 if wish.count is not None and audit.events >= wish.count:
                     break
     except Trouble as why:
         raise UserError(str(why)) from why
-    except KeyboardInterrupt:
+    except KeyboardInterrupt:  # Ctrl-C, or SIGTERM where the command line asks for it
         pass  # the usual way to end it; the verdict follows
     return verdict(audit, complaints if wish.as_json else console) if wish.audit else 0
 
@@ -113,7 +100,7 @@ def take(heard: Heard, audit: Audit, printer: Printer, *, all_devices: bool) -> 
     """Shows one message, and has it judged where it is an event."""
     *_, device, kind = heard.topic.split("/")
     payload = _decode(heard.payload)
-    if kind == "event":
+    if kind == EVENT:
         if isinstance(payload, dict):
             audit.take(payload)
         else:
@@ -122,16 +109,16 @@ def take(heard: Heard, audit: Audit, printer: Printer, *, all_devices: bool) -> 
 
 
 def verdict(audit: Audit, console: Console) -> int:
-    """Prints a line a boot and the verdict; 0 where nothing is missing, double or altered, 1 where something is."""
+    """Prints a line a boot and the verdict; 0 where nothing is missing unannounced, altered or out of order, else 1."""
     for one in audit.reports():
         doubles = f", {one.doubles} doubles of the same id" if one.doubles else ""
         announced = f", {one.announced} announced as missing ({', '.join(one.reasons)})" if one.announced else ""
         there = f", {one.open_faces} faces still there" if one.open_faces else ""
         line = f"{one.device} {one.boot}: events {one.first} to {one.last}, {one.received} received{announced}{doubles}"
-        console.print(line + there, soft_wrap=True, highlight=False)
+        console.print(plain_text(line + there), soft_wrap=True)
     problems = audit.problems()
     for problem in problems:
-        console.print(f"problem: {problem}", style="red", soft_wrap=True, highlight=False)
+        console.print(plain_text(f"problem: {problem}", "red"), soft_wrap=True)
     if problems:
         console.print(f"FAILED: {len(problems)} problems in {audit.events} messages", style="bold red", highlight=False)
     elif not audit.events:
@@ -148,7 +135,7 @@ def _heard(subscription: Subscription, for_s: float, complaints: Console) -> Ite
         try:
             yield from subscription.listen(min(left_s, LOOK_S))
         except Trouble as why:
-            complaints.print(f"{why}; trying again", style="yellow", soft_wrap=True)
+            complaints.print(plain_text(f"{why}; trying again", "yellow"), soft_wrap=True)
             while time.monotonic() < ends_at and not subscription.again():
                 pass
 
@@ -156,21 +143,13 @@ def _heard(subscription: Subscription, for_s: float, complaints: Console) -> Ite
 def _decode(payload: bytes) -> dict[str, Any] | str:
     try:
         value = msgspec.json.decode(payload)
-    except msgspec.DecodeError:
-        return payload.decode(errors="replace")
-    return value if isinstance(value, dict) else payload.decode()
+    except (msgspec.DecodeError, RecursionError):
+        value = None
+    return value if isinstance(value, dict) else payload.decode(errors="replace")
 
 
 def _describe(kind: str, payload: dict[str, Any] | str) -> str:
     try:
-        return describe(kind, payload)
-    except (KeyError, TypeError, ValueError):  # of another version: better as it came than not at all
+        return describe(EVENT if kind in WHOLE else kind, payload)
+    except (KeyError, TypeError, ValueError, AttributeError):  # of another version: better as it came than not at all
         return str(payload)
-
-
-def _complain(audit: Audit, console: Console) -> int:
-    """Names the lines that were no events; without an audit nothing else is judged."""
-    wrong = audit.unreadables
-    for line in wrong:
-        console.print(f"problem: {line}", style="red", soft_wrap=True, highlight=False)
-    return EXIT_FAILED if wrong else 0

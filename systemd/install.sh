@@ -2,6 +2,7 @@
 # sudo systemd/install.sh: makes a service of this checkout. The program goes into a virtual environment of its own,
 # /opt/fer-edge/venv, and `fer-edge service install` does the rest. Run it again after `git pull` to upgrade in place.
 set -eu
+umask 022 # what root keeps to itself the service's user cannot run
 checkout=$(cd "$(dirname "$0")/.." && pwd)
 venv=/opt/fer-edge/venv
 python=${PYTHON:-python3}

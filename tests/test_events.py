@@ -15,7 +15,8 @@ from rich.console import Console
 from fer_edge.config import MqttSettings
 from fer_edge.demo.broker import loopback_broker
 from fer_edge.errors import UserError
-from fer_edge.events import Wish, follow, read_recorded
+from fer_edge.events import Wish, follow
+from fer_edge.events_recorded import read_recorded
 
 EVENT = {
     "schema": 1, "id": "b00t-1", "event_type": "face_appeared", "time": "2026-11-21T16:12:48.005Z", "clock": "synced",
@@ -32,10 +33,16 @@ def recorded(folder: Path, *seqs: int) -> Path:
     return path
 
 
-def read(path: Path, **wish: bool) -> tuple[int, str]:
+def read(path: Path, device: str | None = None, **wish: bool | int) -> tuple[int, str]:
     console = Console(file=StringIO(), width=200)
-    code = read_recorded([path], Wish(**wish), console)
+    code = read_recorded([path], device, Wish(**wish), console)
     return code, console.file.getvalue()
+
+
+def written(folder: Path, *lines: object) -> Path:
+    path = folder / "lines.jsonl"
+    path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+    return path
 
 
 def test_recorded_events_are_shown_as_lines_for_people(tmp_path):
@@ -71,6 +78,88 @@ def test_line_that_is_no_event_is_named(tmp_path):
 def test_file_that_is_not_there_is_one_line():
     with pytest.raises(UserError, match="cannot read /nowhere/events"):
         read(Path("/nowhere/events.jsonl"))
+
+
+OWN_LINES = (
+    {"topic": "availability", "payload": "online"},
+    EVENT,
+    {"topic": "state", "payload": {"device": "porch", "camera": "running", "faces": []}},
+    {"topic": "health", "device": "attic", "payload": "as it came"},
+)
+
+
+def test_record_of_everything_is_judged_by_its_events_and_shown_whole(tmp_path):
+    path = written(tmp_path, *OWN_LINES)
+    code, text = read(path, audit=True)
+    assert (code, "1 received" in text, "ok: 1 messages" in text) == (0, True, True)
+    code, text = read(path, everything=True)
+    assert code == 0
+    positions = [text.index(f"  {kind}  ") for kind in ("availability", "event", "state", "health")]
+    assert positions == sorted(positions)
+    assert "nobody is seen" in text
+
+
+def test_record_read_as_json_can_be_read_again(tmp_path):
+    _, text = read(written(tmp_path, *OWN_LINES), as_json=True)
+    again = tmp_path / "again.jsonl"
+    again.write_text(text)
+    assert read(again, as_json=True) == (0, text)
+
+
+def test_file_that_is_no_recording_is_one_problem_however_long_it_is(tmp_path):
+    path = tmp_path / "clip.mp4"
+    path.write_bytes(bytes(range(256)) * 20_000)
+    for audit in (True, False):
+        code, text = read(path, audit=audit)
+        assert (code, text.count("problem: ")) == (1, 1)
+        assert f"problem: {path}: is no recording of events" in text
+    path.write_bytes(b"[" * 3_000_000 + b"\n")  # deeper than anybody reads, longer than a line may be
+    assert read(path)[1].count("problem: ") == 1
+
+
+def test_events_of_a_video_are_shown_by_their_time_in_it_and_not_judged(tmp_path):
+    event = {key: EVENT[key] for key in ("schema", "event_type", "face", "emotion", "confidence", "previous")}
+    path = written(tmp_path, *({**event, "seq": seq, "at_s": 3600.0 + seq / 8} for seq in (1, 2)))
+    code, text = read(path)
+    assert code == 0
+    assert [line.split()[0] for line in text.splitlines()] == ["01:00:00.125", "01:00:00.250"]
+    assert "face 1 appeared, happy 93 %" in text
+    code, text = read(path, audit=True)
+    assert (code, text.count("problem: ")) == (1, 1)
+    assert f"{path}: events of `fer-edge video`, which were never sent" in text
+
+
+def test_device_and_count_choose_among_recorded_events(tmp_path):
+    path = written(tmp_path, *({**EVENT, "device": name} for name in ("porch", "attic", "porch", "attic")))
+    assert read(path, "attic")[1].count("appeared") == 2
+    assert read(path, "attic", count=1)[1].count("appeared") == 1
+    assert [line.split()[2] for line in read(path, "+", count=3)[1].splitlines()] == ["porch", "attic", "porch"]
+    assert "porch" not in read(path, "attic", audit=True)[1]
+
+
+def test_words_of_others_are_neither_markup_nor_emoji_nor_orders_to_the_terminal(tmp_path):
+    strange = {**EVENT, "event_type": "x:100:[bold]y[/z]\x1b[2J", "device": "[red]:100:"}
+    _, text = read(written(tmp_path, strange))
+    assert r"face 1 x:100:[bold]y[/z]\x1b[2J" in text
+    assert "[red]:100: b00t: events 1 to 1" in read(written(tmp_path, strange), audit=True)[1]
+    code, text = read(written(tmp_path, {"id": "[/x]"}))
+    assert (code, "{'id': '[/x]'}" in text) == (1, True)
+
+
+@pytest.mark.system
+def test_audit_that_is_ended_by_sigterm_gives_its_verdict(tmp_path):
+    with loopback_broker() as broker:
+        config = tmp_path / "config.yaml"
+        config.write_text(f"mqtt: {{host: 127.0.0.1, port: {broker.port}}}\n")
+        program = Path(sys.executable).parent / "fer-edge"
+        command = [program, "events", "--config", config, "--device", "porch", "--audit"]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as listener:
+            assert "listening to fer_edge/porch/event" in listener.stderr.readline()
+            publish(broker.port, 1, 2)
+            assert "face 2 appeared" in listener.stdout.readline() + listener.stdout.readline()
+            listener.terminate()
+            output, _ = listener.communicate(timeout=20)
+    assert (listener.returncode, "ok: 2 messages, nothing is missing unannounced" in output) == (0, True)
 
 
 @pytest.mark.system

@@ -22,6 +22,7 @@ print(settings["options"]["install_requires"].strip())
 print("pip", "setuptools >=77", "wheel", sep="\n")  # what installing them without a network takes
 PYTHON
 cmp -s "$folder/wanted.txt" "$folder/complete.txt" && exit 0
+rm -f "$folder/complete.txt" # first: whatever interrupts the rest, what is left is not taken for complete
 find "$folder" -name '*.whl' -delete
 abi=cp$(echo "$version" | tr -d .)
 platforms=""

@@ -43,8 +43,7 @@ class DetectorRecipe:
         for name in ("height", "width"):
             if getattr(self, name) < DEEPEST_STRIDE or getattr(self, name) % DEEPEST_STRIDE:
                 raise UserError(f"{name} must be a multiple of {DEEPEST_STRIDE}, got {getattr(self, name)}")
-        if self.rate <= 0:
-            raise UserError(f"rate must be above 0, got {self.rate}")
+        self._as_of_networks()  # which checks the rest
 
     @property
     def steps(self) -> int:
@@ -53,9 +52,13 @@ class DetectorRecipe:
 
     def optimizer(self) -> Any:
         """AdamW with this rate, rising and falling."""
-        same = {name: getattr(self, name) for name in ("epochs", "batch", "rate", "warmup_epochs", "decay")}
-        return make_optimizer(Recipe(optimizer="adamw", **same), self.steps)
+        return make_optimizer(self._as_of_networks(), self.steps)
 
     def as_json(self) -> dict[str, Any]:
         """Plain values, as they stand in recipe.json and in a checkpoint."""
         return dataclasses.asdict(self)
+
+    def _as_of_networks(self) -> Recipe:
+        """The settings that an expression network's training has as well."""
+        names = ("epochs", "batch", "rate", "warmup_epochs", "decay", "averaged", "seed")
+        return Recipe(optimizer="adamw", **{name: getattr(self, name) for name in names})

@@ -2,7 +2,6 @@
 
 import dataclasses
 import hashlib
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -13,8 +12,8 @@ from rich.console import Console
 from converter.backend import load_backend, versions
 from converter.detector.options import photos_option, read_all
 from converter.detector.recipe import DetectorRecipe
-from converter.outputs import replacing
-from converter.train_story import RECIPE, commit
+from converter.outputs import check_folder
+from converter.train_story import commit, is_told, write_story
 from fer_edge.errors import UserError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
@@ -60,6 +59,7 @@ def command(**given: Any) -> None:
     where it was. KERAS_BACKEND chooses tensorflow (default), jax (for a GPU) or torch.
     """
     console = Console(soft_wrap=True, highlight=False)
+    check_folder(given["output"])
     start = given["start"]
     recipe = DetectorRecipe(
         **{name: given[name] for name in RECIPE_OPTIONS},
@@ -77,8 +77,6 @@ def command(**given: Any) -> None:
 
     folder = given["output"]
     run = DetectorRun(recipe, photos, heads, folder, start)
-    if run.rows:
-        click.echo(f"resuming after epoch {len(run.rows)} of {recipe.epochs}")
     story = {
         "network": "face",
         "recipe": recipe.as_json(),
@@ -95,18 +93,18 @@ def command(**given: Any) -> None:
             f"epoch {row.epoch}/{recipe.epochs}  loss {row.loss:.4f}  validation loss {row.val_loss:.4f}  "
             f"{row.seconds:.0f} s"
         )
-        _write_story(folder, story | {"result": dataclasses.asdict(row)})
+        write_story(folder, story, dataclasses.asdict(row))
 
+    if run.rows:
+        click.echo(f"resuming after epoch {len(run.rows)} of {recipe.epochs}")
+        result = dataclasses.asdict(run.rows[-1])
+        if not is_told(folder, result):  # the end of the last epoch was interrupted
+            write_story(folder, story, result)
     try:
         run.train(epoch_ended, workers=given["workers"])
     except KeyboardInterrupt as error:
         raise UserError(f"stopped after epoch {len(run.rows)}; the same command goes on from there") from error
     click.echo(f"{folder / 'face.keras'}: after epoch {len(run.rows)} of {recipe.epochs}")
-
-
-def _write_story(folder: Path, story: dict[str, Any]) -> None:
-    with replacing(folder / RECIPE) as beside:
-        beside.write_text(json.dumps(story, indent=2) + "\n", encoding="utf-8")
 
 
 def _heads(data: Path | None) -> list[Any]:

@@ -10,6 +10,11 @@ STOP = (signal.SIGTERM, signal.SIGINT)
 RELOAD = signal.SIGHUP
 
 
+def hold_reloads() -> None:
+    """From now until `Signals.heard` a SIGHUP waits; unheard it would end a daemon that is still loading."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {RELOAD})
+
+
 class Signals:
     """Flags that the handlers set; the main thread looks at them when it has the time."""
 
@@ -24,8 +29,10 @@ class Signals:
             (self.reload if number == RELOAD else self.stop).set()
 
         before = {one: signal.signal(one, note) for one in (*STOP, RELOAD)}
+        held = signal.pthread_sigmask(signal.SIG_UNBLOCK, {RELOAD})
         try:
             yield
         finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, held)
             for number, handler in before.items():
                 signal.signal(number, handler)

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Iterator
 
 import flask
-from werkzeug.exceptions import HTTPException
+from werkzeug.exceptions import BadRequest, HTTPException
 from werkzeug.wrappers.response import Response
 
 from fer_edge.config import DecideSettings, Zone
@@ -130,14 +130,14 @@ class Page:
 
     def _try(self) -> flask.typing.ResponseReturnValue:
         try:
-            return self._drafts.tried(settings_from(flask.request.get_json()))
+            return self._drafts.tried(settings_from(_body()))
         except DraftError as error:
             return {"error": str(error)}, 422
 
     def _keep_it(self) -> flask.typing.ResponseReturnValue:
         try:
             in_force, _ = self._stage.rules
-            return {"kept": self._keep(settings_from(flask.request.get_json()), in_force)}
+            return {"kept": self._keep(settings_from(_body()), in_force)}
         except DraftError as error:
             return {"error": str(error)}, 422
         except UserError as error:
@@ -145,7 +145,7 @@ class Page:
 
     def _keep_them(self) -> flask.typing.ResponseReturnValue:
         try:
-            zones = zones_from(flask.request.get_json())
+            zones = zones_from(_body())
             kept = self._keep_zones(zones)
         except DraftError as error:
             return {"error": str(error)}, 422
@@ -153,6 +153,18 @@ class Page:
             return {"error": str(error)}, 409
         self._zones = zones
         return {"kept": kept}
+
+
+def _body() -> object:
+    """What the page sent, as JSON.
+
+    Raises:
+        HTTPException: it is none, or nested so deeply that nobody can read it.
+    """
+    try:
+        return flask.request.get_json()
+    except RecursionError as error:
+        raise BadRequest("This is nested too deeply.") from error
 
 
 def _seated(seats: Seats, stream: Iterator[bytes], kind: str) -> flask.typing.ResponseReturnValue:

@@ -66,6 +66,17 @@ def test_exact_duplicates_are_grouped_and_others_are_not() -> None:
     assert [group.tolist() for group in groups] == [[0, 2, 5], [1, 4]]
 
 
+def test_every_two_faces_of_a_group_are_a_pair_in_whatever_order_they_are_read() -> None:
+    # One picture, three times for training and once in PublicTest with another label: 3 pairs and 3 pairs.
+    images, labels = [face(1)] * 4, [0, 0, 0, 5]
+    for usages in (["Training"] * 3 + ["PublicTest"], ["PublicTest"] + ["Training"] * 3):
+        of = faces(images, labels if usages[0] == "Training" else labels[::-1], usages)
+        assert findings.overlaps(of, findings.exact_pairs(findings.exact_duplicates(of))) == [
+            findings.Overlap(("Training", "Training"), 3, 0),
+            findings.Overlap(("Training", "PublicTest"), 3, 3),
+        ]
+
+
 def test_the_same_photo_is_found_though_relit_shifted_or_mirrored() -> None:
     original = face(1)
     darker = (original * 0.6 + 20).astype(np.uint8)

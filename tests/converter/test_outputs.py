@@ -1,11 +1,12 @@
 """Files appear whole or not at all."""
 
 import errno
+import os
 from pathlib import Path
 
 import pytest
 
-from converter.outputs import replacing
+from converter.outputs import check_folder, replacing
 from fer_edge.errors import UserError
 
 
@@ -57,3 +58,33 @@ def test_a_file_in_place_of_the_folder_is_one_line(tmp_path: Path) -> None:
 
     with pytest.raises(UserError, match="cannot be written"):
         fail()
+
+
+def test_bytes_are_on_the_disk_before_the_name_and_the_name_before_it_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "resume.npz"
+    path.write_text("older")
+    synced: list[tuple[str, str]] = []  # what is put on the disk, and what stands under the name at that moment
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append((str(Path(f"/proc/self/fd/{handle}").readlink()), path.read_text()))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacing(path) as beside:
+        beside.write_text("newer")
+    assert synced == [(str(beside), "older"), (str(tmp_path), "newer")]
+
+
+@pytest.mark.parametrize("folder", ["runs/nano", "."])
+def test_a_folder_that_can_be_written_is_left_as_it_was(tmp_path: Path, folder: str) -> None:
+    check_folder(tmp_path / folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["/dev/null/nano", "/proc/nano"])
+def test_a_folder_that_cannot_be_written_is_one_line_that_names_it(folder: str) -> None:
+    with pytest.raises(UserError, match=f"^{folder}: cannot be written: "):
+        check_folder(Path(folder))

@@ -117,6 +117,11 @@ def test_statistics_of_the_average_are_those_of_the_batches_it_was_shown() -> No
         ({"rate": 0.0}, "rate must be above 0"),
         ({"decay": -1.0}, "decay must be 0 or more"),
         ({"patience": -1}, "patience must be 0 or more"),
+        ({"rate": float("nan")}, "rate must be a number, got nan"),
+        ({"rate": float("inf")}, "rate must be a number, got inf"),
+        ({"decay": float("nan")}, "decay must be a number, got nan"),
+        ({"warmup_epochs": float("nan")}, "warmup_epochs must be a number, got nan"),
+        ({"averaged": float("nan")}, "averaged must be between 0 and 1, got nan"),
     ],
 )
 def test_a_setting_outside_its_range_is_refused(settings: dict[str, float], word: str) -> None:

@@ -1,9 +1,30 @@
 import os
 import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from fer_edge.operate.signals import Signals
+
+GIVE_UP_S = 60.0
+# In a process of its own: without what is tested the signal ends it. Says whether the reload is heard before, while and
+# after it is listened to.
+HELD_BACK = """\
+import os, signal
+from fer_edge.operate.signals import Signals, hold_reloads
+hold_reloads()
+signals = Signals()
+os.kill(os.getpid(), signal.SIGHUP)
+before = signals.reload.is_set()
+with signals.heard():
+    heard = signals.reload.is_set()
+os.kill(os.getpid(), signal.SIGHUP)
+print(before, heard, signal.SIGHUP in signal.sigpending())
+"""
 
 
 @pytest.mark.parametrize(
@@ -17,3 +38,38 @@ def test_signal_sets_its_flag_and_only_while_it_is_listened_to(number: int, stop
         os.kill(os.getpid(), number)
         assert (signals.stop.is_set(), signals.reload.is_set()) == (stop, reload)
     assert signal.getsignal(number) is before
+
+
+def test_reload_that_is_asked_for_before_the_daemon_listens_is_heard_when_it_does() -> None:
+    done = subprocess.run([sys.executable, "-c", HELD_BACK], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "False True True\n", "")
+
+
+@pytest.mark.system
+def test_daemon_that_is_told_to_reload_while_it_still_loads_lives_and_reloads(tmp_path: Path) -> None:
+    config, log = tmp_path / "config.yaml", tmp_path / "log"
+    config.write_text("camera: {source: /dev/video77}\nmqtt: {port: 1}\n")
+    command = [Path(sys.executable).parent / "fer-edge", "run", "--config", config]
+    environment = {**os.environ, "STATE_DIRECTORY": str(tmp_path), "RUNTIME_DIRECTORY": str(tmp_path)}
+    with log.open("wb") as file, subprocess.Popen(command, stdout=file, stderr=file, env=environment) as daemon:
+        try:
+            until(lambda: holds_back(daemon.pid), "a held back SIGHUP")
+            daemon.send_signal(signal.SIGHUP)
+            assert log.read_text() == ""  # it has not even begun
+            until(lambda: "settings reloaded" in log.read_text() or daemon.poll() is not None, "a reload")
+            assert daemon.poll() is None, log.read_text()
+        finally:
+            daemon.terminate()
+
+
+def holds_back(process: int) -> bool:
+    """Whether SIGHUP waits for the process, proc(5)."""
+    status = Path(f"/proc/{process}/status").read_text()
+    return bool(int(status.partition("SigBlk:")[2].split()[0], 16) >> (signal.SIGHUP - 1) & 1)
+
+
+def until(holds: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + GIVE_UP_S
+    while not holds():
+        assert time.monotonic() < deadline, f"never came: {what}"
+        time.sleep(0.001)

@@ -161,11 +161,17 @@ def test_absurd_draft_is_refused_with_its_key_and_kept_nowhere(client_of, keeper
     assert keeper.kept == []
 
 
-@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b"{" + b'"a":1,' * 9000])
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"5", b"{" + b'"a":1,' * 9000, b"[" * 19000])
 def test_body_that_is_no_draft_is_refused(client_of, body) -> None:
     answer = client_of().post("/keep", data=body, headers=OWN, content_type="application/json")
     assert answer.status_code in (400, 413, 422)
     assert answer.json["error"]
+
+
+@pytest.mark.parametrize("address", ["/try", "/keep", "/zones"])
+def test_body_that_is_nested_too_deeply_is_refused_as_one_that_cannot_be_read(client_of, address) -> None:
+    answer = client_of().post(address, data=b"[" * 19000, headers=OWN, content_type="application/json")
+    assert (answer.status_code, answer.json["error"]) == (400, "This is nested too deeply.")
 
 
 def test_kept_thresholds_reach_the_keeper_and_its_failure_the_page(client_of, keeper) -> None:

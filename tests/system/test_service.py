@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from tests.system.machine import PACKAGES, PYTHONS, REPOSITORY, TREES, Machine, cannot_run, tool
-from tests.system.service import heard, log, misbehave, order, shown
+from tests.system.service import DROP_INS, heard, log, misbehave, order, shown
 
 pytestmark = pytest.mark.system
 
@@ -22,9 +22,14 @@ device: porch
 camera: {source: /videos/single_face.mp4, loop: true}
 publish: {health_s: 1}
 """
+# adjtimex(2) that only asks: -1 where it is forbidden, 5 where no time service keeps the clock.
+ASK_CLOCK = """\
+import ctypes
+print("clock:", ctypes.CDLL(None).adjtimex(ctypes.create_string_buffer(512)))
+"""
 # How each system gets the program: from a checkout into /opt, and by pipx into a home that is closed to others.
 INSTALL = {
-    "bookworm": "/project/systemd/install.sh",
+    "bookworm": "umask 077; /project/systemd/install.sh",  # as careful administrators of servers have it
     "trixie": "useradd --create-home pi && chmod 700 /home/pi && cp -R /project /home/pi/copy"
     " && chown -R pi /home/pi/copy"
     f" && su - pi -c '{OFFLINE_PIP} pipx install /home/pi/copy' && /home/pi/.local/bin/fer-edge service install",
@@ -120,7 +125,7 @@ def test_first_event_of_a_film_arrives_and_the_status_says_that_all_is_well(mach
 
 def test_sandbox_leaves_the_fast_kernels_and_is_as_tight_as_promised(machine: Machine) -> None:
     assert heard(machine, "info")["xnnpack"] is True
-    machine.run("systemd-analyze security fer-edge --threshold=18")
+    machine.run("systemd-analyze security fer-edge --threshold=20")
     process = shown(machine)["MainPID"]
     inside = f"nsenter --target {process} --mount"
     assert machine.done(f"{inside} touch /etc/x").returncode != 0
@@ -128,6 +133,16 @@ def test_sandbox_leaves_the_fast_kernels_and_is_as_tight_as_promised(machine: Ma
     assert machine.run(f"{inside} ls -A /tmp") == ""
     status = dict(line.split(":\t", 1) for line in machine.run(f"cat /proc/{process}/status").splitlines())
     assert (status["CapBnd"], status["NoNewPrivs"], status["Seccomp"]) == ("0" * 16, "1", "2")
+
+
+def test_service_may_ask_whether_its_clock_is_kept_and_events_tell_it(machine: Machine) -> None:
+    machine.write("/usr/local/lib/ask_clock.py", ASK_CLOCK)
+    machine.write(f"{DROP_INS}/ask.conf", "[Service]\nExecStartPre=/usr/bin/python3 /usr/local/lib/ask_clock.py\n")
+    machine.run("systemctl daemon-reload; systemctl restart fer-edge")
+    outside = machine.run("python3 /usr/local/lib/ask_clock.py")  # without the sandbox
+    assert outside != "clock: -1", "this machine's own kernel does not answer, so nothing is proven"
+    assert outside in log(machine).splitlines()
+    assert heard(machine, "event")["clock"] == ("unsynced" if outside == "clock: 5" else "synced")
 
 
 def test_processor_that_a_unit_hides_is_noticed_and_told_instead_of_a_hundredfold_delay(machine: Machine) -> None:
@@ -158,6 +173,9 @@ def test_password_reaches_the_daemon_alone_and_a_wrong_one_is_told(machine: Mach
     assert "s3cret" not in machine.run("journalctl -u fer-edge")
     machine.run(f"{PROGRAM[machine.suite]} service install")
     assert machine.run("stat -c '%a %U' /etc/fer-edge/mqtt-password") == "600 root"
+    for command in ("check", "events --for 1", "home-assistant remove"):  # each finds the password by itself
+        said = machine.done(f"cd /etc/fer-edge; {PROGRAM[machine.suite]} {command}")
+        assert (command, said.returncode, "not authori" in said.stdout) == (command, 0, False), said.stdout
     machine.run("rm /etc/fer-edge/mqtt-password")
 
 
@@ -303,12 +321,20 @@ def test_uninstall_keeps_what_is_the_user_s_and_purge_does_not(machine: Machine)
 
 
 def test_debian_package_is_installed_runs_and_is_removed(machine: Machine) -> None:
-    machine.run(f"{PROGRAM[machine.suite]} service uninstall --purge")
     folder = TREES / f"deb-{machine.suite}"
     shutil.rmtree(folder, ignore_errors=True)
     tool("make_deb.sh", sys.executable, machine.suite, "amd64", folder, FER_EDGE_DEB_COMPRESSION="none")
     (package,) = folder.glob("*.deb")
     machine.copy(package, "/root/fer-edge.deb")
+    machine.run("dpkg --install --force-confold /root/fer-edge.deb")  # over a service that was installed without it
+    assert shown(machine)["FragmentPath"] == "/etc/systemd/system/fer-edge.service"
+    purge = machine.done(f"{PROGRAM[machine.suite]} service uninstall --purge")
+    assert (purge.returncode, "apt purge fer-edge" in purge.stdout) == (1, True)
+    assert "sudo systemctl enable --now fer-edge" in machine.run(f"{PROGRAM[machine.suite]} service uninstall")
+    assert shown(machine)["FragmentPath"].endswith("/lib/systemd/system/fer-edge.service")
+    refused = machine.done(f"{PROGRAM[machine.suite]} service uninstall")
+    assert (refused.returncode, "the service is the Debian package's" in refused.stdout) == (1, True)
+    machine.run("dpkg --purge fer-edge; rm -rf /etc/fer-edge")
     machine.run("dpkg --install /root/fer-edge.deb")
     assert machine.run("stat -c '%a %U %G' /etc/fer-edge/config.yaml") == "640 root fer-edge"
     assert "no such camera" in machine.wait_for("systemctl show -P StatusText fer-edge", "broker ok")

@@ -31,7 +31,10 @@ def install(check_settings: Callable[[Path], object], say: Callable[[str], None]
     need_root("install")
     need_systemd()
     if PACKAGED_UNIT.exists():
-        raise UserError("the Debian package has a service of its own: use that one, or `apt remove fer-edge` first")
+        hidden = f"; {UNIT} hides it: `fer-edge service uninstall` first" if UNIT.exists() else ""
+        raise UserError(
+            f"the Debian package has a service of its own: use that one{hidden}, or `apt remove fer-edge` first"
+        )
     unit = unit_for(this_program(), shipped("fer-edge.service"))
     if SETTINGS.exists():
         check_settings(SETTINGS)

@@ -12,6 +12,7 @@ TMPFILES = Path("/etc/tmpfiles.d/fer-edge.conf")
 SETTINGS = Path("/etc/fer-edge/config.yaml")
 PASSWORD = Path("/etc/fer-edge/mqtt-password")
 STATE = Path("/var/lib/fer-edge")
+RUNTIME = Path("/run/fer-edge")  # notes on what is not delivered yet; they outlive a stop, not a reboot
 PACKAGED_UNIT = Path("/usr/lib/systemd/system/fer-edge.service")  # the Debian package's
 
 

@@ -1,0 +1,49 @@
+"""Standard output on a disk that is full, or anywhere else that takes no more: one line that says so."""
+
+import io
+import os
+import sys
+from typing import TYPE_CHECKING
+
+from fer_edge.errors import UserError
+
+if TYPE_CHECKING:
+    from _typeshed import ReadableBuffer
+
+
+class OutputError(UserError):
+    """What the command has to say cannot be written."""
+
+
+class Output(io.FileIO):
+    """A file whose failures are the user's to cure; a pipe that nobody reads any more is the command line's to end."""
+
+    def write(self, content: "ReadableBuffer", /) -> int:
+        """Writes what it can of ``content``, as FileIO does.
+
+        Raises:
+            OutputError: nothing can be written.
+        """
+        try:
+            return super().write(content)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            raise OutputError(f"cannot write the output: {(error.strerror or str(error)).lower()}") from error
+
+
+def tell_failures_of_output() -> None:
+    """From now on a failure of standard output is an OutputError, whoever writes: click, rich or print."""
+    now = sys.stdout
+    if not isinstance(now, io.TextIOWrapper):  # closed, or somebody's own
+        return
+    raw = Output(now.fileno(), "w", closefd=False)
+    lines = now.line_buffering or now.write_through
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), now.encoding, now.errors, line_buffering=lines)
+
+
+def give_up_output() -> None:
+    """Sends what could not be written nowhere, before Python tries once more at the end and complains."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
