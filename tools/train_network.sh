@@ -27,9 +27,6 @@ case $network in
 small)
     trained small-1 --epochs 34 --augment strong --mixup 0 --warmup 1
     trained small-2 --epochs 27 --augment medium --rate 0.0015 --warmup 1 --start "$best"
-    trained small-3 --epochs 14 --augment medium --rate 0.001 --warmup 0.5 --averaged 0.2 --start "$best" --teacher "$best"
-    trained small-4 --epochs 20 --augment medium --rate 0.0015 --warmup 0.5 --averaged 0.08 --start "$best" \
-        --teacher "$runs/small-2/small.keras" --teacher "$best" --taught-share 0.6
     ;;
 nano)
     trained nano-1 --epochs 40
