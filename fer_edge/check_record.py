@@ -5,7 +5,7 @@ from pathlib import Path
 
 from fer_edge.config import RecordSettings
 from fer_edge.errors import UserError
-from fer_edge.user_path import user_path
+from fer_edge.record.recorder import scores_folder
 
 TRIAL = bytes(4096)  # a block: a disk that is full still lets files be made
 
@@ -16,7 +16,7 @@ def check_record(settings: RecordSettings, state: Path) -> str:
     Raises:
         UserError: they could not be written.
     """
-    folder = user_path(settings.folder) if settings.folder else state / "record"
+    folder = scores_folder(settings, state)
     there = next(place for place in (folder, *folder.absolute().parents) if place.exists())  # / at last
     try:
         with tempfile.TemporaryFile(dir=there) as trial:  # without a name, so nothing is left whatever happens

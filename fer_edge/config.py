@@ -11,13 +11,13 @@ from msgspec import Meta, Struct, field
 
 from fer_edge.labels import EMOTIONS
 from fer_edge.polygons import flaw_of
+from fer_edge.source_scheme import STREAM_SCHEMES, scheme_of
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
 NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
 PLAIN = "text without control characters"
 TOPIC_LEVEL = "at most 100 characters, none of them /, #, +, blank or control character"
-STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
 WEB_PATH = "text that starts with / and has no blanks"
 TOPIC_PREFIX = "text without #, + and blanks, and without / or $ at its start or / at its end"
 ZONE_POINT = "a point [x, y], two numbers between 0 and 1: fractions of the picture's width and height"
@@ -312,10 +312,10 @@ def _source_flaws(settings: Settings) -> list[tuple[str, str]]:
     found: list[tuple[str, str]] = []
     camera = settings.camera
     source = str(camera.source).strip()
-    scheme, has_scheme, _ = source.partition("://")
+    scheme = scheme_of(source)
     if not source:
         found.append(("camera.source", "is empty: name a camera, an address, a video or a folder"))
-    elif has_scheme and scheme.isalnum() and scheme.lower() not in STREAM_SCHEMES:
+    elif scheme is not None and scheme.lower() not in STREAM_SCHEMES:
         found.append(("camera.source", f"cameras are reached by rtsp:// or http://, not by {scheme}://"))
     if not (source.isdecimal() or source.startswith("/dev/") or source == "picamera"):
         return found  # what has a rate of its own, or may be as slow as it likes

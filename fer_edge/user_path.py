@@ -1,5 +1,6 @@
-"""A path as people write it in settings."""
+"""A path as people write it in settings, and as it can be shown to them."""
 
+import os
 from pathlib import Path
 
 
@@ -13,3 +14,8 @@ def user_path(text: str) -> Path:
         return path.expanduser()
     except RuntimeError:
         return path
+
+
+def printed(path: Path) -> str:
+    r"""A path as any terminal, and JSON, can show it: a byte of it that is not UTF-8 becomes `\xe9`."""
+    return os.fsencode(path).decode(errors="backslashreplace")

@@ -19,7 +19,8 @@ ALLOWED: dict[str, set[str]] = {
     "backoff": set(),
     "polygons": set(),
     "user_path": set(),
-    "config": {"labels", "polygons"},
+    "source_scheme": set(),
+    "config": {"labels", "polygons", "source_scheme"},
     # What nobody is to see: capture blacks it out, vision counts the faces behind it.
     "zones": VALUES | {"polygons"},
     "windows": VALUES | {"decide"},
@@ -33,7 +34,7 @@ ALLOWED: dict[str, set[str]] = {
     # Answers requests: it stands between what is heard and what the daemon is made of.
     "attendant": VALUES | {"deliver", "live_settings"},
     "schema": {"config"},
-    "capture": VALUES | {"backoff", "zones"},
+    "capture": VALUES | {"backoff", "source_scheme", "zones"},
     "vision": VALUES | {"models", "zones"},
     "decide": VALUES,
     "deliver": VALUES | {"backoff", "spelling"},
@@ -64,7 +65,7 @@ ALLOWED: dict[str, set[str]] = {
     "output": {"errors"},
     "check": VALUES | {"capture", "vision", "deliver", "settings_file", "check_preview", "check_record", "plain_text"},
     "check_preview": VALUES | {"preview"},
-    "check_record": VALUES,
+    "check_record": VALUES | {"record"},
     "bench": VALUES | {"operate", "vision"},
     "event_time": set(),
     "events": VALUES | {"deliver", "event_time", "plain_text"},

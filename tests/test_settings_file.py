@@ -186,6 +186,10 @@ def test_config_yaml_holds_every_key_at_its_default() -> None:
         ('camera: {source: " "}', "camera.source: is empty: name a camera, an address, a video or a folder"),
         ("camera: {source: 'ftp://host/x'}", "camera.source: cameras are reached by rtsp:// or http://, not by ftp://"),
         (
+            "camera: {source: 'git+ssh://host'}",
+            "camera.source: cameras are reached by rtsp:// or http://, not by git+ssh://",
+        ),
+        (
             "{camera: {rate_hz: 0.25}, track: {lost_s: 10}}",
             "camera.stall_s: must be at least 8, two pictures at camera.rate_hz, got 4",
         ),

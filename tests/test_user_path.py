@@ -1,8 +1,9 @@
+import os
 from pathlib import Path
 
 import pytest
 
-from fer_edge.user_path import user_path
+from fer_edge.user_path import printed, user_path
 
 
 def test_home_folder_is_put_in_and_other_paths_stay(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -13,3 +14,8 @@ def test_home_folder_is_put_in_and_other_paths_stay(monkeypatch: pytest.MonkeyPa
 
 def test_home_of_nobody_is_left_to_whoever_opens_it() -> None:
     assert user_path("~nobodyhere/clip.mp4") == Path("~nobodyhere/clip.mp4")
+
+
+def test_name_that_is_not_utf_8_is_printed_with_its_bytes_and_any_other_as_it_is() -> None:
+    assert printed(Path(os.fsdecode(b"a/caf\xe9.mp4"))) == r"a/caf\xe9.mp4"
+    assert printed(Path("a/caf\u00e9 [1].mp4")) == "a/caf\u00e9 [1].mp4"

@@ -4,12 +4,11 @@ import re
 from enum import Enum
 from pathlib import Path
 
-from fer_edge.config import STREAM_SCHEMES
 from fer_edge.errors import UnusableSource
+from fer_edge.source_scheme import STREAM_SCHEMES, scheme_of
 from fer_edge.user_path import user_path
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pnm")
-SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*)://")
 
 # Everything up to the last @, because passwords are seen that hold an unescaped @ or /. Rather too much than a leak.
 USER_INFO = re.compile(r"(?<=://)\S*@")
@@ -40,12 +39,12 @@ def kind_of(source: str | int) -> Kind:
         return Kind.V4L2
     if text == "picamera":
         return Kind.PICAMERA
-    scheme = SCHEME.match(text)
+    scheme = scheme_of(text)
     if scheme is None:
         return Kind.IMAGES if _is_images(user_path(text)) else Kind.VIDEO
-    if scheme[1].lower() in STREAM_SCHEMES:
+    if scheme.lower() in STREAM_SCHEMES:
         return Kind.STREAM
-    raise UnusableSource(f"{redact(text)}: cameras are reached by rtsp:// or http://, not by {scheme[1]}://")
+    raise UnusableSource(f"{redact(text)}: cameras are reached by rtsp:// or http://, not by {scheme}://")
 
 
 def device_path(source: str | int) -> str:

@@ -1,6 +1,5 @@
 """A video file, picture after picture, with the time at which each was taken."""
 
-import os
 from pathlib import Path
 
 import cv2
@@ -9,7 +8,7 @@ from fer_edge.capture.opencv import format_name, open_ffmpeg
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
 from fer_edge.errors import UnusableSource
-from fer_edge.user_path import user_path
+from fer_edge.user_path import printed, user_path
 from fer_edge.values import Image
 
 FALLBACK_RATE_HZ = 25.0  # for files without timestamps and without a rate of their own
@@ -79,9 +78,9 @@ def _open(path: Path) -> cv2.VideoCapture:
     """The capture of a file that is there and is a video; raises UnusableSource."""
     # An absolute path, because FFmpeg takes what stands before a colon in a name for a protocol.
     whole = str(path.absolute())
-    printed = os.fsencode(whole).decode(errors="backslashreplace")
-    if printed != whole:  # OpenCV 4.14 does not refuse it, it crashes
-        raise UnusableSource(f"{printed}: cannot be opened, the name is not UTF-8: rename it")
+    shown = printed(path.absolute())
+    if shown != whole:  # OpenCV 4.14 does not refuse it, it crashes
+        raise UnusableSource(f"{shown}: cannot be opened, the name is not UTF-8: rename it")
     try:
         with path.open("rb") as file:
             empty = not file.read(1)

@@ -39,7 +39,7 @@ def open_recorder(settings: Settings, state: Path | None, model: str, now: float
     """
     if not settings.record.folder and state is None:
         raise SettingsError("record.folder: name a folder, there is no state folder here")
-    folder = user_path(settings.record.folder) if settings.record.folder else (state or Path()) / "record"
+    folder = scores_folder(settings.record, state or Path())
     origin = Origin(
         decide=settings.decide,
         lost_s=settings.track.lost_s,
@@ -49,6 +49,11 @@ def open_recorder(settings: Settings, state: Path | None, model: str, now: float
         run=f"{datetime.fromtimestamp(wall, UTC):%Y%m%dT%H%M%SZ}-{secrets.token_hex(2)}",
     )
     return Recorder(settings.record, folder, origin, now)
+
+
+def scores_folder(settings: RecordSettings, state: Path) -> Path:
+    """Where scores are kept; ``state`` is the daemon's state folder, for who names none."""
+    return user_path(settings.folder) if settings.folder else state / "record"
 
 
 class Recorder:

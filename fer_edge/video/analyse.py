@@ -15,12 +15,13 @@ from fer_edge.config import CameraSettings, Settings
 from fer_edge.decide.decider import Decider
 from fer_edge.pipeline import Pipeline, Witness
 from fer_edge.record.score_file import Origin
+from fer_edge.user_path import printed
 from fer_edge.video import timeline
 from fer_edge.video.annotated_video import AnnotatedVideo
 from fer_edge.video.beside import beside
 from fer_edge.video.ending import reaches_its_end
 from fer_edge.video.event_file import EventFile
-from fer_edge.video.plan import Job, Output, printed
+from fer_edge.video.plan import Job, Output
 from fer_edge.video.score_table import ScoreTable
 from fer_edge.video.tally import Report, Tally
 from fer_edge.video.traces import Traces

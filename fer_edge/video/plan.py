@@ -1,6 +1,5 @@
 """Which videos are meant, and where what comes of each is written."""
 
-import os
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +10,7 @@ import click
 
 from fer_edge.errors import UserError
 from fer_edge.record.score_file import ENDING as SCORES_ENDING
+from fer_edge.user_path import printed
 
 # What a folder is searched for; a file that is named is tried whatever its name.
 VIDEO_SUFFIXES = frozenset(
@@ -81,11 +81,6 @@ def wanted(kinds: str) -> list[Output]:
         if name not in list(Output):
             raise click.UsageError(f"--write: there is no {name!r}; there are {', '.join(Output)}, or none")
     return [output for output in Output if output in names]
-
-
-def printed(path: Path) -> str:
-    r"""A path as any terminal, and JSON, can show it: a byte of it that is not UTF-8 becomes `\xe9`."""
-    return os.fsencode(path).decode(errors="backslashreplace")
 
 
 def _videos(source: Path) -> list[Path]:

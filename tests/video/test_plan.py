@@ -1,6 +1,5 @@
 """Which videos are meant and where their outputs go."""
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +7,7 @@ import click
 import pytest
 
 from fer_edge.errors import UserError
-from fer_edge.video.plan import Output, plan, printed, wanted
+from fer_edge.video.plan import Output, plan, wanted
 
 
 def test_outputs_are_called_after_the_video_in_the_folder_that_is_named() -> None:
@@ -74,8 +73,3 @@ def test_file_in_a_folder_that_may_not_be_entered_is_left_to_the_analysis(locked
     with pytest.raises(PermissionError):
         video.stat()  # or this tests nothing
     assert [job.source for job in plan([video], Path(), [])] == [video]
-
-
-def test_name_that_is_not_utf_8_is_printed_with_its_bytes_and_any_other_as_it_is() -> None:
-    assert printed(Path(os.fsdecode(b"a/caf\xe9.mp4"))) == r"a/caf\xe9.mp4"
-    assert printed(Path("a/caf\u00e9 [1].mp4")) == "a/caf\u00e9 [1].mp4"
