@@ -2,12 +2,14 @@
 
 import csv
 import io
+import math
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from converter.outputs import replacing
+from fer_edge.errors import UserError
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +28,12 @@ class Row:
 def best(rows: Sequence[Row]) -> Row | None:
     """The row with the highest validation accuracy, the first of equals; None without rows."""
     return max(rows, key=lambda row: row.val_accuracy, default=None)
+
+
+def check_loss(epoch: int, name: str, loss: float) -> None:
+    """UserError where ``loss``, called ``name``, is no number: what was kept of earlier epochs stays as it is."""
+    if not math.isfinite(loss):
+        raise UserError(f"epoch {epoch}: the {name} is {loss}; begin again in another folder, with a lower rate")
 
 
 def write_history(path: Path, rows: Sequence[Any]) -> None:

@@ -6,7 +6,6 @@ each step of the small one.
 """
 
 import hashlib
-import zipfile
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -17,6 +16,8 @@ from converter.batches import inputs
 from converter.faces import Faces
 from converter.find_layout import LEAST_ACCURACY, output_kind
 from converter.folded import SUFFIX
+from converter.keras_files import Container, identify, one_line
+from converter.keras_safety import check_architecture
 from converter.networks import SIZE_PX
 from converter.score_tflite import ask_tflite
 from fer_edge.errors import UserError
@@ -86,12 +87,14 @@ def _tflite(path: Path) -> Ask:
 def _keras(path: Path) -> Ask:
     import keras
 
+    file = identify(path)
+    if file.container is not Container.KERAS or file.architecture is None:
+        raise UserError(f"{path}: is no .keras file ({file}); give that, or a .tflite file with its card")
+    check_architecture(file.architecture, vars(keras.layers), str(path))
     try:
         network = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError, zipfile.BadZipFile) as error:
-        raise UserError(
-            f"{path}: is no network that this Keras reads; give a .keras file of `fer-convert train`"
-        ) from error
+    except (OSError, ValueError, TypeError, KeyError) as error:
+        raise UserError(f"{path}: Keras cannot build this network: {one_line(error)}") from error
     shapes = (tuple(network.input_shape[1:]), tuple(network.output_shape[1:]))
     if shapes != ((SIZE_PX, SIZE_PX, 1), (len(EMOTIONS),)):
         raise UserError(f"{path}: takes {shapes[0]} and gives {shapes[1]}; give a .keras file of `fer-convert train`")

@@ -4,7 +4,6 @@ A run is a folder: the best network so far as <name>.keras, <name>.json and <nam
 `recipe.json`, and `resume.npz`, from which an interrupted run goes on as if it had not been.
 """
 
-import math
 import time
 from collections.abc import Callable
 from typing import Any
@@ -15,14 +14,13 @@ from converter import networks, resume
 from converter.averaging import Average
 from converter.batches import Epochs, inputs, targets
 from converter.faces import Faces
-from converter.history import Row, best, write_history
+from converter.history import Row, best, check_loss, write_history
 from converter.network_files import begin_with, save_network
 from converter.recipe import Recipe, make_optimizer
 from converter.run_files import RunFiles
 from converter.teacher import taught
 from converter.torch_batch_norm import fused_batch_norm
 from converter.watch_epochs import watcher
-from fer_edge.errors import UserError
 
 HISTORY = "history.csv"
 STATISTICS_BATCHES = 20  # for BatchNorm of the averaged network; 2,560 faces, 2 % of an epoch's work
@@ -118,14 +116,14 @@ class Run:
     def _epoch_ended(self, loss: float, accuracy: float, seconds: float) -> None:
         """Average, validate, keep. A loss that is no number ends the run before it overwrites what was good."""
         done = len(self.rows) + 1
-        _check(done, "loss", loss)
+        check_loss(done, "loss", loss)
         order = self.epochs.order(done - 1)
         steps = range(min(STATISTICS_BATCHES, self.epochs.steps))
         batches = (self.epochs.made(done - 1, step, order)[0] for step in steps)
         started = time.monotonic()
         self._average.update(self._network.get_weights(), done, batches)
         val_loss, val_accuracy = self._validate()
-        _check(done, "validation loss", val_loss)
+        check_loss(done, "validation loss", val_loss)
         seconds += time.monotonic() - started
         rate = float(self._model.optimizer.learning_rate)
         self.rows.append(Row(done, rate, loss, accuracy, val_loss, val_accuracy, seconds))
@@ -141,8 +139,3 @@ class Run:
         probabilities = self.network.predict(faces, batch_size=PREDICT_BATCH, verbose=0)
         likelihood = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)
         return float(-np.log(likelihood).mean()), float((probabilities.argmax(1) == labels).mean())
-
-
-def _check(epoch: int, name: str, loss: float) -> None:
-    if not math.isfinite(loss):
-        raise UserError(f"epoch {epoch}: the {name} is {loss}; begin again in another folder, with a lower rate")

@@ -21,10 +21,9 @@ from converter.detector.loss import detection_loss
 from converter.detector.photos import Photo
 from converter.detector.recipe import DetectorRecipe
 from converter.detector.scenes import Gallery
-from converter.history import write_history
+from converter.history import check_loss, write_history
 from converter.network_files import begin_with, save_network
 from converter.torch_batch_norm import fused_batch_norm
-from fer_edge.errors import UserError
 
 HISTORY = "history.csv"
 STATISTICS_BATCHES = 10  # for BatchNorm of the averaged network
@@ -109,11 +108,11 @@ class DetectorRun:
     def _epoch_ended(self, loss: float, started: float) -> None:
         """Average, validate, keep. A loss that is no number ends the run before it overwrites what was good."""
         done = len(self.rows) + 1
-        if not np.isfinite(loss):
-            raise UserError(f"epoch {done}: the loss is {loss}; begin again with a lower rate")
+        check_loss(done, "loss", loss)
         batches = (self.scenes.made(done - 1, step)[0] for step in range(min(STATISTICS_BATCHES, self.recipe.steps)))
         self._average.update(self._network.get_weights(), done, batches)
         val_loss = self._validate()
+        check_loss(done, "validation loss", val_loss)
         rate = float(self._network.optimizer.learning_rate)
         self.rows.append(Row(done, rate, loss, val_loss, time.monotonic() - started))
         save_network(self.network, self.folder, network.NAME)

@@ -77,7 +77,22 @@ def test_a_teacher_of_nan_is_refused(nano: keras.Model, training: Faces, tmp_pat
 def test_a_teacher_file_that_is_cut_is_refused(nano: keras.Model, training: Faces, tmp_path: Path) -> None:
     path = saved(nano, tmp_path / "cut.keras")
     path.write_bytes(path.read_bytes()[:-2000])
-    with pytest.raises(UserError, match=r"cut\.keras: is no network that this Keras reads"):
+    with pytest.raises(UserError, match=r"cut\.keras: is a damaged or truncated \.keras file"):
+        taught([path], training)
+
+
+def test_a_teacher_whose_file_could_run_code_is_refused_before_keras_sees_it(training: Faces, tmp_path: Path) -> None:
+    face = keras.Input((48, 48, 1))
+    flat = keras.layers.Flatten()(keras.layers.Lambda(lambda x: x, name="sly")(face))
+    network = keras.Model(face, keras.layers.Dense(7, "softmax")(flat))
+    with pytest.raises(UserError, match=r"sly\.keras: layer 'sly' is a Lambda layer"):
+        taught([saved(network, tmp_path / "sly.keras")], training)
+
+
+@pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
+def test_a_teacher_in_hdf5_is_refused_whatever_its_name(nano: keras.Model, training: Faces, tmp_path: Path) -> None:
+    path = saved(nano, tmp_path / "nano.h5").rename(tmp_path / "nano.keras")
+    with pytest.raises(UserError, match=r"nano\.keras: is no \.keras file \(HDF5 file of Keras 3\S*\); give that"):
         taught([path], training)
 
 
