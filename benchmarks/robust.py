@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
+from converter.faces import PUBLIC
 from converter.fer2013 import read_faces
-from converter.score_tflite import SPLIT
 from fer_edge.vision.classify import Classifier, load_classifier
 from fer_edge.vision.preprocess import Grey, resized
 
@@ -120,11 +120,11 @@ def top1(classifier: Classifier, faces: list[Grey], labels: NDArray[np.integer])
 @click.option("--every", default=1, show_default=True, help="use every n-th face")
 @click.argument("models", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True, dir_okay=False))
 def main(data: Path, every: int, models: tuple[Path, ...]) -> None:
-    split = read_faces(data).split(SPLIT)
+    split = read_faces(data).split(PUBLIC)
     images, labels = list(split.images[::every]), split.labels[::every]
     classifiers = [load_classifier(model) for model in models]
     whole = [top1(classifier, images, labels) for classifier in classifiers]
-    table = Table(title=f"{SPLIT}, {len(images)} faces: points of top-1 lost")
+    table = Table(title=f"{PUBLIC}, {len(images)} faces: points of top-1 lost")
     for heading in ("", *(model.stem for model in models)):
         table.add_column(heading, justify="right" if heading else "left")
     table.add_row("untouched: top-1", *(f"{value:.2%}" for value in whole), end_section=True)

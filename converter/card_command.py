@@ -10,12 +10,12 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from rich.console import Console
 
-from converter.faces import Faces
+from converter.faces import PUBLIC, Faces
 from converter.find_layout import Scaling, choose_layout, output_kind
 from converter.options import data_option, given_labels, given_scaling, layout_options, read_split
 from converter.outputs import replacing
 from converter.quantize import check_card, summary
-from converter.score_tflite import SPLIT, ask_tflite, calibrated_card, operations
+from converter.score_tflite import ask_tflite, calibrated_card, operations
 from fer_edge import __version__
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
@@ -66,7 +66,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     check_card(file, load_card, f"move it away, or rename {file.name}")
     content = read_model(file, "FILE")
     with console.status(f"asking {file.name}"):
-        card = make_card(content, given, read_split(data, SPLIT))
+        card = make_card(content, given, read_split(data, PUBLIC).faces)
     with replacing(card_path(file)) as drafted:
         save_card(card, drafted.with_suffix(file.suffix))
     for line in summary(card, file, len(content)):
@@ -101,7 +101,7 @@ def make_card(content: bytes, given: Given, public: Faces) -> Card:
         "operations": dict(operations(content)),
         "converter": f"fer-edge {__version__}",
     }
-    return calibrated_card(replace(card, output=output_kind(raw), training=how), raw, public.labels)
+    return calibrated_card(replace(card, output=output_kind(raw), training=how), raw, public.labels, PUBLIC)
 
 
 def _picture(runner: Runner, name: str) -> tuple[int, int, Literal[1, 3]]:

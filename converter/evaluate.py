@@ -5,7 +5,7 @@ TFLite files need no TensorFlow here; a Keras network is asked in a process of i
 
 import platform
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -24,12 +24,14 @@ from converter.evaluation_report import (
     tables,
     title,
 )
-from converter.faces import USAGES, Faces
+from converter.faces import PUBLIC, USAGES, Faces
 from converter.options import data_option, given_labels, given_scaling, layout_options, read_split
 from converter.outputs import replacing
+from converter.quantize import training_story
 from converter.screen import show_table
+from converter.splits import HeldOut, held_out_by
 from fer_edge.errors import UserError
-from fer_edge.vision.classify import load_classifier
+from fer_edge.vision.classify import Classifier, load_classifier
 
 TFLITE = ".tflite"
 
@@ -37,7 +39,7 @@ TFLITE = ".tflite"
 @click.command(short_help="Measure any number of networks side by side.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="FILE...")
 @data_option
-@click.option("--split", type=click.Choice(USAGES), default="PublicTest", show_default=True, help="The faces to ask.")
+@click.option("--split", type=click.Choice(USAGES), default=PUBLIC, show_default=True, help="The faces to ask.")
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Write a report into this folder, too."
 )
@@ -57,12 +59,14 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     files and SavedModel folders by Keras, for comparison.
 
     The first FILE is what the others are compared with. --labels, --range, --mean and --std are for Keras networks.
+    Where the data have no PublicTest, the faces are those that `fer-convert train` held out for a FILE.
     """
     console = Console(soft_wrap=True, highlight=False)
     scaling, order = given_scaling(pixel_range, mean, std), given_labels(labels)
     classifiers = {path: load_classifier(path) for path in files if _is_tflite(path)}
     with console.status("reading faces") as status:
-        faces = read_split(data, split, option="--split")
+        asked = read_split(data, split, held_out_for(files, classifiers), option="--split")
+        faces = asked.faces
         evaluations = []
         for path in files:
             status.update(f"asking {path.name} about {len(faces):,} faces")
@@ -70,7 +74,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
                 evaluations.append(evaluate_tflite(path, classifiers[path], faces))
             else:
                 evaluations.append(evaluate_keras(path, faces, scaling, order, status.update))
-        comparison = compare(evaluations, faces, split, data.name)
+        comparison = compare(evaluations, faces, asked.split, data.name)
         if output:
             status.update("drawing")
             write_report(comparison, output)
@@ -78,6 +82,23 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     show_table(console, title(comparison), scores.columns, scores.rows)
     if output:
         console.print(f"written to {output}: report.html, report.md, report.json, pictures and counts", markup=False)
+
+
+def held_out_for(files: Sequence[Path], classifiers: Mapping[Path, Classifier]) -> HeldOut | None:
+    """What was held out when ``files`` were trained, None where none tells; UserError where it was not the same.
+
+    A file that tells nothing, somebody else's, may have learned from these faces.
+    """
+    told: dict[HeldOut, Path] = {}
+    for path in files:
+        trained = classifiers[path].card.training.get("trained") if path in classifiers else training_story(path)
+        held_out = held_out_by(trained)
+        if held_out:
+            told.setdefault(held_out, path)
+    if len(told) > 1:
+        one, other, *_ = told.values()
+        raise UserError(f"{one} and {other} were trained with other faces held out; evaluate them one by one")
+    return next(iter(told), None)
 
 
 def compare(evaluations: Sequence[Evaluation], faces: Faces, split: str, data: str) -> Comparison:

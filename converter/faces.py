@@ -9,7 +9,8 @@ from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
 
 SIZE_PX = 48  # width and height of a FER-2013 face
-USAGES = ("Training", "PublicTest", "PrivateTest")
+PUBLIC = "PublicTest"  # what everything here chooses and measures on
+USAGES = ("Training", PUBLIC, "PrivateTest")
 
 # FER+ counts ten votes a face over ten columns, in its own order. Seven are ours; contempt is an eighth expression,
 # unknown and NF (no face) say that there is none to name.

@@ -3,17 +3,18 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import click
 
-from converter.faces import USAGES, Faces
+from converter.faces import PUBLIC, USAGES, DataError, Faces
 from converter.find_layout import ORDERS, RANGES, Scaling, parse_labels
+from converter.splits import HELD_OUT_NAME, HeldOut, held_out_again
 from fer_edge.errors import UserError
 
 SPLIT_FROM = {  # where a split is looked for, as docs/training.md has it
     "Training": "a Usage column that names some, or with a `train` folder",
-    "PublicTest": "a Usage column that names some, or with a `test` folder beside `train`",
+    PUBLIC: "a Usage column that names some, or with a `test` folder beside `train`",
     "PrivateTest": "a Usage column that names some, or with a `test` folder beside `train` and `validation`",
 }
 
@@ -24,6 +25,13 @@ data_option = click.option(
     type=click.Path(exists=True, path_type=Path),
     help="FER-2013: fer2013.csv, icml_face_data.csv, a folder of images, or a folder of sheets.",
 )
+
+
+class Asked(NamedTuple):
+    """Labelled faces that networks are asked about."""
+
+    split: str  # what they are called in cards and tables
+    faces: Faces
 
 
 def layout_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -68,15 +76,27 @@ def given_labels(labels: str | None) -> tuple[str, ...] | None:
     return None if labels is None else parse_labels(labels)
 
 
-def read_split(data: Path, split: str, *, option: str | None = None) -> Faces:
-    """The faces of one split in ``data``. Raises UserError where there are none; ``option`` would choose another."""
-    return _split(_faces(data), split, data, option)
+def read_split(data: Path, split: str, held_out: HeldOut | None = None, *, option: str | None = None) -> Asked:
+    """The faces of one split in ``data``; where PublicTest is asked for and not there, those that a run ``held_out``.
 
-
-def read_splits(data: Path) -> tuple[Faces, Faces]:
-    """The Training and the PublicTest faces in ``data``. Raises UserError where either is empty."""
+    Raises UserError where there are none; ``option`` would choose another split.
+    """
     faces = _faces(data)
-    return _split(faces, "Training", data), _split(faces, "PublicTest", data)
+    if held_out and split == PUBLIC and not len(faces.split(PUBLIC)):
+        return Asked(HELD_OUT_NAME, _again(faces, held_out, data)[1])
+    return Asked(split, _split(faces, split, data, option))
+
+
+def read_splits(data: Path, held_out: HeldOut | None) -> tuple[Faces, Asked]:
+    """The Training and the PublicTest faces in ``data``; where these are not there, those that a run ``held_out``.
+
+    Raises UserError where either is empty.
+    """
+    faces = _faces(data)
+    if held_out and not len(faces.split(PUBLIC)):
+        training, held = _again(faces, held_out, data)
+        return training, Asked(HELD_OUT_NAME, held)
+    return _split(faces, "Training", data), Asked(PUBLIC, _split(faces, PUBLIC, data))
 
 
 def _faces(data: Path) -> Faces:
@@ -85,11 +105,18 @@ def _faces(data: Path) -> Faces:
     return read_faces(data)
 
 
+def _again(faces: Faces, held_out: HeldOut, data: Path) -> tuple[Faces, Faces]:
+    try:
+        return held_out_again(faces, held_out)
+    except DataError as error:
+        raise UserError(f"{data}: {error}; give the data of its training, or data with {SPLIT_FROM[PUBLIC]}") from error
+
+
 def _split(faces: Faces, split: str, data: Path, option: str | None = None) -> Faces:
     """One split of ``faces``, with a cure where it is empty.
 
-    The tenth that `fer-convert train` holds out of such data is no cure: only the run knows which faces it has never
-    seen, and a score on faces that a network learned would pass for one on strangers.
+    A tenth held out here would be none: the network may have learned it, and a score on faces that it learned would
+    pass for one on strangers.
     """
     chosen = faces.split(split)
     if not len(chosen):

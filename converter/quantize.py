@@ -18,10 +18,11 @@ from rich.console import Console
 from converter.ask_keras import Answer, ask_keras, original_probabilities
 from converter.faces import Faces
 from converter.find_layout import RANGES, Layout
-from converter.options import data_option, given_labels, given_scaling, layout_options, read_splits
+from converter.options import Asked, data_option, given_labels, given_scaling, layout_options, read_splits
 from converter.outputs import replacing
 from converter.quantize_job import Job, Kind
-from converter.score_tflite import SPLIT, ask_tflite, calibrated_card, operations
+from converter.score_tflite import ask_tflite, calibrated_card, operations
+from converter.splits import held_out_by
 from fer_edge import __version__
 from fer_edge.errors import ModelError, UserError
 from fer_edge.labels import EMOTIONS
@@ -82,7 +83,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     JSON architecture with its WEIGHTS in HDF5.
 
     How pixels are scaled and classes ordered is found with labelled faces where it is not given. The card says what
-    the file scores on PublicTest.
+    the file scores on PublicTest; where the data have none, on what `fer-convert train` held out for MODEL.
     """
     console = Console(soft_wrap=True, highlight=False)
     job = Job(
@@ -102,27 +103,28 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
             TemporaryDirectory(dir=output.parent, prefix=".fer-convert-") as work,
             console.status("reading faces") as at,
         ):
-            made = quantize(job, *read_splits(data), Path(work), at.update)
+            made = quantize(job, *read_splits(data, held_out_by(training_story(model))), Path(work), at.update)
         drafted.write_bytes(made.content)
         save_card(replace(made.card, licence=licence), drafted)
     for line in summary(made.card, output, len(made.content)):
         console.print(line, markup=False)
 
 
-def quantize(job: Job, training: Faces, public: Faces, draft: Path, say: Callable[[str], None]) -> Quantized:
-    """The TFLite file of ``job``, scored on ``public`` as the edge runs it; ``draft`` is an empty folder to work in.
+def quantize(job: Job, training: Faces, asked: Asked, draft: Path, say: Callable[[str], None]) -> Quantized:
+    """The TFLite file of ``job``, scored on ``asked`` as the edge runs it; ``draft`` is an empty folder to work in.
 
     Raises UserError, one line, for whatever is wrong with the network.
     """
     representative = draw_representative(training)
-    asked = public.chosen(np.arange(min(len(public), UNTRAINED_FACES))) if job.untrained else public
-    answer = ask_keras(job, asked, representative, draft, say)
+    split, faces = asked
+    few = faces.chosen(np.arange(min(len(faces), UNTRAINED_FACES))) if job.untrained else faces
+    answer = ask_keras(job, few, representative, draft, say)
     assert answer.tflite is not None
     card = _card(job, answer, answer.tflite, len(representative))
     if not job.untrained:
-        say(f"asking the TFLite file about {len(public.images)} faces")
-        raw = ask_tflite(Classifier(card, Runner(answer.tflite, job.name)), public.images)
-        card = calibrated_card(card, raw, public.labels, original_probabilities(answer))
+        say(f"asking the TFLite file about {len(faces)} faces")
+        raw = ask_tflite(Classifier(card, Runner(answer.tflite, job.name)), faces.images)
+        card = calibrated_card(card, raw, faces.labels, split, original_probabilities(answer))
     return Quantized(answer.tflite, card)
 
 
@@ -152,23 +154,23 @@ def check_card(model: Path, load: Callable[[Path], object], cure: str) -> None:
 
 def summary(card: Card, output: Path, size: int) -> list[str]:
     """What a person should know of a file that was written, a line each."""
-    how, scores = card.training, card.scores.get(SPLIT)
+    how = card.training
     lines = [
         f"{output}: {size / 1000:.1f} kB, card {card_path(output).name}, sha256 {card.short_hash}",
         f"read: {how['original']}" if "original" in how else "",
         f"layout: {how['layout']}",
         f"operations: {', '.join(f'{count} {name}' for name, count in sorted(how['operations'].items()))}",
     ]
-    if scores:
+    for split, scores in card.scores.items():
         lines.append(
-            f"{SPLIT}, {scores['faces']:.0f} faces: top-1 {scores['top1']:.2%}, macro-F1 {scores['macro_f1']:.2%}, "
+            f"{split}, {scores['faces']:.0f} faces: top-1 {scores['top1']:.2%}, macro-F1 {scores['macro_f1']:.2%}, "
             f"ECE {scores['ece']:.2%} (before temperature {card.temperature:g}: {scores['ece_before_temperature']:.2%})"
         )
-    if scores and "original_top1" in scores:
-        lines.append(
-            f"the original: top-1 {scores['original_top1']:.2%}, macro-F1 {scores['original_macro_f1']:.2%}, "
-            f"ECE {scores['original_ece']:.2%}; the two agree on {scores['agreement_with_original']:.2%}"
-        )
+        if "original_top1" in scores:
+            lines.append(
+                f"the original: top-1 {scores['original_top1']:.2%}, macro-F1 {scores['original_macro_f1']:.2%}, "
+                f"ECE {scores['original_ece']:.2%}; the two agree on {scores['agreement_with_original']:.2%}"
+            )
     return [line for line in lines if line]
 
 

@@ -14,7 +14,6 @@ from fer_edge.vision.card import Card
 from fer_edge.vision.classify import Classifier, calibrated
 from fer_edge.vision.preprocess import resized
 
-SPLIT = "PublicTest"  # what everything here chooses and measures on
 FIGURES = 4  # decimals of a fraction in a card: a tenth of a face in 3,589
 
 Faces = NDArray[np.uint8]  # (n, 48, 48) grey
@@ -26,8 +25,8 @@ def ask_tflite(classifier: Classifier, faces: Faces) -> NDArray[np.float32]:
     return np.stack([classifier.raw(resized(face, shape.height, shape.width)) for face in faces])
 
 
-def calibrated_card(card: Card, raw: Floats, truth: Labels, original: Floats | None = None) -> Card:
-    """``card`` with the temperature that fits ``raw`` (n, 7) to ``truth`` (n,), and its scores.
+def calibrated_card(card: Card, raw: Floats, truth: Labels, split: str, original: Floats | None = None) -> Card:
+    """``card`` with the temperature that fits ``raw`` (n, 7) to ``truth`` (n,), and its scores on these, the ``split``.
 
     ``original`` (n, 7) are the probabilities of the network that the file was made from; its scores are noted beside.
     """
@@ -39,7 +38,7 @@ def calibrated_card(card: Card, raw: Floats, truth: Labels, original: Floats | N
         scores |= {f"original_{key}": value for key, value in _figures(measure(original, truth)).items()}
         del scores["original_faces"]
         scores["agreement_with_original"] = round(agreement(raw, original), FIGURES)
-    return replace(card, temperature=temperature, scores={**card.scores, SPLIT: scores})
+    return replace(card, temperature=temperature, scores={**card.scores, split: scores})
 
 
 def operations(content: bytes) -> Counter[str]:

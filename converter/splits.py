@@ -1,4 +1,8 @@
-"""Which faces a training learns from and which it is chosen by."""
+"""Which faces a training learns from and which it is chosen by; and which those were, for who measures it later."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,6 +11,14 @@ from converter.faces import DataError, Faces
 from fer_edge.labels import EMOTIONS
 
 HELD_OUT = 10  # where nothing was set aside, every tenth face of a class is
+HELD_OUT_NAME = "held out of Training"  # these faces in recipe.json, cards and tables
+
+
+class HeldOut(NamedTuple):
+    """What a run tells of the faces that it held out: enough to find them again, and to know that they are the same."""
+
+    seed: int
+    sha256: str
 
 
 def training_and_validation(faces: Faces, seed: int) -> tuple[Faces, Faces, bool]:
@@ -26,6 +38,32 @@ def training_and_validation(faces: Faces, seed: int) -> tuple[Faces, Faces, bool
             f"no faces to validate with: no PublicTest, and no class has {HELD_OUT} different faces to hold one out"
         )
     return training.chosen(~held), training.chosen(held), True
+
+
+def held_out_by(story: Mapping[str, Any] | None) -> HeldOut | None:
+    """What the run of ``story`` (recipe.json, or `trained` in a card) held out; None where it had a PublicTest.
+
+    Also None where ``story`` is not what `fer-convert train` writes: files of others are read, too.
+    """
+    data = story.get("data") if story else None
+    told = data.get("held_out") if isinstance(data, dict) else None
+    match told:
+        case {"seed": int(seed), "sha256": str(sha256)} if seed >= 0:
+            return HeldOut(seed, sha256)
+    return None
+
+
+def held_out_again(faces: Faces, told: HeldOut) -> tuple[Faces, Faces]:
+    """What a run learned from, and what it held out. DataError where ``faces`` are not those that it had."""
+    training, validation, held_out = training_and_validation(faces, told.seed)
+    if not held_out or digest(validation) != told.sha256:
+        raise DataError("holds other faces than the network was trained on, so which of them it has seen is unknown")
+    return training, validation
+
+
+def digest(faces: Faces) -> str:
+    """SHA-256 of pictures and labels, in their order."""
+    return hashlib.sha256(faces.images.tobytes() + faces.labels.astype("<i8").tobytes()).hexdigest()
 
 
 def limited(faces: Faces, count: int, seed: int) -> Faces:

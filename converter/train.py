@@ -20,7 +20,8 @@ from converter.options import data_option
 from converter.outputs import check_folder
 from converter.recipe import DEFAULT_DECAYS, DEFAULT_RATES, Optimizer, Recipe
 from converter.run_files import RunFiles
-from converter.splits import limited, training_and_validation
+from converter.splits import HELD_OUT_NAME, HeldOut, limited, training_and_validation
+from converter.splits import digest as faces_digest
 from converter.teacher import digest
 from converter.train_progress import TrainProgress
 from converter.train_story import commit, data_story, is_told, result_of, write_story
@@ -145,13 +146,14 @@ def command(**given: Any) -> None:
     check_folder(folder)
     with console.status("reading faces"):
         faces = read_faces(given["data"], given["votes"])
-    training, validation, held_out = training_and_validation(faces, recipe.seed)
+    training, validation, is_held_out = training_and_validation(faces, recipe.seed)
+    held_out = HeldOut(recipe.seed, faces_digest(validation)) if is_held_out else None
     if given["limit"]:
         training, validation = (limited(part, given["limit"], recipe.seed) for part in (training, validation))
     click.echo(f"{given['data']}: {counted(faces)}")
     click.echo(
         f"training on {len(training):,} faces, validating on {len(validation):,}"
-        + (" held out of Training, as there is no PublicTest" if held_out else "")
+        + (f" {HELD_OUT_NAME}, as there is no PublicTest" if held_out else "")
     )
     with console.status("building the network"):
         backend = load_backend()
@@ -159,7 +161,7 @@ def command(**given: Any) -> None:
     story = {
         "network": recipe.network,
         "recipe": recipe.as_json(),
-        "data": data_story(given["data"], training, validation, held_out=held_out),
+        "data": data_story(given["data"], training, validation, held_out),
         "start": start.name if start else None,
         "teachers": [teacher.name for teacher in given["teachers"]],
         "backend": backend,

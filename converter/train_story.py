@@ -10,14 +10,15 @@ from typing import Any
 from converter.faces import Faces
 from converter.history import best
 from converter.outputs import replacing
+from converter.splits import HELD_OUT_NAME, HeldOut
 from converter.training import Run
 from fer_edge.labels import EMOTIONS
 
 RECIPE = "recipe.json"
 
 
-def data_story(path: Path, training: Faces, validation: Faces, *, held_out: bool) -> dict[str, Any]:
-    """What the data were, counted, for people who read the recipe later."""
+def data_story(path: Path, training: Faces, validation: Faces, held_out: HeldOut | None) -> dict[str, Any]:
+    """What the data were, counted, for people who read the recipe later; ``held_out`` where there was no PublicTest."""
 
     def of_classes(faces: Faces) -> dict[str, int]:
         return dict(zip(EMOTIONS, faces.counts().tolist(), strict=True))
@@ -26,7 +27,8 @@ def data_story(path: Path, training: Faces, validation: Faces, *, held_out: bool
         "name": path.name,
         "training": {"faces": len(training), **of_classes(training)},
         "validation": {"faces": len(validation), **of_classes(validation)},
-        "validation_is": "held out of Training" if held_out else "PublicTest",
+        "validation_is": HELD_OUT_NAME if held_out else "PublicTest",
+        **({"held_out": held_out._asdict()} if held_out else {}),
         "ferplus_votes": training.votes is not None,
     }
 

@@ -11,7 +11,10 @@ import cv2
 import numpy as np
 import pytest
 
+from converter.evaluate import held_out_for
 from converter.faces import Faces
+from converter.splits import HeldOut
+from fer_edge.errors import UserError
 from fer_edge.vision.card import Card, CardInput, save_card, sha256_of
 from fer_edge.vision.classify import load_classifier
 from fer_edge.vision.preprocess import resized
@@ -209,3 +212,23 @@ def test_a_split_that_is_not_there_is_one_line(
         f"fer-convert: {fer2013_csv}: has no PrivateTest faces; give data with a Usage column that names some, or with "
         "a `test` folder beside `train` and `validation`, or --split Training\n"
     )
+
+
+def story_beside(network: Path, seed: int) -> Path:
+    """The path of a network of `fer-convert train` that held faces out by ``seed``; the network itself is not there."""
+    network.parent.mkdir()
+    told = {"network": network.stem, "data": {"held_out": {"seed": seed, "sha256": f"{seed:064}"}}}
+    network.with_name("recipe.json").write_text(json.dumps(told))
+    return network
+
+
+def test_networks_that_had_other_faces_held_out_are_not_compared(tmp_path: Path):
+    one, other = (story_beside(tmp_path / str(seed) / "nano.keras", seed) for seed in (1, 2))
+    with pytest.raises(UserError, match="were trained with other faces held out; evaluate them one by one"):
+        held_out_for([one, other], {})
+
+
+def test_one_that_tells_nothing_is_asked_about_the_faces_of_the_one_that_does(tmp_path: Path):
+    one = story_beside(tmp_path / "1/nano.keras", 1)
+    assert held_out_for([tmp_path / "mini.keras", one], {}) == HeldOut(1, f"{1:064}")
+    assert held_out_for([tmp_path / "mini.keras"], {}) is None

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from converter.faces import Faces
+from converter.faces import PUBLIC, Faces
 from converter.score_tflite import ask_tflite, calibrated_card, operations
 from fer_edge.labels import EMOTIONS
 from fer_edge.vision.card import Card, CardInput, save_card, sha256_of
@@ -32,7 +32,7 @@ def leading(classes: list[int], lead: float) -> np.ndarray:
 
 def test_a_file_that_is_right_three_times_of_four_becomes_three_quarters_sure():
     raw, truth = leading([3, 3, 3, 3], 2 * np.log(3)), np.array([3, 3, 3, 0])
-    card = calibrated_card(CARD, raw, truth)
+    card = calibrated_card(CARD, raw, truth, PUBLIC)
     assert card.temperature == pytest.approx(2.0)
     scores = card.scores["PublicTest"]
     assert scores["top1"] == 0.75
@@ -44,7 +44,7 @@ def test_a_file_that_is_right_three_times_of_four_becomes_three_quarters_sure():
 def test_probabilities_are_calibrated_through_their_logarithms():
     probabilities = np.zeros((4, 7))
     probabilities[:, 3], probabilities[:, 0] = 0.9, 0.1  # odds of 9:1 again
-    card = calibrated_card(replace(CARD, output="probabilities"), probabilities, np.array([3, 3, 3, 0]))
+    card = calibrated_card(replace(CARD, output="probabilities"), probabilities, np.array([3, 3, 3, 0]), PUBLIC)
     assert card.temperature == pytest.approx(2.0, abs=0.1)  # the five zeros count for 1e-7 each
 
 
@@ -52,7 +52,7 @@ def test_the_original_is_scored_beside_and_agreement_counted():
     raw, truth = leading([3, 3, 3, 3], np.log(3)), np.array([3, 3, 3, 0])
     original = np.full((4, 7), 0.0)
     original[np.arange(4), [3, 3, 3, 0]] = 1.0
-    scores = calibrated_card(CARD, raw, truth, original).scores["PublicTest"]
+    scores = calibrated_card(CARD, raw, truth, PUBLIC, original).scores["PublicTest"]
     assert scores["original_top1"] == 1.0
     assert scores["agreement_with_original"] == 0.75
     assert scores["faces"] == 4

@@ -1,10 +1,10 @@
-"""Where a data set has nothing set aside, a tenth is, and no picture is on both sides."""
+"""Where a data set has nothing set aside, a tenth is, no picture is on both sides, and the tenth is found again."""
 
 import numpy as np
 import pytest
 
 from converter.faces import DataError, Faces
-from converter.splits import training_and_validation
+from converter.splits import HeldOut, digest, held_out_again, held_out_by, training_and_validation
 
 
 def pictures(numbers: list[int]) -> np.ndarray:
@@ -52,3 +52,44 @@ def test_a_picture_that_is_there_too_often_stays_in_training() -> None:
 def test_where_there_is_one_picture_alone_nothing_can_be_held_out() -> None:
     with pytest.raises(DataError, match="no faces to validate with"):
         training_and_validation(faces([0] * 20, [1] * 20), 1)
+
+
+def test_what_a_run_held_out_is_found_again() -> None:
+    of = faces(list(range(100)), [0] * 70 + [3] * 30)
+    training, validation, _ = training_and_validation(of, 7)
+    again = held_out_again(of, HeldOut(7, digest(validation)))
+    assert [part.rows.tolist() for part in again] == [training.rows.tolist(), validation.rows.tolist()]
+
+
+@pytest.mark.parametrize("changed", ["a face less", "another seed", "another label", "with PublicTest"])
+def test_faces_that_the_run_did_not_have_are_refused(changed: str) -> None:
+    of = faces(list(range(100)), [0] * 70 + [3] * 30)
+    seed, held = 7, training_and_validation(of, 7)[1]
+    told = HeldOut(seed, digest(held))
+    match changed:
+        case "a face less":
+            of = of.chosen(np.arange(1, 100))
+        case "another seed":
+            told = told._replace(seed=8)
+        case "another label":
+            of.labels[held.rows[0]] = 5
+        case "with PublicTest":
+            usages = of.usages.astype("U10")
+            usages[held.rows] = "PublicTest"
+            of = Faces(of.images, of.labels, usages, of.rows)
+    with pytest.raises(DataError, match="holds other faces than the network was trained on"):
+        held_out_again(of, told)
+
+
+@pytest.mark.parametrize(
+    "story",
+    [None, {}, {"data": None}, {"data": "fer2013"}, {"data": {"validation_is": "PublicTest"}},
+     {"data": {"held_out": 7}}, {"data": {"held_out": {"seed": "7", "sha256": "0"}}},
+     {"data": {"held_out": {"seed": -1, "sha256": "0"}}}],
+)  # fmt: skip
+def test_a_story_that_tells_of_nothing_held_out_is_none(story: dict[str, object] | None) -> None:
+    assert held_out_by(story) is None
+
+
+def test_a_story_that_tells_it_is_read() -> None:
+    assert held_out_by({"data": {"held_out": {"seed": 7, "sha256": "ab"}}}) == HeldOut(7, "ab")

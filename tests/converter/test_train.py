@@ -23,6 +23,7 @@ keras = pytest.importorskip("keras")
 
 from converter import networks  # noqa: E402  only where Keras is
 from converter.folded import take_from_tflite  # noqa: E402
+from fer_edge.vision.card import load_card  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 SHIPS = REPOSITORY / "fer_edge/models/fer-nano.tflite"
@@ -215,6 +216,26 @@ def test_without_publictest_a_tenth_is_held_out_and_said(slice_of_fer2013, conve
     recipe = json.loads((tmp_path / "nano/recipe.json").read_text())
     assert recipe["data"]["validation_is"] == "held out of Training"
     assert recipe["data"]["validation"]["disgust"] == 2
+
+    # They are found again for what comes after the training, and for no other data.
+    made, file = tmp_path / "nano/nano.keras", tmp_path / "nano.tflite"
+    fed = ("--labels", "fer2013", "--range=-1,1")
+    ended = convert("quantize", made, "-o", file, "--data", path, *fed)
+    assert ended.returncode == 0, ended.stderr
+    assert "held out of Training, 14 faces: top-1" in ended.stdout
+    assert list(load_card(file).scores) == ["held out of Training"]
+    ended = convert("evaluate", file, "--data", path)
+    assert ended.returncode == 0, ended.stderr
+    assert "held out of Training, 14 faces" in ended.stdout
+    path.write_text("".join(path.read_text().splitlines(keepends=True)[:-1]))
+    for command in (("quantize", made, "-o", file, *fed), ("evaluate", file)):
+        ended = convert(*command, "--data", path)
+        assert ended.returncode == 1
+        assert ended.stderr == (
+            f"fer-convert: {path}: holds other faces than the network was trained on, so which of them it has seen is "
+            "unknown; give the data of its training, or data with a Usage column that names some, or with a `test` "
+            "folder beside `train`\n"
+        )
 
 
 def test_a_run_can_begin_with_the_weights_of_another(
