@@ -47,7 +47,7 @@ class Recipe:
     patience: int = 0
     """Epochs without a better validation accuracy after which the run stops early, 0 for never."""
     seed: int = 2013
-    """Of the first weights, the order of faces, the augmentation and the dropout."""
+    """Of the first weights, the order of faces, the augmentation and the dropout (`drawn_from`)."""
     start: str = ""
     """SHA-256 of the weights file that the run began with, empty for fresh weights."""
     augment: Augment = field(default_factory=Augment)
@@ -71,6 +71,15 @@ class Recipe:
     def as_json(self) -> dict[str, Any]:
         """Plain values, as they stand in recipe.json and in a checkpoint."""
         return dataclasses.asdict(self)
+
+
+def drawn_from(seed: int, start: str) -> int:
+    """What all chance in a run is drawn from, 0 to 2**32 - 1: its seed, and the hash of the weights it begins with.
+
+    By the seed alone a run that goes on from another would show every face in the same order, turned the same way and
+    behind the same dropout as that one did: noise that the network has met is no noise any more.
+    """
+    return (seed + int(start[:8] or "0", 16)) % 2**32
 
 
 def make_optimizer(recipe: Recipe, steps: int) -> Any:

@@ -16,7 +16,7 @@ from converter.batches import Epochs, inputs, targets
 from converter.faces import Faces
 from converter.history import Row, best, check_loss, write_history
 from converter.network_files import begin_with, save_network
-from converter.recipe import Recipe, make_optimizer
+from converter.recipe import Recipe, drawn_from, make_optimizer
 from converter.run_files import RunFiles
 from converter.teacher import taught
 from converter.torch_batch_norm import fused_batch_norm
@@ -43,7 +43,8 @@ class Run:
         )
         self._story = resume.Story(recipe.as_json(), Recipe().as_json(), digest, "faces")
         kept = resume.kept(files.folder, self._story)  # before Keras is made to work for a run that is refused
-        keras.utils.set_random_seed(recipe.seed)
+        chance = drawn_from(recipe.seed, recipe.start)
+        keras.utils.set_random_seed(chance)
         self.recipe = recipe
         self.folder = files.folder
         self.rows: list[Row] = []
@@ -52,7 +53,7 @@ class Run:
             training,
             targets(training, recipe.votes, recipe.smoothing, said, recipe.taught),
             min(recipe.batch, len(training)),
-            recipe.seed,
+            chance,
             recipe.augment,
             recipe.balance,
         )

@@ -32,7 +32,7 @@ class DetectorRecipe:
     averaged: float = 0.05
     """Horizon of the weight averaging as a fraction of the run, 0 for none."""
     seed: int = 2013
-    """Of the first weights and of every scene."""
+    """Of the first weights and of every scene (`converter.recipe.drawn_from`)."""
     start: str = ""
     """SHA-256 of the weights file that the run began with, empty for fresh weights."""
 

@@ -23,6 +23,7 @@ from converter.detector.recipe import DetectorRecipe
 from converter.detector.scenes import Gallery
 from converter.history import check_loss, write_history
 from converter.network_files import begin_with, save_network
+from converter.recipe import drawn_from
 from converter.torch_batch_norm import fused_batch_norm
 
 HISTORY = "history.csv"
@@ -59,14 +60,15 @@ class DetectorRun:
         digest = resume.digest_of(_arrays(photos, heads))
         self._story = resume.Story(recipe.as_json(), DetectorRecipe().as_json(), digest, "photos")
         kept = resume.kept(folder, self._story)
-        keras.utils.set_random_seed(recipe.seed)
+        chance = drawn_from(recipe.seed, recipe.start)
+        keras.utils.set_random_seed(chance)
         self.recipe, self.folder = recipe, folder
         self.rows: list[Row] = []
-        size = (recipe.height, recipe.width, recipe.batch, recipe.steps, recipe.seed)
+        size = (recipe.height, recipe.width, recipe.batch, recipe.steps)
         held_out = photos[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
         shown = [photo for number, photo in enumerate(photos, 1) if number % HELD_OUT_EVERY]
-        self.scenes = Scenes(Gallery(shown), heads, *size)
-        self._held_out = Scenes(Gallery(held_out or photos), heads, *size)
+        self.scenes = Scenes(Gallery(shown), heads, *size, chance)
+        self._held_out = Scenes(Gallery(held_out or photos), heads, *size, recipe.seed)
         self._validation: list[Batch] = []
         self._network = network.build()
         if start:

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from converter.averaging import Average
-from converter.recipe import Recipe, make_optimizer
+from converter.recipe import Recipe, drawn_from, make_optimizer
 from fer_edge.errors import UserError
 
 keras = pytest.importorskip("keras")
@@ -127,3 +127,14 @@ def test_statistics_of_the_average_are_those_of_the_batches_it_was_shown() -> No
 def test_a_setting_outside_its_range_is_refused(settings: dict[str, float], word: str) -> None:
     with pytest.raises(UserError, match=word):
         Recipe(**settings)  # type: ignore[arg-type]
+
+
+def test_a_run_with_fresh_weights_draws_from_its_seed() -> None:
+    assert drawn_from(2013, "") == 2013
+
+
+def test_a_run_that_goes_on_from_another_draws_anew_and_the_same_again() -> None:
+    one, other = (drawn_from(2013, digest * 64) for digest in "4f")
+    assert len({one, other, 2013}) == 3
+    assert one == drawn_from(2013, "4" * 64) != drawn_from(2014, "4" * 64)
+    assert 0 <= other < 2**32

@@ -5,6 +5,7 @@ KERAS_BACKEND names.
 """
 
 import csv
+import hashlib
 import json
 import os
 import re
@@ -22,7 +23,11 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from converter import networks  # noqa: E402  only where Keras is
+from converter.faces import Faces  # noqa: E402
 from converter.folded import take_from_tflite  # noqa: E402
+from converter.recipe import Recipe  # noqa: E402
+from converter.run_files import RunFiles  # noqa: E402
+from converter.training import Run  # noqa: E402
 from fer_edge.vision.card import load_card  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
@@ -249,6 +254,31 @@ def test_a_run_can_begin_with_the_weights_of_another(
     for old, new in zip(before.trainable_weights, after.trainable_weights, strict=True):
         assert np.allclose(old, new, atol=1e-6)
     assert json.loads((tmp_path / "more/recipe.json").read_text())["start"] == "nano.keras"
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")  # TensorFlow's, of NumPy 2
+def test_a_run_that_goes_on_from_another_meets_other_noise(
+    run: tuple[Path, str], slice_of_fer2013: Faces, tmp_path: Path
+) -> None:
+    parts = [slice_of_fer2013.split(usage) for usage in ("Training", "PublicTest")]
+    start = run[0] / "nano.keras"
+    fresh = Run(Recipe(batch=20, seed=5), *parts, RunFiles(tmp_path / "fresh"))
+    on = Run(
+        Recipe(batch=20, seed=5, start=hashlib.sha256(start.read_bytes()).hexdigest()),
+        *parts,
+        RunFiles(tmp_path / "on", start),
+    )
+    assert fresh.epochs.order(0).tolist() != on.epochs.order(0).tolist()
+    masks = [
+        [
+            keras.ops.convert_to_numpy(layer.seed_generator.state).tolist()
+            for layer in one._network.layers
+            if isinstance(layer, keras.layers.Dropout)
+        ]
+        for one in (fresh, on)
+    ]
+    assert masks[0], "there is a dropout"
+    assert masks[0] != masks[1]
 
 
 def test_a_run_can_begin_with_a_file_that_ships_and_learn_from_it(fer2013_csv: Path, convert, tmp_path: Path) -> None:
