@@ -33,7 +33,10 @@ nano)
     trained nano-2 --epochs 36 --rate 0.002 --warmup 0.5 --averaged 0.08 --start "$best" --teacher "$small" --taught-share 0.7
     ;;
 classic)
-    trained classic-1 --epochs 11 --optimizer adam --batch 64 --augment mirror --warmup 0.5 --teacher "$small"
+    set -- --optimizer adam --batch 64 --augment mirror --teacher "$small"
+    trained classic-1 --epochs 11 --warmup 0.5 "$@"
+    trained classic-2 --epochs 12 --warmup 0.5 --rate 0.0007 --start "$best" "$@"
+    trained classic-3 --epochs 5 --warmup 0.3 --rate 0.0005 --start "$best" "$@"
     ;;
 *)
     echo "there is no network $network: small, nano or classic" >&2
