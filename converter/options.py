@@ -82,8 +82,8 @@ def read_split(data: Path, split: str, held_out: HeldOut | None = None, *, optio
     Raises UserError where there are none; ``option`` would choose another split.
     """
     faces = _faces(data)
-    if held_out and split == PUBLIC and not len(faces.split(PUBLIC)):
-        return Asked(HELD_OUT_NAME, _again(faces, held_out, data)[1])
+    if split == PUBLIC and (again := _again(faces, held_out, data)):
+        return again[1]
     return Asked(split, _split(faces, split, data, option))
 
 
@@ -93,10 +93,8 @@ def read_splits(data: Path, held_out: HeldOut | None) -> tuple[Faces, Asked]:
     Raises UserError where either is empty.
     """
     faces = _faces(data)
-    if held_out and not len(faces.split(PUBLIC)):
-        training, held = _again(faces, held_out, data)
-        return training, Asked(HELD_OUT_NAME, held)
-    return _split(faces, "Training", data), Asked(PUBLIC, _split(faces, PUBLIC, data))
+    again = _again(faces, held_out, data)
+    return again or (_split(faces, "Training", data), Asked(PUBLIC, _split(faces, PUBLIC, data)))
 
 
 def _faces(data: Path) -> Faces:
@@ -105,11 +103,15 @@ def _faces(data: Path) -> Faces:
     return read_faces(data)
 
 
-def _again(faces: Faces, held_out: HeldOut, data: Path) -> tuple[Faces, Faces]:
+def _again(faces: Faces, held_out: HeldOut | None, data: Path) -> tuple[Faces, Asked] | None:
+    """What a run learned from and ``held_out``, where there is no PublicTest; None where there is, or no such run."""
+    if not held_out or len(faces.split(PUBLIC)):
+        return None
     try:
-        return held_out_again(faces, held_out)
+        training, held = held_out_again(faces, held_out)
     except DataError as error:
         raise UserError(f"{data}: {error}; give the data of its training, or data with {SPLIT_FROM[PUBLIC]}") from error
+    return training, Asked(HELD_OUT_NAME, held)
 
 
 def _split(faces: Faces, split: str, data: Path, option: str | None = None) -> Faces:

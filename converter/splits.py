@@ -1,13 +1,12 @@
 """Which faces a training learns from and which it is chosen by; and which those were, for who measures it later."""
 
-import hashlib
-from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from converter.faces import DataError, Faces
+from converter.resume import digest_of
 from fer_edge.labels import EMOTIONS
 
 HELD_OUT = 10  # where nothing was set aside, every tenth face of a class is
@@ -21,8 +20,8 @@ class HeldOut(NamedTuple):
     sha256: str
 
 
-def training_and_validation(faces: Faces, seed: int) -> tuple[Faces, Faces, bool]:
-    """Training and PublicTest; where there is no PublicTest, a tenth of each class of Training instead, and True.
+def training_and_validation(faces: Faces, seed: int) -> tuple[Faces, Faces, HeldOut | None]:
+    """Training and PublicTest; where there is no PublicTest, a tenth of each class of Training, and which it is.
 
     All copies of a picture are then on one side: a network that has learnt it by heart is not to be asked about it.
     PrivateTest is never used here: it is for the figure that is reported. DataError where either comes out empty.
@@ -31,24 +30,23 @@ def training_and_validation(faces: Faces, seed: int) -> tuple[Faces, Faces, bool
     if not len(training):
         raise DataError("no faces for training: none is of usage Training")
     if len(validation):
-        return training, validation, False
+        return training, validation, None
     held = _held_out(training, seed)
     if not held.any():
         raise DataError(
             f"no faces to validate with: no PublicTest, and no class has {HELD_OUT} different faces to hold one out"
         )
-    return training.chosen(~held), training.chosen(held), True
+    validation = training.chosen(held)
+    return training.chosen(~held), validation, HeldOut(seed, digest(validation))
 
 
-def held_out_by(story: Mapping[str, Any] | None) -> HeldOut | None:
+def held_out_by(story: object) -> HeldOut | None:
     """What the run of ``story`` (recipe.json, or `trained` in a card) held out; None where it had a PublicTest.
 
     Also None where ``story`` is not what `fer-convert train` writes: files of others are read, too.
     """
-    data = story.get("data") if story else None
-    told = data.get("held_out") if isinstance(data, dict) else None
-    match told:
-        case {"seed": int(seed), "sha256": str(sha256)} if seed >= 0:
+    match story:
+        case {"data": {"held_out": {"seed": int(seed), "sha256": str(sha256)}}} if seed >= 0:
             return HeldOut(seed, sha256)
     return None
 
@@ -56,14 +54,14 @@ def held_out_by(story: Mapping[str, Any] | None) -> HeldOut | None:
 def held_out_again(faces: Faces, told: HeldOut) -> tuple[Faces, Faces]:
     """What a run learned from, and what it held out. DataError where ``faces`` are not those that it had."""
     training, validation, held_out = training_and_validation(faces, told.seed)
-    if not held_out or digest(validation) != told.sha256:
+    if held_out != told:
         raise DataError("holds other faces than the network was trained on, so which of them it has seen is unknown")
     return training, validation
 
 
 def digest(faces: Faces) -> str:
     """SHA-256 of pictures and labels, in their order."""
-    return hashlib.sha256(faces.images.tobytes() + faces.labels.astype("<i8").tobytes()).hexdigest()
+    return digest_of((faces.images, faces.labels))
 
 
 def limited(faces: Faces, count: int, seed: int) -> Faces:

@@ -20,8 +20,7 @@ from converter.options import data_option
 from converter.outputs import check_folder
 from converter.recipe import DEFAULT_DECAYS, DEFAULT_RATES, Optimizer, Recipe
 from converter.run_files import RunFiles
-from converter.splits import HELD_OUT_NAME, HeldOut, limited, training_and_validation
-from converter.splits import digest as faces_digest
+from converter.splits import HELD_OUT_NAME, limited, training_and_validation
 from converter.teacher import digest
 from converter.train_progress import TrainProgress
 from converter.train_story import commit, data_story, is_told, result_of, write_story
@@ -146,8 +145,7 @@ def command(**given: Any) -> None:
     check_folder(folder)
     with console.status("reading faces"):
         faces = read_faces(given["data"], given["votes"])
-    training, validation, is_held_out = training_and_validation(faces, recipe.seed)
-    held_out = HeldOut(recipe.seed, faces_digest(validation)) if is_held_out else None
+    training, validation, held_out = training_and_validation(faces, recipe.seed)
     if given["limit"]:
         training, validation = (limited(part, given["limit"], recipe.seed) for part in (training, validation))
     click.echo(f"{given['data']}: {counted(faces)}")
