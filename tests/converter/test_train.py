@@ -311,7 +311,8 @@ def test_a_teacher_that_is_none_is_refused_in_one_line(fer2013_csv: Path, conver
     command = ("train", "--data", fer2013_csv, "-o", tmp_path / "run", *SMALL, "--epochs", 1)
     ended = convert(*command, "--teacher", tmp_path / "none.keras")
     assert (ended.returncode, len(ended.stderr.splitlines())) == (1, 1), ended.stderr
-    assert "none.keras: is no network that this Keras reads" in ended.stderr
+    assert "none.keras: is no Keras network" in ended.stderr
+    assert not (tmp_path / "run" / "history.csv").exists()
 
 
 def test_a_teacher_without_a_card_is_refused_in_one_line(fer2013_csv: Path, convert, tmp_path: Path) -> None:
