@@ -1,6 +1,6 @@
 """How often the events are wrong or short-lived, on clips and on photos that tremble: the price of a nervous filter.
 
-    python benchmarks/flicker.py [--data ../shared/data] [--rate 5] [--stills 14] [--json]
+    python benchmarks/flicker.py [--data ../shared/data] [--rate 5] [--stills 14] [--json | --thresholds]
 
 Wrong, in a clip, is an event that contradicts what a person sees in it (CLIPS below): any event where there is no
 face, an expression that nobody shows, one face more than there are people, a farewell from somebody who stays. Null is
@@ -8,6 +8,9 @@ never wrong, it claims nothing; so what was missed is counted too, which is what
 Wrong, on a trembling photo, is every change after its first expression. Short-lived is an expression, or null after
 one, that another took the place of within half a second. The last column says what the same scores come to without
 a filter, each frame's strongest expression taken for the truth: if that is low, the material is too easy to count.
+
+With --thresholds the faces are looked at once, and the same faces told with other thresholds: what a photo ends with,
+how often that is what its folder is called, what is wrong, and when the smile that begins at 0.65 s is told.
 """
 
 import dataclasses
@@ -38,6 +41,8 @@ STILL_S = 20.0
 STILL_RATE_HZ = 10.0
 UNFILTERED = DecideSettings(smooth_s=0.0, enter=0.0, leave=0.0, dwell_s=0.0, arrive_s=0.0)
 YUNET = "models/detector/yunet_s_320_320.onnx"
+THRESHOLDS = ((0.35, 0.2), (0.45, 0.3), (0.5, 0.35), (0.55, 0.4), (0.6, 0.4), (0.7, 0.5))  # enter, leave
+SMILE = "single_face.mp4"  # where somebody begins to smile at 0.65 s
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,52 +139,58 @@ def wrong_on_still(events: Sequence[Event]) -> int:
 Watched = list[tuple[float, tuple[Face, ...]]]  # seconds and the faces seen then
 
 
+@dataclass(frozen=True, slots=True)
+class Material:
+    """The faces of a clip or of a photo that trembles, and what counts as wrong and as missed in it."""
+
+    name: str
+    faces: Watched
+    wrong: Callable[[Sequence[Event]], int]
+    missed: Callable[[Sequence[Event]], int]
+    label: str = ""  # a photo's folder
+
+
 def watched(frames: Iterable[Frame], settings: Settings) -> Watched:
     """All faces of these frames."""
     vision = build_vision(settings)
     return [(frame.captured_at, vision.see(frame)) for frame in frames]
 
 
-def told(faces: Watched, decide: DecideSettings, lost_s: float) -> list[Event]:
+def told(faces: Watched, decide: DecideSettings, lost_s: float = Settings().track.lost_s) -> list[Event]:
     """All events that follow from these faces."""
     decider = Decider(decide, lost_s)
     events = [event for now, present in faces for event in decider.update(present, now).events]
     return [*events, *decider.close(faces[-1][0], "stopped")]
 
 
-def judged(
-    name: str,
-    faces: Watched,
-    settings: Settings,
-    wrong: Callable[[Sequence[Event]], int],
-    missed: Callable[[Sequence[Event]], int],
-) -> Score:
-    """The score of a clip or photo, given what counts as wrong and as missed in it."""
-    events = told(faces, settings.decide, settings.track.lost_s)
-    nervous = told(faces, UNFILTERED, settings.track.lost_s)
+def judged(material: Material) -> Score:
+    """What the default thresholds make of a clip or photo."""
+    faces = material.faces
+    events = told(faces, DecideSettings())
+    nervous = told(faces, UNFILTERED)
     return Score(
-        name=name,
+        name=material.name,
         seconds=faces[-1][0],
         face_s=sum(after - now for (now, present), (after, _) in itertools.pairwise(faces) if present),
         events=len(events),
-        wrong=wrong(events),
+        wrong=material.wrong(events),
         short=short_lived(events),
-        missed=missed(events),
-        unfiltered=wrong(nervous) + short_lived(nervous),
+        missed=material.missed(events),
+        unfiltered=material.wrong(nervous) + short_lived(nervous),
         story=_story(events),
     )
 
 
-def clips(data: Path, settings: Settings, rate_hz: float) -> Iterator[Score]:
-    """The score of each clip, with at most ``rate_hz`` frames a second."""
+def clips(data: Path, settings: Settings, rate_hz: float) -> Iterator[Material]:
+    """Each clip, with at most ``rate_hz`` frames a second."""
     for name, seen in CLIPS.items():
         source = open_source(CameraSettings(source=str(data / "videos" / name)))
         faces = watched(_thinned(play(source), rate_hz), settings)
-        yield judged(name, faces, settings, partial(wrong_in_clip, seen=seen), partial(missed_in_clip, seen=seen))
+        yield Material(name, faces, partial(wrong_in_clip, seen=seen), partial(missed_in_clip, seen=seen))
 
 
-def stills(data: Path, settings: Settings, count: int, rate_hz: float) -> Iterator[Score]:
-    """The score of ``count`` press photos, taken in turn from the seven expressions, each for STILL_S seconds."""
+def stills(data: Path, settings: Settings, count: int, rate_hz: float) -> Iterator[Material]:
+    """``count`` press photos, taken in turn from the seven expressions, each for STILL_S seconds."""
     folders = [sorted((data / "expressions" / "press" / emotion).iterdir()) for emotion in EMOTIONS]
     paths = [path for group in itertools.zip_longest(*folders) for path in group if path is not None]
     for seed, path in enumerate(paths[:count]):
@@ -187,8 +198,44 @@ def stills(data: Path, settings: Settings, count: int, rate_hz: float) -> Iterat
         if photo is None:
             raise click.ClickException(f"{path}: is no picture that OpenCV reads")
         frames = trembling(np.asarray(photo, np.uint8), min(rate_hz, STILL_RATE_HZ), STILL_S, seed)
-        name = f"{path.parent.name}/{path.stem}"
-        yield judged(name, watched(frames, settings), settings, wrong_on_still, lambda _: 0)
+        label = path.parent.name
+        yield Material(f"{label}/{path.stem}", watched(frames, settings), wrong_on_still, lambda _: 0, label)
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """What a pair of thresholds makes of clips and photos."""
+
+    enter: float
+    leave: float
+    photos: int  # that showed a face for long enough to be announced
+    said: int  # of these, with an expression at their end
+    as_labelled: int  # of these, with that of their folder
+    wrong_a_minute: float  # photos
+    wrong_in_clips: int
+    missed_in_clips: int
+    smile_at_s: float | None  # in SMILE
+
+
+def chosen(enter: float, leave: float, films: Sequence[Material], photos: Sequence[Material]) -> Choice:
+    """The figures of one pair of thresholds."""
+    decide = DecideSettings(enter=enter, leave=leave)
+    films_told = [(film, told(film.faces, decide)) for film in films]
+    photos_told = [(photo, told(photo.faces, decide)) for photo in photos]
+    ends = [(photo.label, events[-1].emotion) for photo, events in photos_told if events]
+    minutes = sum(photo.faces[-1][0] for photo in photos) / 60
+    (smile,) = (events for film, events in films_told if film.name == SMILE)
+    return Choice(
+        enter,
+        leave,
+        photos=len(ends),
+        said=sum(emotion is not None for _, emotion in ends),
+        as_labelled=sum(label == emotion for label, emotion in ends),
+        wrong_a_minute=sum(photo.wrong(events) for photo, events in photos_told) / minutes,
+        wrong_in_clips=sum(film.wrong(events) for film, events in films_told),
+        missed_in_clips=sum(film.missed(events) for film, events in films_told),
+        smile_at_s=next((event.at for event in smile if event.emotion == "happy"), None),
+    )
 
 
 @click.command()
@@ -197,11 +244,22 @@ def stills(data: Path, settings: Settings, count: int, rate_hz: float) -> Iterat
 @click.option("--rate", "rate_hz", default=60.0, help="Leave out frames beyond this rate.")
 @click.option("--stills", "photos", default=14, show_default=True, help="How many photos tremble for 20 s each.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
-def main(data: Path, model: str, rate_hz: float, photos: int, *, as_json: bool) -> None:
+@click.option("--thresholds", is_flag=True, help="Compare thresholds instead, with the own detector and YuNet.")
+def main(  # noqa: PLR0913  an option each
+    data: Path, model: str, rate_hz: float, photos: int, *, as_json: bool, thresholds: bool
+) -> None:
     """Count wrong and short-lived events with each detector."""
     yunet = DetectSettings(backend="yunet", model=str(data / YUNET), width=160)
     haar = DetectSettings(backend="haar", width=320)
     own = DetectSettings()
+    if thresholds:
+        if photos < 1:
+            raise click.UsageError("--thresholds needs photos: --stills 1 or more")
+        for name, detect in (("own on 160", own), ("yunet on 160", yunet)):
+            settings = _settings(detect, model)
+            seen = list(clips(data, settings, rate_hz)), list(stills(data, settings, photos, rate_hz))
+            _print_choices(name, [chosen(enter, leave, *seen) for enter, leave in THRESHOLDS], as_json=as_json)
+        return
     runs = {
         "clips, own on 160": clips(data, _settings(own, model), rate_hz),
         "clips, yunet on 160": clips(data, _settings(yunet, model), rate_hz),
@@ -210,8 +268,8 @@ def main(data: Path, model: str, rate_hz: float, photos: int, *, as_json: bool) 
         "trembling photos, yunet on 160": stills(data, _settings(yunet, model), photos, rate_hz),
     }
     report = {}
-    for name, scores in runs.items():
-        report[name] = list(scores)
+    for name, materials in runs.items():
+        report[name] = [judged(material) for material in materials]
         if not as_json and report[name]:
             _print(name, report[name])
     if as_json:
@@ -248,6 +306,21 @@ def _print(title: str, scores: list[Score]) -> None:
     for label, seconds in (("a minute", total.seconds), ("a minute with a face", total.face_s)):
         counts = (total.events, total.wrong, total.short, total.missed, total.unfiltered)
         table.add_row(label, "", "", *(f"{count * 60 / seconds:.2f}" for count in counts), "")
+    Console(width=170).print(table)
+
+
+def _print_choices(title: str, choices: Sequence[Choice], *, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps({title: [dataclasses.asdict(choice) for choice in choices]}))
+        return
+    table = Table(title=title, title_justify="left")
+    for column in ("enter", "leave", "photos", "said", "as labelled", "wrong a min", "in clips", "missed", "smile at"):
+        table.add_column(column, justify="right")
+    for one in choices:
+        photos = one.photos, one.said, one.as_labelled, f"{one.wrong_a_minute:.2f}"
+        smile = "never" if one.smile_at_s is None else f"{one.smile_at_s:.2f} s"
+        row = f"{one.enter:g}", f"{one.leave:g}", *photos, one.wrong_in_clips, one.missed_in_clips, smile
+        table.add_row(*map(str, row))
     Console(width=170).print(table)
 
 
