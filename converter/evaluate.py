@@ -27,7 +27,7 @@ from converter.evaluation_report import (
 from converter.faces import PUBLIC, USAGES, Faces
 from converter.options import data_option, given_labels, given_scaling, layout_options, read_split
 from converter.outputs import replacing
-from converter.quantize import training_story
+from converter.recipe_file import training_story
 from converter.screen import show_table
 from converter.splits import HeldOut, held_out_by
 from fer_edge.errors import UserError

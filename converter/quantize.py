@@ -3,7 +3,6 @@
 Keras file -> worker (layout found, converted) -> asked by the edge's runner -> temperature fitted -> file and card
 """
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +20,7 @@ from converter.find_layout import RANGES, Layout
 from converter.options import Asked, data_option, given_labels, given_scaling, layout_options, read_splits
 from converter.outputs import replacing
 from converter.quantize_job import Job, Kind
+from converter.recipe_file import training_story
 from converter.score_tflite import ask_tflite, calibrated_card, operations
 from converter.splits import held_out_by
 from fer_edge import __version__
@@ -31,7 +31,6 @@ from fer_edge.vision.classify import Classifier
 from fer_edge.vision.runner import Runner
 
 REPRESENTATIVE_A_CLASS = 60  # Training faces of each class by whose activations the int8 scales are set
-STORY = "recipe.json"  # beside the networks that `fer-convert train` writes
 SEED = 20130701  # draws them; any would do, a fixed one makes the same file again
 UNTRAINED = Layout(RANGES["-1,1"], EMOTIONS)  # what a network that knows nothing yet is fed: as `train` would
 
@@ -188,15 +187,6 @@ def draw_representative(training: Faces) -> NDArray[np.uint8]:
         chosen.append(generator.permutation(there)[:REPRESENTATIVE_A_CLASS])
     faces: NDArray[np.uint8] = training.images[np.concatenate(chosen)]
     return faces
-
-
-def training_story(model: Path) -> dict[str, object] | None:
-    """What `fer-convert train` wrote beside ``model`` about its training; None where the model is not from there."""
-    try:
-        story = json.loads(model.with_name(STORY).read_bytes())
-    except (OSError, ValueError):  # nobody's file but the trainer's: what cannot be read is not its
-        return None
-    return story if isinstance(story, dict) and story.get("network") == model.stem else None
 
 
 def _card(job: Job, answer: Answer, content: bytes, representative: int) -> Card:

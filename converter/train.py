@@ -19,11 +19,12 @@ from converter.networks import NETWORKS
 from converter.options import data_option
 from converter.outputs import check_folder
 from converter.recipe import DEFAULT_DECAYS, DEFAULT_RATES, Optimizer, Recipe
+from converter.recipe_file import is_told, write_story
 from converter.run_files import RunFiles
 from converter.splits import HELD_OUT_NAME, limited, training_and_validation
 from converter.teacher import digest
 from converter.train_progress import TrainProgress
-from converter.train_story import commit, data_story, is_told, result_of, write_story
+from converter.train_story import commit, data_story, result_of
 from fer_edge.errors import UserError
 
 DEFAULT = Recipe()

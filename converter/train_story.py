@@ -1,7 +1,6 @@
-"""The story of a training for those who come later: recipe.json beside the network, and the network's card."""
+"""The story of a training for those who come later, as it stands in recipe.json and in the network's card."""
 
 import dataclasses
-import json
 import os
 import subprocess
 from pathlib import Path
@@ -9,12 +8,9 @@ from typing import Any
 
 from converter.faces import Faces
 from converter.history import best
-from converter.outputs import replacing
 from converter.splits import HELD_OUT_NAME, HeldOut
 from converter.training import Run
 from fer_edge.labels import EMOTIONS
-
-RECIPE = "recipe.json"
 
 
 def data_story(path: Path, training: Faces, validation: Faces, held_out: HeldOut | None) -> dict[str, Any]:
@@ -38,21 +34,6 @@ def result_of(run: Run) -> dict[str, Any]:
     top = best(run.rows)
     assert top is not None
     return {"epochs_done": len(run.rows), "finished": run.finished, "best": dataclasses.asdict(top)}
-
-
-def write_story(folder: Path, story: dict[str, Any], result: dict[str, Any]) -> None:
-    """Write recipe.json: ``story``, and what came of it so far."""
-    with replacing(folder / RECIPE) as beside:
-        beside.write_text(json.dumps({**story, "result": result}, indent=2) + "\n", encoding="utf-8")
-
-
-def is_told(folder: Path, result: dict[str, Any]) -> bool:
-    """Whether recipe.json tells this very result. It is the last file of an epoch, so the others then do as well."""
-    try:
-        story = json.loads((folder / RECIPE).read_bytes())
-    except (OSError, ValueError):  # lost, or cut by a power failure
-        return False
-    return isinstance(story, dict) and story.get("result") == result
 
 
 def commit() -> str | None:

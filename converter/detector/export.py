@@ -24,8 +24,8 @@ from converter.detector.photos import Photo
 from converter.detector.scenes import Gallery, scene
 from converter.outputs import replacing
 from converter.quantize import check_output
+from converter.recipe_file import RECIPE
 from converter.score_tflite import operations
-from converter.train_story import RECIPE
 from fer_edge import __version__
 from fer_edge.config import DetectSettings
 from fer_edge.errors import UserError

@@ -13,7 +13,8 @@ from converter.backend import load_backend, versions
 from converter.detector.options import photos_option, read_all
 from converter.detector.recipe import DetectorRecipe
 from converter.outputs import check_folder
-from converter.train_story import commit, is_told, write_story
+from converter.recipe_file import is_told, write_story
+from converter.train_story import commit
 from fer_edge.errors import UserError
 
 Command = TypeVar("Command", bound=Callable[..., Any])

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from converter.faces import Faces
-from converter.quantize import REPRESENTATIVE_A_CLASS, draw_representative, training_story
+from converter.quantize import REPRESENTATIVE_A_CLASS, draw_representative
 from converter.score_tflite import operations
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
@@ -88,15 +88,6 @@ def test_a_class_with_many_faces_gives_no_more_than_the_others():
     assert counts.tolist() == [REPRESENTATIVE_A_CLASS] * 7
     few = replace(faces, labels=np.where((labels == 1) & (np.arange(len(labels)) > 510), 0, labels))
     assert len(draw_representative(few)) == 6 * REPRESENTATIVE_A_CLASS + 11
-
-
-def test_the_story_of_a_training_is_told_of_the_network_it_made_and_of_no_other(tmp_path: Path):
-    assert training_story(tmp_path / "nano.keras") is None
-    (tmp_path / "recipe.json").write_text('{"network": "nano", "recipe": {"epochs": 3}}')
-    assert training_story(tmp_path / "nano.keras") == {"network": "nano", "recipe": {"epochs": 3}}
-    assert training_story(tmp_path / "classic.keras") is None
-    (tmp_path / "recipe.json").write_text("flour, water, salt")
-    assert training_story(tmp_path / "nano.keras") is None
 
 
 @pytest.mark.parametrize("kind", ["float16", "dynamic"])
