@@ -1,13 +1,20 @@
 """A detector's training from the command line, on a handful of photos."""
 
 import csv
+import dataclasses
+import hashlib
 import json
 import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
+
+from converter.detector.recipe import DetectorRecipe
+from converter.detector.training import DetectorRun
+from tests.converter.detector.conftest import empty, painted
 
 keras = pytest.importorskip("keras")
 
@@ -69,3 +76,17 @@ def test_a_recipe_that_an_interruption_left_behind_is_written_by_the_same_comman
 
 def test_the_rate_ends_at_zero(run: tuple[Path, str]) -> None:
     assert [row["rate"] for row in rows(run[0])] == pytest.approx([0.003, 0.0], abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")  # TensorFlow's, of NumPy 2
+def test_a_run_that_goes_on_from_another_meets_other_scenes_and_is_held_to_the_same(tmp_path: Path) -> None:
+    photos = [painted(), empty()]
+    recipe = DetectorRecipe(height=64, width=64, batch=4, scenes=8, seed=3)
+    fresh = DetectorRun(recipe, photos, [], tmp_path / "fresh")
+    start = tmp_path / "face.keras"
+    fresh.network.save(start)
+    recipe = dataclasses.replace(recipe, start=hashlib.sha256(start.read_bytes()).hexdigest())
+    on = DetectorRun(recipe, photos, [], tmp_path / "on", start)
+
+    assert not np.array_equal(fresh.scenes.made(0, 0)[0], on.scenes.made(0, 0)[0])
+    assert np.array_equal(fresh._held_out.made(0, 0)[0], on._held_out.made(0, 0)[0])
