@@ -17,17 +17,19 @@ def write_story(folder: Path, story: dict[str, Any], result: dict[str, Any]) -> 
 
 def is_told(folder: Path, result: dict[str, Any]) -> bool:
     """Whether recipe.json tells this very result. It is the last file of an epoch, so the others then do as well."""
+    return _read(folder).get("result") == result  # where it was lost, or cut by a power failure, it tells nothing
+
+
+def training_story(model: Path) -> dict[str, Any] | None:
+    """What `fer-convert train` wrote beside ``model`` about its training; None where the model is not from there."""
+    story = _read(model.parent)
+    return story if story.get("network") == model.stem else None
+
+
+def _read(folder: Path) -> dict[str, Any]:
+    """What recipe.json says; nothing where it is not there, or is nothing that was written here."""
     try:
         story = json.loads((folder / RECIPE).read_bytes())
-    except (OSError, ValueError):  # lost, or cut by a power failure
-        return False
-    return isinstance(story, dict) and story.get("result") == result
-
-
-def training_story(model: Path) -> dict[str, object] | None:
-    """What `fer-convert train` wrote beside ``model`` about its training; None where the model is not from there."""
-    try:
-        story = json.loads(model.with_name(RECIPE).read_bytes())
-    except (OSError, ValueError):  # nobody's file but the trainer's: what cannot be read is not its
-        return None
-    return story if isinstance(story, dict) and story.get("network") == model.stem else None
+    except (OSError, ValueError):
+        return {}
+    return story if isinstance(story, dict) else {}
