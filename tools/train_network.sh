@@ -13,13 +13,6 @@ data=$2
 runs=$3
 shift 3
 more=$*
-case $network in
-small | nano | classic) ;;
-*)
-    echo "there is no network $network: small, nano or classic" >&2
-    exit 2
-    ;;
-esac
 
 # trained RUN NETWORK OPTION...: that run's training; "$more" is what the caller adds to all of them.
 trained() {
@@ -30,19 +23,27 @@ trained() {
     fer-convert train --data "$data" --network "$of" -o "$runs/$run" "$@" $more
 }
 
-if [ "$network" = small ] || [ -z "${TEACHER:-}" ]; then
-    trained small-strong small --epochs 61 --augment strong --mixup 0
-    trained small-medium small --epochs 61 --augment medium --seed 2014
-    set -- --teacher "$runs/small-strong/small.keras" --teacher "$runs/small-medium/small.keras"
-else
-    set -- --teacher "$TEACHER"
-fi
+# taught OPTION...: the networks that teach, then NETWORK's own training.
+taught() {
+    if [ "$network" = small ] || [ -z "${TEACHER:-}" ]; then
+        trained small-strong small --epochs 61 --augment strong --mixup 0
+        trained small-medium small --epochs 61 --augment medium --seed 2014
+        set -- --teacher "$runs/small-strong/small.keras" --teacher "$runs/small-medium/small.keras" "$@"
+    else
+        set -- --teacher "$TEACHER" "$@"
+    fi
+    trained "$network" "$network" "$@"
+}
+
 case $network in
-small) set -- "$@" --epochs 104 --augment medium --rate 0.0015 --warmup 1 --start "$runs/small-medium/small.keras" ;;
-nano) set -- "$@" --epochs 125 --taught-share 0.7 ;;
-classic) set -- "$@" --epochs 115 --optimizer adam ;;
+small) taught --epochs 104 --augment medium --rate 0.0015 --warmup 1 --start "$runs/small-medium/small.keras" ;;
+nano) taught --epochs 125 --taught-share 0.7 ;;
+classic) taught --epochs 115 --optimizer adam ;;
+*)
+    echo "there is no network $network: small, nano or classic" >&2
+    exit 2
+    ;;
 esac
-trained "$network" "$network" "$@"
 best=$runs/$network/$network.keras
 fer-convert quantize "$best" -o "$runs/fer-$network.tflite" --data "$data" --labels fer2013 --range=-1,1
 fer-convert evaluate --data "$data" --labels fer2013 --range=-1,1 "$runs/fer-$network.tflite" "$best" -o "$runs/fer-$network"
