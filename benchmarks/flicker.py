@@ -1,6 +1,6 @@
 """How often the events are wrong or short-lived, on clips and on photos that tremble: the price of a nervous filter.
 
-    python benchmarks/flicker.py [--data ../shared/data] [--rate 5] [--stills 14] [--json | --thresholds]
+    python benchmarks/flicker.py [--data ../shared/data] [--rate 5] [--stills 14] [--thresholds] [--json]
 
 Wrong, in a clip, is an event that contradicts what a person sees in it (CLIPS below): any event where there is no
 face, an expression that nobody shows, one face more than there are people, a farewell from somebody who stays. Null is
@@ -16,10 +16,11 @@ how often that is what its folder is called, what is wrong, and when the smile t
 import dataclasses
 import itertools
 import json
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
 import click
 import cv2
@@ -39,6 +40,7 @@ from fer_edge.vision.vision import build_vision
 SHORT_S = 0.5
 STILL_S = 20.0
 STILL_RATE_HZ = 10.0
+LOST_S = Settings().track.lost_s
 UNFILTERED = DecideSettings(smooth_s=0.0, enter=0.0, leave=0.0, dwell_s=0.0, arrive_s=0.0)
 YUNET = "models/detector/yunet_s_320_320.onnx"
 THRESHOLDS = ((0.35, 0.2), (0.45, 0.3), (0.5, 0.35), (0.55, 0.4), (0.6, 0.4), (0.7, 0.5))  # enter, leave
@@ -156,9 +158,9 @@ def watched(frames: Iterable[Frame], settings: Settings) -> Watched:
     return [(frame.captured_at, vision.see(frame)) for frame in frames]
 
 
-def told(faces: Watched, decide: DecideSettings, lost_s: float = Settings().track.lost_s) -> list[Event]:
+def told(faces: Watched, decide: DecideSettings) -> list[Event]:
     """All events that follow from these faces."""
-    decider = Decider(decide, lost_s)
+    decider = Decider(decide, LOST_S)
     events = [event for now, present in faces for event in decider.update(present, now).events]
     return [*events, *decider.close(faces[-1][0], "stopped")]
 
@@ -217,6 +219,16 @@ class Choice:
     smile_at_s: float | None  # in SMILE
 
 
+Row = TypeVar("Row", Score, Choice)
+
+
+def compared(films: Iterable[Material], photos: Iterable[Material]) -> Iterator[Choice]:
+    """All of THRESHOLDS, on what is looked at once."""
+    films, photos = list(films), list(photos)
+    for enter, leave in THRESHOLDS:
+        yield chosen(enter, leave, films, photos)
+
+
 def chosen(enter: float, leave: float, films: Sequence[Material], photos: Sequence[Material]) -> Choice:
     """The figures of one pair of thresholds."""
     decide = DecideSettings(enter=enter, leave=leave)
@@ -249,31 +261,39 @@ def main(  # noqa: PLR0913  an option each
     data: Path, model: str, rate_hz: float, photos: int, *, as_json: bool, thresholds: bool
 ) -> None:
     """Count wrong and short-lived events with each detector."""
-    yunet = DetectSettings(backend="yunet", model=str(data / YUNET), width=160)
-    haar = DetectSettings(backend="haar", width=320)
-    own = DetectSettings()
+    own = _settings(DetectSettings(), model)
+    yunet = _settings(DetectSettings(backend="yunet", model=str(data / YUNET), width=160), model)
+    haar = _settings(DetectSettings(backend="haar", width=320), model)
+    films = partial(clips, data, rate_hz=rate_hz)
+    portraits = partial(stills, data, count=photos, rate_hz=rate_hz)
     if thresholds:
         if photos < 1:
             raise click.UsageError("--thresholds needs photos: --stills 1 or more")
-        for name, detect in (("own on 160", own), ("yunet on 160", yunet)):
-            settings = _settings(detect, model)
-            seen = list(clips(data, settings, rate_hz)), list(stills(data, settings, photos, rate_hz))
-            _print_choices(name, [chosen(enter, leave, *seen) for enter, leave in THRESHOLDS], as_json=as_json)
+        choices = {
+            "own on 160": compared(films(own), portraits(own)),
+            "yunet on 160": compared(films(yunet), portraits(yunet)),
+        }
+        _report(choices, _print_choices, as_json=as_json)
         return
-    runs = {
-        "clips, own on 160": clips(data, _settings(own, model), rate_hz),
-        "clips, yunet on 160": clips(data, _settings(yunet, model), rate_hz),
-        "clips, haar on 320": clips(data, _settings(haar, model), rate_hz),
-        "trembling photos, own on 160": stills(data, _settings(own, model), photos, rate_hz),
-        "trembling photos, yunet on 160": stills(data, _settings(yunet, model), photos, rate_hz),
+    scores = {
+        "clips, own on 160": map(judged, films(own)),
+        "clips, yunet on 160": map(judged, films(yunet)),
+        "clips, haar on 320": map(judged, films(haar)),
+        "trembling photos, own on 160": map(judged, portraits(own)),
+        "trembling photos, yunet on 160": map(judged, portraits(yunet)),
     }
-    report = {}
-    for name, materials in runs.items():
-        report[name] = [judged(material) for material in materials]
+    _report(scores, _print, as_json=as_json)
+
+
+def _report(runs: Mapping[str, Iterable[Row]], show: Callable[[str, list[Row]], None], *, as_json: bool) -> None:
+    """Each run as it ends as a table, or all of them as one JSON object."""
+    report: dict[str, list[Row]] = {}
+    for name, rows in runs.items():
+        report[name] = list(rows)
         if not as_json and report[name]:
-            _print(name, report[name])
+            show(name, report[name])
     if as_json:
-        click.echo(json.dumps({name: [dataclasses.asdict(one) for one in scores] for name, scores in report.items()}))
+        click.echo(json.dumps({name: [dataclasses.asdict(row) for row in rows] for name, rows in report.items()}))
 
 
 def _settings(detect: DetectSettings, model: str) -> Settings:
@@ -309,10 +329,7 @@ def _print(title: str, scores: list[Score]) -> None:
     Console(width=170).print(table)
 
 
-def _print_choices(title: str, choices: Sequence[Choice], *, as_json: bool) -> None:
-    if as_json:
-        click.echo(json.dumps({title: [dataclasses.asdict(choice) for choice in choices]}))
-        return
+def _print_choices(title: str, choices: list[Choice]) -> None:
     table = Table(title=title, title_justify="left")
     for column in ("enter", "leave", "photos", "said", "as labelled", "wrong a min", "in clips", "missed", "smile at"):
         table.add_column(column, justify="right")
