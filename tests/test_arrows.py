@@ -9,13 +9,14 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-VALUES = {"values", "labels", "errors", "config", "user_path"}  # what everybody may read
+VALUES = {"values", "labels", "errors", "config", "user_path", "untrusted"}  # what everybody may read
 
 # room or module of fer_edge -> what of fer_edge it may import
 ALLOWED: dict[str, set[str]] = {
     "values": set(),
     "labels": set(),
     "errors": set(),
+    "untrusted": {"errors"},  # whoever reads a message, a file or a secret from outside
     "backoff": set(),
     "polygons": set(),
     "user_path": set(),

@@ -1,0 +1,94 @@
+"""Bounded reading and decoding of input from outside: messages, files, secrets.
+
+Whatever such input holds, each function here ends with a value or with the one error that its docstring names.
+"""
+
+import codecs
+import errno
+import logging
+import os
+import stat
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from fer_edge.errors import UserError
+
+logger = logging.getLogger(__name__)
+
+MAX_SECRET_BYTES = 65_535  # the longest password of MQTT
+OTHERS_MAY_READ = stat.S_IRGRP | stat.S_IROTH
+
+_T = TypeVar("_T")
+
+
+class DecodeError(ValueError):
+    """The input is not what was expected; the message is one line without the input's own bytes."""
+
+
+class SecretError(UserError):
+    """A file with a password or token cannot be used; the message names the file and what to do."""
+
+
+def decode_json(data: bytes | str, expected: type[_T]) -> _T:
+    """Decode JSON text into ``expected``.
+
+    Raises:
+        DecodeError: it is no JSON, no UTF-8, nested too deeply, or another type. msgspec raises UnicodeDecodeError,
+            RecursionError and ValueError beside its own MsgspecError.
+    """
+    try:
+        return msgspec.json.decode(data, type=expected)
+    except msgspec.MsgspecError as error:
+        raise DecodeError(str(error)) from error
+    except UnicodeError as error:
+        raise DecodeError("not UTF-8 text") from error
+    except RecursionError as error:
+        raise DecodeError("nested too deeply") from error
+    except (ValueError, OverflowError) as error:
+        raise DecodeError("a value is out of range") from error
+
+
+def read_regular(path: Path, max_bytes: int) -> bytes:
+    """Read a whole regular file of at most ``max_bytes``; a device, FIFO or socket is refused without waiting for it.
+
+    Raises:
+        OSError: it cannot be read, is not a regular file, or is larger; ``strerror`` says which.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with open(handle, "rb") as file:  # noqa: PTH123  it is open already
+        mode = os.fstat(handle).st_mode
+        if stat.S_ISDIR(mode):
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
+        if not stat.S_ISREG(mode):
+            raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+        content = file.read(max_bytes + 1)
+    if len(content) > max_bytes:
+        raise OSError(errno.EFBIG, f"larger than {max_bytes} bytes", os.fspath(path))
+    return content
+
+
+def read_secret(path: Path, key: str) -> str:
+    """Return the first line of a secret file, without byte order mark and without blanks around it; may be empty.
+
+    ``key`` is the setting that names the file and begins each message. A file that group or others may read is
+    logged, with the chmod that cures it: read a secret once, not at each attempt to connect.
+
+    Raises:
+        SecretError: the file cannot be read, or is not UTF-8 text.
+    """
+    try:
+        content = read_regular(path, MAX_SECRET_BYTES)
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise SecretError(f"{key}: cannot read {path}: {error.strerror}") from error
+    if content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)):
+        raise SecretError(f"{key}: {path} is UTF-16 text, save it as UTF-8")
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SecretError(f"{key}: {path} is not UTF-8 text") from error
+    if mode & OTHERS_MAY_READ:
+        logger.warning("%s: others may read %s, close it with: chmod 600 %s", key, path, path)
+    return text.split("\n", 1)[0].strip()
