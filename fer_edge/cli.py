@@ -10,9 +10,10 @@ import click
 import msgspec
 
 from fer_edge import __version__
-from fer_edge.config import SINGLE_FACES, TOPIC_LEVEL, Settings
+from fer_edge.config import TOPIC_LEVEL, Settings
 from fer_edge.errors import SettingsError
 from fer_edge.settings_file import Document, load_document, load_settings, usual_file
+from fer_edge.settings_rules import SINGLE_FACES
 
 
 class FiniteRange(click.FloatRange):

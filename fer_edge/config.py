@@ -1,7 +1,7 @@
 """Everything a user can set, one class a section, at its default. `config.yaml` says the same with the reasons.
 
-Nothing but frozen settings lives here: reading the file and naming its mistakes is `settings_file.py`. A value is
-checked once, at the door, against the range in its annotation and the rules in `contradictions`; inside it is trusted.
+Nothing but frozen settings is here: reading the file and naming its mistakes is `settings_file.py`. A value is checked
+once, at the door, against the range in its annotation and the rules in `settings_rules.py`; inside it is trusted.
 Each field's docstring gives its unit and range and is shown to editors through `fer-edge schema`.
 """
 
@@ -10,8 +10,6 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct, field
 
 from fer_edge.labels import EMOTIONS
-from fer_edge.polygons import flaw_of
-from fer_edge.source_scheme import STREAM_SCHEMES, scheme_of
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
@@ -24,7 +22,6 @@ ZONE_POINT = "a point [x, y], two numbers between 0 and 1: fractions of the pict
 ZONE = "a list of 3 to 100 points [x, y] around the zone"
 ZonePoint = Annotated[tuple[Fraction, Fraction], Meta(description=ZONE_POINT)]
 Zone = Annotated[tuple[ZonePoint, ...], Meta(min_length=3, max_length=100, description=ZONE)]
-PATIENT_PICTURES = 2.0  # for so many a live camera must be waited for, or it is taken for silent between two of them
 LEAST_AGGREGATE_S = 60.0  # seconds; a summary of less says of a single person when it smiled
 Port = Annotated[int, Meta(ge=1, le=65535)]
 
@@ -38,6 +35,13 @@ class CameraSettings(Section, frozen=True):
 
     source: str | int = 0
     """0, 1, ... or /dev/video0 (V4L2); rtsp:// or http:// (MJPEG); a video file; a folder of images; `picamera`."""
+    username: Annotated[str, Meta(pattern=NO_CONTROL, description=PLAIN)] = ""
+    """User name at a network camera; empty: the one in `source`, if any."""
+    password_file: str = ""
+    """Path of a file whose first line is the network camera's password; empty: systemd's credential `camera-password`,
+    if any."""
+    transport: Literal["auto", "tcp", "udp"] = "auto"
+    """How RTSP pictures travel: `auto` tries TCP first, then UDP."""
     width: Annotated[int, Meta(ge=64, le=4096)] = 640
     """Pixels asked of a camera, 64 to 4096. Files and streams keep their own size."""
     height: Annotated[int, Meta(ge=48, le=4096)] = 480
@@ -272,68 +276,3 @@ class Settings(Section, frozen=True):
     privacy: PrivacySettings = PrivacySettings()
     governor: GovernorSettings = GovernorSettings()
     home_assistant: HomeAssistantSettings = HomeAssistantSettings()
-
-
-SINGLE_FACES = "shows single faces, which privacy.mode aggregate does not: switch one of the two off"
-
-
-def contradictions(settings: Settings) -> list[tuple[str, str]]:
-    """The (dotted key, sentence) of each setting that is fine alone and wrong beside another; empty when all agree."""
-    found: list[tuple[str, str]] = []
-    decide = settings.decide
-    if decide.leave > decide.enter:
-        found.append(("decide.leave", f"must be at most decide.enter ({decide.enter:g}), got {decide.leave:g}"))
-    for emotion, own in decide.emotions.items():
-        enter = decide.enter if own.enter is None else own.enter
-        leave = decide.leave if own.leave is None else own.leave
-        if leave > enter:
-            key = f"decide.emotions.{emotion}" + (".leave" if own.leave is not None else ".enter")
-            found.append((key, f"leave ({leave:g}) must be at most enter ({enter:g}) for {emotion}"))
-    found += _source_flaws(settings) + _host_flaws(settings.mqtt)
-    if settings.detect.backend == "yunet" and not settings.detect.model:
-        found.append(("detect.model", "must name the YuNet ONNX file when detect.backend is yunet"))
-    tls = settings.mqtt.tls
-    if bool(tls.certificate) != bool(tls.key):
-        found.append(("mqtt.tls.certificate", "and mqtt.tls.key belong together: set both or neither"))
-    for index, zone in enumerate(settings.privacy.zones):
-        flaw = flaw_of(zone)
-        if flaw is not None:
-            found.append((f"privacy.zones[{index}]", flaw))
-    if settings.privacy.mode == "aggregate" and settings.publish.summary_s < LEAST_AGGREGATE_S:
-        what = f"must be at least {LEAST_AGGREGATE_S:g} where privacy.mode is aggregate"
-        found.append(("publish.summary_s", f"{what}, got {settings.publish.summary_s:g}"))
-    if settings.privacy.mode == "aggregate":
-        found += [(f"{key}.enabled", SINGLE_FACES) for key in ("preview", "record") if getattr(settings, key).enabled]
-    return found
-
-
-def _source_flaws(settings: Settings) -> list[tuple[str, str]]:
-    """What is wrong with the camera's address, and with how seldom it is looked at."""
-    found: list[tuple[str, str]] = []
-    camera = settings.camera
-    source = str(camera.source).strip()
-    scheme = scheme_of(source)
-    if not source:
-        found.append(("camera.source", "is empty: name a camera, an address, a video or a folder"))
-    elif scheme is not None and scheme.lower() not in STREAM_SCHEMES:
-        found.append(("camera.source", f"cameras are reached by rtsp:// or http://, not by {scheme}://"))
-    if not (source.isdecimal() or source.startswith("/dev/") or source == "picamera"):
-        return found  # what has a rate of its own, or may be as slow as it likes
-    least_s = PATIENT_PICTURES / camera.rate_hz
-    if camera.stall_s < least_s:
-        what = f"must be at least {least_s:g}, two pictures at camera.rate_hz, got {camera.stall_s:g}"
-        found.append(("camera.stall_s", what))
-    apart_s = settings.detect.every / camera.rate_hz
-    if settings.track.lost_s < apart_s:
-        what = f"must be at least {apart_s:g}, for that seldom detect.every and camera.rate_hz look for faces"
-        found.append(("track.lost_s", f"{what}, got {settings.track.lost_s:g}"))
-    return found
-
-
-def _host_flaws(mqtt: MqttSettings) -> list[tuple[str, str]]:
-    """An address where a name belongs; two colons and more are an IPv6 address."""
-    if "://" in mqtt.host:
-        return [("mqtt.host", f"is a name or an IP address alone, without {mqtt.host.partition('://')[0]}://")]
-    if mqtt.host.count(":") == 1:
-        return [("mqtt.host", f"is a name or an IP address alone: the port belongs into mqtt.port, got {mqtt.host}")]
-    return []

@@ -6,8 +6,9 @@ import msgspec
 import yaml
 from msgspec import inspect
 
-from fer_edge.config import Settings, contradictions
+from fer_edge.config import Settings
 from fer_edge.errors import SettingsError
+from fer_edge.settings_rules import contradictions
 from fer_edge.settings_walk import Mistake, Tree, Walk
 
 # Where `fer-edge` looks when no file is named: the folder it is started in, then where the service keeps it.

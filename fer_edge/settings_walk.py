@@ -12,8 +12,9 @@ import msgspec
 import yaml
 from msgspec import inspect
 
-from fer_edge.config import Settings, contradictions
+from fer_edge.config import Settings
 from fer_edge.settings_leaf import fits, has_length, items_of, shown, value_of, wanted
+from fer_edge.settings_rules import contradictions
 from fer_edge.spelling import did_you_mean
 
 NULL = "tag:yaml.org,2002:null"

@@ -8,12 +8,14 @@ import errno
 import logging
 import os
 import stat
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TypeVar
 
 import msgspec
 
-from fer_edge.errors import UserError
+from fer_edge.errors import SettingsError
+from fer_edge.user_path import user_path
 
 logger = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ class DecodeError(ValueError):
     """The input is not what was expected; the message is one line without the input's own bytes."""
 
 
-class SecretError(UserError):
+class SecretError(SettingsError):
     """A file with a password or token cannot be used; the message names the file and what to do."""
 
 
@@ -69,11 +71,35 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
     return content
 
 
-def read_secret(path: Path, key: str) -> str:
+def read_password(
+    named: str, credential: str, key: str, environment: Mapping[str, str] = os.environ, *, quiet: bool = False
+) -> str | None:
+    """Return the password in the file that ``named``, the value of ``key``, is the path of.
+
+    Where none is named it is the systemd credential ``credential`` (systemd.exec(5), LoadCredential=), and None where
+    that is absent, too. ``quiet``: see `read_secret`.
+
+    Raises:
+        SecretError: the file cannot be read, is not UTF-8 text, or has an empty first line.
+    """
+    if named:
+        path = user_path(named)
+        password = read_secret(path, key, quiet=quiet)
+        if not password:
+            raise SecretError(f"{key}: the first line of {path} is empty, put the password there")
+        return password
+    folder = environment.get("CREDENTIALS_DIRECTORY")
+    if folder and (path := Path(folder, credential)).exists():
+        # The unit gives an empty one where the user has no password file: the same as none. systemd sets its mode.
+        return read_secret(path, f"credential {credential}", quiet=True) or None
+    return None
+
+
+def read_secret(path: Path, key: str, *, quiet: bool = False) -> str:
     """Return the first line of a secret file, without byte order mark and without blanks around it; may be empty.
 
     ``key`` is the setting that names the file and begins each message. A file that group or others may read is
-    logged, with the chmod that cures it: read a secret once, not at each attempt to connect.
+    logged, with the chmod that cures it, unless ``quiet``: for a secret that is read anew at each attempt to connect.
 
     Raises:
         SecretError: the file cannot be read, or is not UTF-8 text.
@@ -89,6 +115,6 @@ def read_secret(path: Path, key: str) -> str:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise SecretError(f"{key}: {path} is not UTF-8 text") from error
-    if mode & OTHERS_MAY_READ:
+    if mode & OTHERS_MAY_READ and not quiet:
         logger.warning("%s: others may read %s, close it with: chmod 600 %s", key, path, path)
     return text.split("\n", 1)[0].strip()

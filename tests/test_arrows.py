@@ -16,19 +16,20 @@ ALLOWED: dict[str, set[str]] = {
     "values": set(),
     "labels": set(),
     "errors": set(),
-    "untrusted": {"errors"},  # whoever reads a message, a file or a secret from outside
+    "untrusted": {"errors", "user_path"},  # whoever reads a message, a file or a secret from outside
     "backoff": set(),
     "polygons": set(),
     "user_path": set(),
     "source_scheme": set(),
-    "config": {"labels", "polygons", "source_scheme"},
+    "config": {"labels"},
+    "settings_rules": {"config", "polygons", "source_scheme"},
     # What nobody is to see: capture blacks it out, vision counts the faces behind it.
     "zones": VALUES | {"polygons"},
     "windows": VALUES | {"decide"},
     "spelling": set(),
     "settings_leaf": set(),
-    "settings_walk": {"config", "settings_leaf", "spelling"},
-    "settings_file": {"config", "errors", "settings_walk"},
+    "settings_walk": {"config", "settings_leaf", "settings_rules", "spelling"},
+    "settings_file": {"config", "errors", "settings_rules", "settings_walk"},
     "settings_layers": {"config", "labels", "reload", "settings_walk"},
     # Settings that change while the daemon runs: the pure layers, and where they are kept.
     "live_settings": {"config", "errors", "operate", "reload", "settings_file", "settings_layers", "settings_walk"},
@@ -48,7 +49,7 @@ ALLOWED: dict[str, set[str]] = {
     "video": VALUES | {"zones", "capture", "vision", "decide", "deliver", "pipeline", "drawing", "record"},
     "tune": VALUES | {"decide", "record", "drawing", "settings_layers", "settings_walk"},
     # The page shows what the daemon saw and replays its last minutes; it reaches no camera, no model and no broker.
-    "preview": VALUES | {"decide", "record", "drawing", "tune"},
+    "preview": VALUES | {"decide", "record", "drawing", "settings_rules", "tune"},
     "settings_save": {"config", "errors", "settings_file"},
     "keeper": {"config", "errors", "settings_save"},
     "facts": VALUES | {"capture", "deliver", "operate", "vision", ""},
@@ -74,7 +75,8 @@ ALLOWED: dict[str, set[str]] = {
     "demo": VALUES | {"app", "capture", "deliver", "events"},
     "cli": VALUES
     | {"deliver"}  # `home-assistant remove`
-    | {"app", "bench", "check", "demo", "events", "events_recorded", "schema", "settings_file", "tune", "video", ""}
+    | {"app", "bench", "check", "demo", "events", "events_recorded", "schema", "settings_file", "settings_rules"}
+    | {"tune", "video", ""}
     | {"operate"},  # `service`, and where `run` keeps what outlives it
     # What must be so before the command line is even loaded: signals wait, and a full disk is told in one line.
     "__main__": {"cli", "errors", "operate", "output"},

@@ -138,11 +138,27 @@ def test_what_is_not_a_mapping_of_keys_is_one_line_with_its_place(text: str) -> 
         ("privacy: {mode: aggregate}\nrecord: {enabled: true}", "record.enabled"),
         ("privacy: {mode: aggregate}\npreview: {enabled: true}", "preview.enabled"),
         ("mqtt: {tls: {key: k.pem}}", "mqtt.tls.certificate"),
+        ("camera: {source: 'rtsp://joe:pw@host/1', username: joe}", "camera.username"),
+        ("camera: {source: 'http:// @host', username: joe, password_file: pw}", "camera.username"),
+        ("camera: {source: 'rtsp://host/1', password_file: pw}", "camera.password_file"),
     ],
 )
 def test_settings_that_contradict_each_other_are_a_mistake(text: str, key: str) -> None:
     (line,) = complaints(text)
     assert f" {key}: " in line
+
+
+@pytest.mark.parametrize(
+    "camera",
+    [
+        "{source: 'rtsp://host/live@1', username: joe, password_file: pw, transport: udp}",
+        "{source: 'http://host/?mail=a@b', username: joe}",  # the password may be systemd's credential
+        "{source: 'rtsp://joe:pw@host/1'}",
+        "{source: me@home.jpg, username: joe}",
+    ],
+)
+def test_camera_that_has_one_user_name_is_fine(camera: str) -> None:
+    assert complaints(f"camera: {camera}") == []
 
 
 def test_own_threshold_that_agrees_with_the_general_one_is_fine() -> None:

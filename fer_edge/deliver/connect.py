@@ -51,7 +51,7 @@ def open_session(
     from fer_edge.deliver.session import Session  # noqa: PLC0415
 
     try:
-        credentials = load_credentials(settings)
+        credentials = load_credentials(settings, quiet=True)
     except SettingsError as error:  # it was fine at the start, and may be again
         raise Trouble(str(error)) from error
     for version in versions:

@@ -8,9 +8,9 @@ from pathlib import Path
 
 from fer_edge.config import MqttSettings, TlsSettings
 from fer_edge.errors import SettingsError
+from fer_edge.untrusted import read_password
 
 CREDENTIAL = "mqtt-password"  # its name in systemd's LoadCredential=, see systemd.exec(5)
-LONGEST_PASSWORD = 65535  # bytes, the MQTT limit; also bounds what a wrong path makes us read
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,42 +22,22 @@ class Credentials:
     tls: ssl.SSLContext | None = field(repr=False)
 
 
-def load_credentials(settings: MqttSettings, environment: Mapping[str, str] = os.environ) -> Credentials:
-    """Everything that the settings name, read now.
+def load_credentials(
+    settings: MqttSettings, environment: Mapping[str, str] = os.environ, *, quiet: bool = False
+) -> Credentials:
+    """Everything that the settings name, read now; ``quiet`` where it was read before, see `untrusted.read_secret`.
 
     Raises:
         SettingsError: a file is missing, unreadable or not what it should be; one line that names the key.
     """
+    password = None
+    if settings.username:
+        password = read_password(settings.password_file, CREDENTIAL, "mqtt.password_file", environment, quiet=quiet)
     return Credentials(
         username=settings.username,
-        password=_password(settings, environment) if settings.username else None,
+        password=password,
         tls=_context(settings.tls) if settings.tls.enabled else None,
     )
-
-
-def _password(settings: MqttSettings, environment: Mapping[str, str]) -> str | None:
-    """The first line of the file, or of systemd's credential; None where neither is there."""
-    if settings.password_file:
-        password = _first_line(Path(settings.password_file), "mqtt.password_file")
-        if not password:
-            name = settings.password_file
-            raise SettingsError(f"mqtt.password_file: the first line of {name} is empty, put the password there")
-        return password
-    folder = environment.get("CREDENTIALS_DIRECTORY")
-    if folder and (path := Path(folder, CREDENTIAL)).exists():
-        # The unit gives an empty one where the user has no password file: the same as none.
-        return _first_line(path, f"credential {CREDENTIAL}") or None
-    return None
-
-
-def _first_line(path: Path, key: str) -> str:
-    try:
-        with path.open("rb") as file:
-            return file.readline(LONGEST_PASSWORD + 2).rstrip(b"\r\n").decode()
-    except OSError as error:
-        raise SettingsError(f"{key}: cannot read {path}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise SettingsError(f"{key}: {path} is not UTF-8 text") from error
 
 
 def _context(settings: TlsSettings) -> ssl.SSLContext:

@@ -5,9 +5,10 @@ from threading import Lock
 
 import msgspec
 
-from fer_edge.config import DecideSettings, PrivacySettings, Settings, Zone, contradictions
+from fer_edge.config import DecideSettings, PrivacySettings, Settings, Zone
 from fer_edge.labels import EMOTIONS
 from fer_edge.preview.stage import Stage
+from fer_edge.settings_rules import contradictions
 from fer_edge.tune.compare import Comparison, compare
 from fer_edge.tune.replay import replay
 from fer_edge.values import Event

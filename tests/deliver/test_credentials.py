@@ -9,7 +9,24 @@ def test_password_is_the_first_line_of_its_file(tmp_path):
     path = tmp_path / "password"
     path.write_bytes("pass wörd \r\nsecond line\n".encode())
     loaded = load_credentials(MqttSettings(username="cam", password_file=str(path)), {})
-    assert (loaded.username, loaded.password) == ("cam", "pass wörd ")
+    assert (loaded.username, loaded.password) == ("cam", "pass wörd")
+
+
+def test_home_folder_is_put_into_the_path_of_the_password(tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "password").write_bytes(b"\xef\xbb\xbfgeheim\r\n")
+    assert load_credentials(MqttSettings(username="cam", password_file="~/password"), {}).password == "geheim"
+
+
+def test_file_that_others_may_read_is_logged_once_and_not_at_each_connect(tmp_path, caplog):
+    path = tmp_path / "password"
+    path.write_text("geheim")
+    path.chmod(0o644)
+    settings = MqttSettings(username="cam", password_file=str(path))
+    load_credentials(settings, {}, quiet=True)
+    assert not caplog.messages
+    load_credentials(settings, {})
+    assert caplog.messages == [f"mqtt.password_file: others may read {path}, close it with: chmod 600 {path}"]
 
 
 def test_password_is_in_no_representation(tmp_path):
@@ -41,7 +58,8 @@ def test_empty_credential_which_the_unit_gives_where_there_is_no_password_file_i
     [
         (None, "cannot read {path}: No such file or directory"),
         (b"\nsecret\n", "the first line of {path} is empty, put the password there"),
-        (b"\xff\xfe", "{path} is not UTF-8 text"),
+        (b"\xff\xfe", "{path} is UTF-16 text, save it as UTF-8"),
+        (b"caf\xe9", "{path} is not UTF-8 text"),
     ],
 )
 def test_unusable_password_file_is_one_line_with_the_key(tmp_path, content, line):
