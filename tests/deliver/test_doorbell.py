@@ -1,5 +1,7 @@
 import os
 import select
+import threading
+from pathlib import Path
 
 from fer_edge.deliver.doorbell import Doorbell
 
@@ -30,3 +32,24 @@ def test_closing_twice_leaves_a_stranger_s_descriptor_alone():
     bell.ring()
     os.fstat(stranger)
     os.close(stranger)
+
+
+def test_ring_while_it_is_closed_writes_into_no_other_file(tmp_path: Path) -> None:
+    written, errors = 0, []
+
+    def ring(bell: Doorbell) -> None:
+        try:
+            for _ in range(50):
+                bell.ring()
+        except OSError as error:
+            errors.append(error)
+
+    for _ in range(500):
+        bell = Doorbell()
+        thread = threading.Thread(target=ring, args=(bell,))
+        thread.start()
+        bell.close()
+        with (tmp_path / "stranger").open("wb") as stranger:  # most likely under the number that was closed
+            thread.join()
+            written += os.fstat(stranger.fileno()).st_size
+    assert (written, errors) == (0, [])
