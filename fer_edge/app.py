@@ -144,6 +144,7 @@ class App:
             governor=Governor(settings.governor.hot_c),
             reporter=self._reporter,
             stage=self._preview.stage if self._preview else None,
+            recorder=self._recorder,
             requests=self._attendant.figures,
         )
         self._loop = MainLoop(

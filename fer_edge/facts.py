@@ -1,5 +1,6 @@
 """What the daemon says of itself: the keys of the `info` and `health` messages (docs/mqtt.md), the service's status."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import msgspec
@@ -45,9 +46,15 @@ def discovery_of(settings: Settings, topics: Topics, vision: Vision) -> Discover
 
 
 def health_figures(  # noqa: PLR0913, PLR0917 - each of the parts of a running daemon
-    health: Health, kernels: Kernels, camera: CameraState, link: LinkState, now: float, requests: dict[str, int]
+    health: Health,
+    kernels: Kernels,
+    camera: CameraState,
+    link: LinkState,
+    now: float,
+    requests: dict[str, int],
+    recording: dict[str, str],
 ) -> dict[str, Any]:
-    """The figures of a window, what runs the network, the camera, the link and the requests."""
+    """The figures of a window, what runs the network, the camera, the link, the requests and the recording."""
     return {
         **msgspec.to_builtins(health),
         "kernels": msgspec.to_builtins(kernels),
@@ -64,21 +71,25 @@ def health_figures(  # noqa: PLR0913, PLR0917 - each of the parts of a running d
         },
         "outbox": msgspec.to_builtins(link.outbox),
         "requests": requests,
+        "record": recording,
     }
 
 
-def status_of(camera: CameraState, link: LinkState, pictures: Pictures, heat: str, mistake: str) -> list[Part]:
-    """How the daemon is, for `systemctl status`.
+def recording_state(failure: str | None) -> dict[str, str]:
+    """State of the recorded scores; ``failure`` is why they are lost just now, None where none are recorded."""
+    if failure is None:
+        return {"state": "off", "reason": ""}
+    return {"state": "failing" if failure else "running", "reason": failure}
 
-    ``heat`` is why fewer frames are looked at, ``mistake`` why the settings on disk are not in force; empty while not.
-    """
+
+def status_of(camera: CameraState, link: LinkState, pictures: Pictures, troubles: Mapping[str, str]) -> list[Part]:
+    """How the daemon is, for `systemctl status`; ``troubles`` names what else may be wrong, empty while it is not."""
     parts = [
         Part("camera", camera.phase in WELL, _joined(camera.phase, camera.reason)),
         Part("broker", link.connected, link.text),
         Part("pictures", pictures.any or camera.phase is Phase.PAUSED, _told(pictures)),
     ]
-    troubles = (("heat", heat), ("settings", mistake))
-    return parts + [Part(name, ok=False, text=trouble) for name, trouble in troubles if trouble]
+    return parts + [Part(name, ok=False, text=trouble) for name, trouble in troubles.items() if trouble]
 
 
 def _told(pictures: Pictures) -> str:

@@ -1,6 +1,7 @@
 """What the main thread does while the daemon lives: frame after frame, whatever is due between them, the end."""
 
 import time
+from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from fer_edge.attendant import Attendant
@@ -58,6 +59,7 @@ class MainLoop:
         self._preview, self._recorder = preview, recorder
         self._settles_at = time.monotonic() + SETTLED_S
         self._exit_code = 0
+        self._stop_by = float("inf")
 
     def run(self) -> int:
         """Until SIGTERM, Ctrl-C, the end of a video or of the memory that is granted; gives the exit code.
@@ -65,16 +67,37 @@ class MainLoop:
         Raises:
             UserError: the camera's source can never be read, whatever the wait.
         """
+        with ExitStack() as ending:
+            self._start(ending)
+            while not self._signals.stop.is_set() and self._tick():
+                pass
+        return self._exit_code
+
+    def _start(self, ending: ExitStack) -> None:
+        """Start all parts, and register their end in ``ending``, which runs each step whatever became of the others.
+
+        Last in, first out: camera, last events, recorded scores, `offline` acknowledged, link.
+        """
+        ending.callback(self._systemd.close)
+        ending.callback(lambda: self._delivery.stop(min(LINK_STOP_S, self._stop_by - time.monotonic())))
+        if self._recorder:
+            ending.callback(self._recorder.check)  # its last write may fail as well
+            stop = self._recorder.stop
+            ending.callback(lambda: stop(max(0.0, self._stop_by - time.monotonic() - LINK_STOP_S)))
+        ending.callback(lambda: self._windows.end(time.monotonic()))
+        ending.callback(lambda: self._pipeline.close(time.monotonic(), "stopped"))
+        ending.callback(self._shutter.stop)
         self._delivery.start()
         self._shutter.start()
         if self._preview:
             self._preview.start()
-        try:
-            while not self._signals.stop.is_set() and self._tick():
-                pass
-        finally:
-            self._shut_down()
-        return self._exit_code
+            ending.callback(self._preview.stop)
+        ending.callback(self._begin_stop)
+
+    def _begin_stop(self) -> None:
+        """From now on everything has STOP_S in all."""
+        self._stop_by = time.monotonic() + STOP_S
+        self._systemd.stopping()
 
     def _tick(self) -> bool:
         """One frame, or the passing of time without one; False when there is nothing more to do."""
@@ -82,6 +105,8 @@ class MainLoop:
         self._shutter.check()
         now = time.monotonic()
         self._delivery.check(now)
+        if self._recorder:
+            self._recorder.check()
         self._watch.watch(now)
         if frame is not None:
             if self._vitals.admits(frame):
@@ -115,17 +140,3 @@ class MainLoop:
         if now >= self._settles_at:
             self._settles_at = float("inf")
             release_unused()
-
-    def _shut_down(self) -> None:
-        """Camera, last events, `offline` acknowledged, link: in this order."""
-        stop_by = time.monotonic() + STOP_S
-        self._systemd.stopping()
-        if self._preview:
-            self._preview.stop()
-        self._shutter.stop()
-        self._pipeline.close(time.monotonic(), "stopped")
-        self._windows.end(time.monotonic())
-        if self._recorder:
-            self._recorder.stop(max(0.0, stop_by - time.monotonic() - LINK_STOP_S))
-        self._delivery.stop(min(LINK_STOP_S, stop_by - time.monotonic()))
-        self._systemd.close()

@@ -10,7 +10,7 @@ from fer_edge.capture.shutter import Shutter
 from fer_edge.decide.decider import Decision
 from fer_edge.deliver.link import Link
 from fer_edge.deliver.reporter import Reporter
-from fer_edge.facts import health_figures, status_of
+from fer_edge.facts import health_figures, recording_state, status_of
 from fer_edge.live_settings import LiveSettings
 from fer_edge.operate.device import MIB
 from fer_edge.operate.governor import Governor
@@ -22,6 +22,7 @@ from fer_edge.vision.kernels import Kernels
 
 if TYPE_CHECKING:
     from fer_edge.preview.stage import Stage
+    from fer_edge.record.recorder import Recorder
 
 logger = logging.getLogger(__name__)
 
@@ -40,12 +41,13 @@ class Vitals:
         governor: Governor,
         reporter: Reporter,
         stage: "Stage | None",
+        recorder: "Recorder | None",
         requests: Callable[[], dict[str, int]],
     ) -> None:
         self._live, self._kernels = live, kernels
         self._mailbox, self._shutter, self._link = mailbox, shutter, link
         self._governor = governor
-        self._reporter, self._stage = reporter, stage
+        self._reporter, self._stage, self._recorder = reporter, stage, recorder
         self._requests = requests
         now = time.monotonic()
         self._memory = MemoryBound(live.settings.memory_max_mib * MIB)
@@ -81,7 +83,8 @@ class Vitals:
         self._due = now + self._live.settings.publish.health_s
         health = self._meter.report(now, self._mailbox.dropped)
         camera, link = self._shutter.state(now), self._link.state(now)
-        figures = health_figures(health, self._kernels, camera, link, now, self._requests())
+        recording = recording_state(None if self._recorder is None else self._recorder.failure)
+        figures = health_figures(health, self._kernels, camera, link, now, self._requests(), recording)
         self._reporter.health(figures)
         if self._stage:
             self._stage.health(figures)
@@ -92,7 +95,12 @@ class Vitals:
 
     def parts(self, now: float, mistake: str) -> list[Part]:
         """What must be well for the daemon to do its work; ``mistake`` is that in config.yaml, if any."""
-        return status_of(self._shutter.state(now), self._link.state(now), self._pictures, self._governor.text, mistake)
+        troubles = {
+            "heat": self._governor.text,
+            "settings": mistake,
+            "record": "" if self._recorder is None else self._recorder.failure,
+        }
+        return status_of(self._shutter.state(now), self._link.state(now), self._pictures, troubles)
 
     def too_large(self, now: float) -> bool:
         """Whether memory has passed its bound: then the daemon ends, and whoever watches over it starts a fresh one."""

@@ -56,7 +56,8 @@ ALLOWED: dict[str, set[str]] = {
     "reload": VALUES,
     # The main thread's work, in three: what goes round, what of it is told of the camera, and what of the daemon.
     "camera_watch": {"capture", "deliver", "pipeline"},
-    "vitals": VALUES | {"capture", "decide", "deliver", "facts", "live_settings", "operate", "preview", "vision"},
+    "vitals": VALUES
+    | {"capture", "decide", "deliver", "facts", "live_settings", "operate", "preview", "record", "vision"},
     "main_loop": {"errors", "attendant", "camera_watch", "capture", "deliver", "keeper", "operate", "pipeline"}
     | {"preview", "record", "vitals", "windows"},
     "app": VALUES

@@ -74,8 +74,9 @@ class Recorder:
         self._writes: queue.Queue[Write | None] = queue.Queue(WAITING_WRITES)
         self._failed = ""  # why the latest write failed; the writing thread empties it when one goes well
         self._said = ""
+        self._error: BaseException | None = None
         self._ring = Ring(folder, round(settings.max_mib * MIB))
-        self._thread = Thread(target=self._run, name="recorder", daemon=True)
+        self._thread = Thread(target=self._guarded, name="recorder", daemon=True)
         self._thread.start()
         logger.info(
             "recording scores (numbers only) to %s: at most %g MiB, one write every %g s",
@@ -113,6 +114,12 @@ class Recorder:
     def failure(self) -> str:
         """Why scores are lost just now; empty while all is well."""
         return self._failed
+
+    def check(self) -> None:
+        """Raise, once, what ended the writing thread, if anything did: a bug."""
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     def stop(self, timeout_s: float) -> None:
         """Writes what is left; waits for the disk at most ``timeout_s``."""
@@ -159,6 +166,13 @@ class Recorder:
         self._breaks += 1
         self._origin = replace(self._origin, run=f"{self._origin.run.partition('.')[0]}.{self._breaks}")
         self._begin = (self._origin.run, opening(self._origin))
+
+    def _guarded(self) -> None:
+        """Write, and keep whatever ends the thread for `check`: a thread may not die quietly."""
+        try:
+            self._run()
+        except BaseException as error:  # noqa: BLE001 - handed over to the main thread, nothing is swallowed
+            self._error = error
 
     def _run(self) -> None:
         broken = False  # something was lost: what follows belongs to the next run, which begins with an opening

@@ -22,7 +22,7 @@ from fer_edge.deliver.outbox import Tally
 from fer_edge.deliver.payloads import SCHEMA
 from fer_edge.deliver.requests import Request, Verb
 from fer_edge.deliver.topics import Topics
-from fer_edge.facts import health_figures, info_facts
+from fer_edge.facts import health_figures, info_facts, recording_state
 from fer_edge.labels import EMOTIONS
 from fer_edge.operate.health import HealthMeter
 from fer_edge.reload import RELOADABLE
@@ -92,7 +92,11 @@ def produced(an_event) -> dict[str, list[Message]]:
         "availability": [availability(TOPICS, OFFLINE)],
         "event": [*(messages.event(an_event(kind)) for kind in kinds), messages.gap("b00t", 1, 2, QUEUE_FULL)],
         "state": [messages.state([VERDICT], Phase.RUNNING)],
-        "health": [messages.health(health_figures(meter.report(1.0, 0), kernels, camera, link, 1.0, requests))],
+        "health": [
+            messages.health(
+                health_figures(meter.report(1.0, 0), kernels, camera, link, 1.0, requests, recording_state(None))
+            )
+        ],
         "summary": [messages.summary(Window(0.0, 300.0, dict.fromkeys(EMOTIONS, 0.0), 0.0, 0, 1.0))],
         "info": [messages.info(info_facts(vision, kernels, PrivacySettings()))],
         "settings": [messages.settings(origins(Settings(), {}, {}), paused=False)],

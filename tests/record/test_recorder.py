@@ -46,9 +46,9 @@ class Ear:
 class Life:
     """A pipeline at ten frames a second with a recorder, and one face that shows what it is told."""
 
-    def __init__(self, folder: Path, settings: RecordSettings) -> None:
+    def __init__(self, folder: Path, settings: RecordSettings, origin: Origin = ORIGIN) -> None:
         self.ear = Ear()
-        self.recorder = Recorder(settings, folder, ORIGIN, now=0.0)
+        self.recorder = Recorder(settings, folder, origin, now=0.0)
         self.decider = Decider(DECIDE, 1.0)
         self._emotion: str | None = None
         self.pipeline = Pipeline(self._see, self.decider, self.ear, [self.recorder])
@@ -122,6 +122,23 @@ def test_disk_that_fails_is_said_once_and_what_follows_is_a_run_of_its_own(tmp_p
     assert "trying again" in said[0]
     recordings = read_ring(folder)
     assert all(recording.name.startswith("20261121-ab.") for recording in recordings)
+
+
+def test_bug_that_ends_the_writing_thread_is_raised_where_the_recorder_is_checked(tmp_path: Path) -> None:
+    nameless = msgspec.structs.replace(ORIGIN, run="no file\0name")
+    life = Life(tmp_path, RecordSettings(write_s=1.0), nameless)
+    life.recorder.check()
+    life.show(1.1, "happy").end()
+    with pytest.raises(ValueError, match="null"):
+        life.recorder.check()
+
+
+def test_full_disk_is_a_failure_with_its_reason_and_no_bug(tmp_path: Path) -> None:
+    (tmp_path / "ring").write_text("in the way")
+    life = Life(tmp_path / "ring", RecordSettings(write_s=1.0))
+    life.show(1.1, "happy").end()
+    life.recorder.check()
+    assert "not a directory" in life.recorder.failure or "file exists" in life.recorder.failure
 
 
 def test_rows_that_follow_lost_ones_do_not_pass_for_their_continuation(tmp_path: Path) -> None:
