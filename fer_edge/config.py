@@ -34,7 +34,8 @@ class CameraSettings(Section, frozen=True):
     """Where frames come from."""
 
     source: str | int = 0
-    """0, 1, ... or /dev/video0 (V4L2); rtsp:// or http:// (MJPEG); a video file; a folder of images; `picamera`."""
+    """0, 1, ... or /dev/video0 (V4L2); rtsp:// or http:// (MJPEG); a video file; a folder of images; `picamera`,
+    `picamera:1`."""
     username: Annotated[str, Meta(pattern=NO_CONTROL, description=PLAIN)] = ""
     """User name at a network camera; empty: the one in `source`, if any."""
     password_file: str = ""

@@ -4,7 +4,7 @@ import re
 
 from fer_edge.config import LEAST_AGGREGATE_S, CameraSettings, MqttSettings, Settings
 from fer_edge.polygons import flaw_of
-from fer_edge.source_scheme import STREAM_SCHEMES, scheme_of
+from fer_edge.source_scheme import STREAM_SCHEMES, picamera_flaw, picamera_number, scheme_of
 
 PATIENT_PICTURES = 2.0  # for so many a live camera must be waited for, or it is taken for silent between two of them
 SINGLE_FACES = "shows single faces, which privacy.mode aggregate does not: switch one of the two off"
@@ -50,7 +50,9 @@ def _source_flaws(settings: Settings) -> list[tuple[str, str]]:
         found.append(("camera.source", "is empty: name a camera, an address, a video or a folder"))
     elif scheme is not None and scheme.lower() not in STREAM_SCHEMES:
         found.append(("camera.source", f"cameras are reached by rtsp:// or http://, not by {scheme}://"))
-    if not (source.isdecimal() or source.startswith("/dev/") or source == "picamera"):
+    elif (flaw := picamera_flaw(source)) is not None:
+        found.append(("camera.source", f"{flaw}, got {source}"))
+    if not (source.isdecimal() or source.startswith("/dev/") or picamera_number(source) is not None):
         return found  # what has a rate of its own, or may be as slow as it likes
     least_s = PATIENT_PICTURES / camera.rate_hz
     if camera.stall_s < least_s:

@@ -13,12 +13,15 @@ case $3 in
 esac
 cd "$(dirname "$0")/.."
 mkdir -p "$folder"
-"$python" - >"$folder/wanted.txt" <<'PYTHON'
+"$python" - "$version" >"$folder/wanted.txt" <<'PYTHON'
 import configparser
+import sys
 
 settings = configparser.ConfigParser()
 settings.read("setup.cfg")
 print(settings["options"]["install_requires"].strip())
+if sys.argv[1] == "3.11":  # Debian 12, whose picamera2 was built for NumPy 1
+    print(settings["options.extras_require"]["bookworm"].strip())
 print("pip", "setuptools >=77", "wheel", sep="\n")  # what installing them without a network takes
 PYTHON
 cmp -s "$folder/wanted.txt" "$folder/complete.txt" && exit 0

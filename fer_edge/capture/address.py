@@ -5,7 +5,7 @@ from enum import Enum
 from pathlib import Path
 
 from fer_edge.errors import UnusableSource
-from fer_edge.source_scheme import STREAM_SCHEMES, scheme_of
+from fer_edge.source_scheme import STREAM_SCHEMES, picamera_flaw, picamera_number, scheme_of
 from fer_edge.user_path import user_path
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pnm")
@@ -37,8 +37,11 @@ def kind_of(source: str | int) -> Kind:
         raise UnusableSource("camera.source is empty: name a camera, an address, a video or a folder")
     if text.isdecimal() or text.startswith("/dev/"):
         return Kind.V4L2
-    if text == "picamera":
+    if picamera_number(text) is not None:
         return Kind.PICAMERA
+    flaw = picamera_flaw(text)
+    if flaw is not None:
+        raise UnusableSource(f"{text}: {flaw}")
     scheme = scheme_of(text)
     if scheme is None:
         return Kind.IMAGES if _is_images(user_path(text)) else Kind.VIDEO

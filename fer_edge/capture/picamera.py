@@ -4,9 +4,12 @@ import logging
 import os
 from typing import Any
 
+import numpy as np
+
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
+from fer_edge.source_scheme import picamera_number
 from fer_edge.values import Image
 
 # libcamera names formats by the order of bits in a word, so its RGB888 lies in memory as blue, green, red.
@@ -16,6 +19,12 @@ MISSING = (
     "camera.source picamera needs the Python package picamera2: sudo apt install python3-picamera2, "
     "and make the virtual environment with --system-site-packages"
 )
+# Debian 12 (bookworm) builds picamera2's parts for NumPy 1; OpenCV asks for NumPy 2 from 4.12 on.
+OTHER_NUMPY = (
+    "picamera2 was built for NumPy 1 and cannot be imported beside NumPy {version}: "
+    "pip install 'numpy<2' 'opencv-python-headless<4.12' in this virtual environment ({error})"
+)
+BROKEN = "picamera2 cannot be imported: repair it with sudo apt install --reinstall python3-picamera2 ({error})"
 
 logger = logging.getLogger(__name__)
 
@@ -29,12 +38,14 @@ class PiCamera:
     def __init__(self, settings: CameraSettings) -> None:
         """Open and start the camera; raises UnusableSource without picamera2, SourceError without a camera."""
         library = _import_picamera2()
+        number = picamera_number(str(settings.source).strip()) or 0
+        self._name = f"picamera:{number}" if number else "picamera"
         self._rotate = settings.rotate
         self._limit_s = READ_PART * settings.stall_s
         self.rate_hz: float | None = settings.rate_hz
         self._camera: Any = None
         try:
-            self._camera = library.Picamera2()
+            self._camera = library.Picamera2(camera_num=number)
             main = {"size": (settings.width, settings.height), "format": BGR_IN_MEMORY}
             controls = {"FrameRate": settings.rate_hz}
             self._camera.configure(self._camera.create_video_configuration(main=main, controls=controls))
@@ -42,7 +53,7 @@ class PiCamera:
         except (RuntimeError, IndexError, OSError, ValueError) as error:
             self.close()
             raise SourceError(
-                f"picamera: no camera, or in use by another program: check its cable and rpicam-hello ({error})"
+                f"{self._name}: no camera, or in use by another program: check its cable and rpicam-hello ({error})"
             ) from error
 
     def read(self) -> Image | None:
@@ -53,7 +64,7 @@ class PiCamera:
         except TimeoutError:
             return None
         except (RuntimeError, OSError) as error:
-            raise SourceError(f"picamera: the camera stopped: check its cable ({error})") from error
+            raise SourceError(f"{self._name}: the camera stopped: check its cable ({error})") from error
 
     def close(self) -> None:
         camera, self._camera = self._camera, None
@@ -62,7 +73,7 @@ class PiCamera:
         try:
             camera.close()
         except (RuntimeError, OSError) as error:  # it is to be given up in any case
-            logger.debug("picamera: closing failed: %s", error)
+            logger.debug("%s: closing failed: %s", self._name, error)
 
 
 def _import_picamera2() -> Any:
@@ -70,7 +81,16 @@ def _import_picamera2() -> Any:
     os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:FATAL")  # it reports on stderr at every opening
     try:
         import picamera2  # noqa: PLC0415
-    except (ImportError, OSError) as error:
-        missing = isinstance(error, ModuleNotFoundError) and error.name == "picamera2"
-        raise UnusableSource(MISSING if missing else f"picamera2 cannot be imported: {error}") from error
+    except Exception as error:  # a foreign package's import raises whatever its parts do
+        raise UnusableSource(_import_failure(error)) from error
     return picamera2
+
+
+def _import_failure(error: Exception) -> str:
+    """The line on a failed import of picamera2, with its cure."""
+    if isinstance(error, ModuleNotFoundError) and error.name == "picamera2":
+        return MISSING
+    text = " ".join(f"{type(error).__name__}: {error}".split())
+    if "numpy" in text.lower() and not np.__version__.startswith("1."):
+        return OTHER_NUMPY.format(version=np.__version__, error=text)
+    return BROKEN.format(error=text)
