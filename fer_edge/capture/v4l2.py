@@ -3,7 +3,7 @@
 import cv2
 
 from fer_edge.capture.address import device_path
-from fer_edge.capture.device import why_not
+from fer_edge.capture.device import is_another_kind, why_not
 from fer_edge.capture.opencv import format_name, open_v4l2
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
@@ -30,6 +30,8 @@ class V4l2Camera:
     def __init__(self, settings: CameraSettings) -> None:
         """Open the device and ask for size, rate and format; raises SourceError with the reason and what to do."""
         path = device_path(settings.source)
+        if is_another_kind(path):
+            raise SourceError(why_not(path))
         self._rotate = settings.rotate
         self._capture = open_v4l2(path, max(1, int(READ_PART * settings.stall_s)))
         if not self._capture.isOpened():

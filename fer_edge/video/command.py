@@ -103,13 +103,15 @@ def _bars(console: Console, jobs: Sequence[Job]) -> Iterator[Bars]:
 
 @contextmanager
 def _terminates_cleanly() -> Iterator[None]:
-    """While it lasts, SIGTERM ends the program as Ctrl-C does: what is half written goes."""
+    """While it lasts, SIGTERM and a terminal that is closed end the program as Ctrl-C does: half-written files go."""
 
     def leave(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    before = signal.signal(signal.SIGTERM, leave)
+    ending = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]  # nohup(1)
+    before = {one: signal.signal(one, leave) for one in ending}
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -1,4 +1,5 @@
 import os
+import pty
 import signal
 import subprocess
 import sys
@@ -60,6 +61,58 @@ def test_daemon_that_is_told_to_reload_while_it_still_loads_lives_and_reloads(tm
             assert daemon.poll() is None, log.read_text()
         finally:
             daemon.terminate()
+
+
+# At a terminal: tells when it listens, then what the first SIGHUP set. `nohup` leaves SIGHUP ignored.
+AT_TERMINAL = """\
+import fcntl, os, signal, sys, termios
+from fer_edge.operate.signals import Signals
+fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+if sys.argv[2] == "nohup":
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+if sys.argv[2] == "setsid" and os.fork() == 0:
+    os.setsid()
+elif sys.argv[2] == "setsid":
+    sys.exit()
+signals = Signals()
+with signals.heard(), open(sys.argv[1], "w", buffering=1) as report:
+    print(os.getpid(), file=report)
+    while not (signals.stop.is_set() or signals.reload.is_set()):
+        signals.stop.wait(0.02)
+    print("stop" if signals.stop.is_set() else "reload", file=report)
+"""
+
+
+@pytest.mark.parametrize(
+    ("manner", "closes", "meaning"),
+    [
+        ("plain", True, "stop"),
+        ("plain", False, "reload"),
+        ("nohup", True, "reload"),
+        ("setsid", True, "reload"),
+    ],
+)
+def test_closed_terminal_ends_what_was_started_from_it_and_sighup_reloads_otherwise(
+    tmp_path: Path,
+    manner: str,
+    closes: bool,  # noqa: FBT001
+    meaning: str,
+) -> None:
+    fifo = tmp_path / "report"
+    os.mkfifo(fifo)
+    terminal, its_end = pty.openpty()
+    command = [sys.executable, "-c", AT_TERMINAL, str(fifo), manner]
+    daemon = subprocess.Popen(command, stdin=its_end, start_new_session=True)
+    os.close(its_end)
+    with daemon, fifo.open() as report:
+        listener = int(report.readline())
+        if closes:
+            os.close(terminal)  # the kernel sends SIGHUP to the leader of the terminal's session
+        if not closes or listener != daemon.pid:
+            os.kill(listener, signal.SIGHUP)
+        assert report.readline() == f"{meaning}\n"
+    if not closes:
+        os.close(terminal)
 
 
 def holds_back(process: int) -> bool:
