@@ -22,6 +22,7 @@ from fer_edge.labels import EMOTIONS
 from fer_edge.vision.card import Card, CardInput, card_path, load_card, save_card, sha256_of
 from fer_edge.vision.classify import Classifier
 from fer_edge.vision.runner import Runner, read_model
+from fer_edge.vision.trial import try_model
 
 PICTURE_AXES = 4  # 1, h, w, c
 VECTOR_AXES = 2  # 1, classes
@@ -66,6 +67,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     check_card(file, load_card, f"move it away, or rename {file.name}")
     content = read_model(file, "FILE")
     with console.status(f"asking {file.name}"):
+        try_model(content, str(file), "expression")
         card = make_card(content, given, read_split(data, PUBLIC).faces)
     with replacing(card_path(file)) as drafted:
         save_card(card, drafted.with_suffix(file.suffix))

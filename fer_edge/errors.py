@@ -24,6 +24,12 @@ class ModelError(UserError):
     """A model file or its card is missing, broken, or the two do not belong together."""
 
 
+class UnsafeModel(ModelError):  # noqa: N818 - it is named for what it says of the model
+    """A model file that crashes or never ends what loads it; no restart makes it better."""
+
+    exit_code = EXIT_BAD_CONFIG
+
+
 class SourceError(UserError):
     """A camera, video or image folder cannot be read."""
 

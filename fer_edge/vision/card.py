@@ -13,9 +13,11 @@ from msgspec import Meta, Struct, field
 
 from fer_edge.errors import ModelError
 from fer_edge.labels import EMOTIONS, canonical
+from fer_edge.untrusted import DecodeError, decode_json, read_regular
 from fer_edge.vision.runner import Runner, TensorSpec
 
 SCHEMA = 1
+MAX_CARD_BYTES = 1024 * 1024  # those of this project have 4 kB
 EXPRESSION, DETECTOR = "expression", "detector"  # the kinds of networks that this project runs
 
 Positive = Annotated[float, Meta(gt=0.0)]
@@ -96,7 +98,7 @@ def read_card(model: Path, structure: type[AnyCard], kind: str, cure: str) -> An
     """
     path = card_path(model)
     try:
-        text = path.read_bytes()
+        text = read_regular(path, MAX_CARD_BYTES)
     except FileNotFoundError:
         raise ModelError(f"{model}: has no card {path.name} beside it: {cure}") from None
     except OSError as error:
@@ -155,7 +157,7 @@ def times(shape: tuple[int, ...]) -> str:
 def _decoded(text: bytes, path: Path, structure: type[AnyCard], kind: str, cure: str) -> AnyCard:
     """The card in ``text``; its schema and kind are looked at first, for those of others may have any other key."""
     try:
-        head = msgspec.json.decode(text, type=_Head)
+        head = decode_json(text, _Head)
         if head.schema != SCHEMA:
             raise ModelError(
                 f"{path}: is a model card of schema {head.schema}, this version reads {SCHEMA}:"
@@ -163,8 +165,8 @@ def _decoded(text: bytes, path: Path, structure: type[AnyCard], kind: str, cure:
             )
         if head.kind in {EXPRESSION, DETECTOR} - {kind}:
             raise ModelError(f"{path}: describes a network of kind {head.kind!r}, not {kind!r}: name another model")
-        return msgspec.json.decode(text, type=structure)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:  # a ValidationError is a DecodeError
+        return decode_json(text, structure)
+    except DecodeError as error:
         raise ModelError(f"{path}: is not a valid model card: {error}: {cure}") from error
 
 

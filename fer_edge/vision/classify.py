@@ -12,6 +12,7 @@ from fer_edge.values import Scores
 from fer_edge.vision.card import Card, load_card, verify, verify_file
 from fer_edge.vision.preprocess import Grey
 from fer_edge.vision.runner import Runner, dequantize, pixel_table, read_model
+from fer_edge.vision.trial import try_model
 
 Output = Literal["logits", "probabilities"]
 
@@ -67,11 +68,13 @@ class Classifier:
 def load_classifier(model: Path, threads: int = 1) -> Classifier:
     """The network in ``model`` with its card; ModelError, one line, where either is missing, broken or of the other.
 
-    The card's hash is compared before the runtime sees the file: a damaged file that still parses could do anything.
+    The card's hash is compared before the runtime sees the file, and a file that does not ship is tried in a child
+    process: a damaged one that still parses could do anything.
     """
     content = read_model(model, "classify.model")
     card = load_card(model)
     verify_file(card, content, model)
+    try_model(content, str(model), "expression")
     runner = Runner(content, str(model), threads)
     verify(card, runner, model)
     return Classifier(card, runner)

@@ -17,6 +17,7 @@ from fer_edge.vision.detector_card import CURE, DetectorCard, load_detector_card
 from fer_edge.vision.preprocess import Crop
 from fer_edge.vision.reduce import reduced, reduced_size
 from fer_edge.vision.runner import Runner, dequantize, pixel_table, read_model
+from fer_edge.vision.trial import try_model
 
 MULTIPLE_PX = 32  # of both sides of the network's picture: its deepest layer's stride
 LEAST_SCORE, MOST_SCORE = 1e-6, 1 - 1e-6  # what 0 and 1 in detect.score are taken for before the logarithm
@@ -79,12 +80,13 @@ class OwnDetector:
 def load_detector(settings: DetectSettings) -> OwnDetector:
     """The network that `detect.model` names, or the one that ships; ModelError, one line, where its card does not fit.
 
-    The card's hash is compared before the runtime sees the file, as `classify.load_classifier` does.
+    The file is tested before the runtime sees it, as `classify.load_classifier` does.
     """
     path = user_path(settings.model) if settings.model else SHIPPED
     content = read_model(path, "detect.model")
     card = load_detector_card(path)
     verify_file(card, content, path, CURE)
+    try_model(content, str(path), "detector")
     runner = Runner(content, str(path))
     verify_detector(runner, path)
     return OwnDetector(card, runner, settings)

@@ -4,7 +4,9 @@ What touches the interpreter is `Runner`; what the integers mean is in pure func
 memory never leaves: what `invoke` gives is a copy.
 """
 
-from collections.abc import Mapping, Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cache
 from importlib import import_module
 from pathlib import Path
@@ -15,11 +17,34 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import ModelError
+from fer_edge.untrusted import read_regular
 from fer_edge.vision.native_stderr import native_stderr_logged
 
 RUNTIMES = (("ai_edge_litert", "ai-edge-litert"), ("tflite_runtime", "tflite-runtime"))  # module, package; best first
 IDENTIFIER, IDENTIFIER_AT = b"TFL3", slice(4, 8)  # of the flatbuffer's root; schema.fbs of TensorFlow Lite
 DTYPES = (np.uint8, np.int8, np.float32)
+MAX_MODEL_BYTES = 256 * 1024 * 1024  # a network that a Raspberry Pi runs many times a second has a hundredth of it
+NEWER = "install a newer runtime, or convert the model again with an older TensorFlow"
+# What the runtimes say of operations that they lack, and what that means; the first that fits is it.
+LACKING = (
+    (re.compile("edgetpu-custom-op"), "is compiled for a Coral (Edge TPU): give the file before edgetpu_compiler"),
+    (
+        re.compile(r"Select TensorFlow op|\(Flex\w+\)"),
+        "has TensorFlow operations (Flex) that {runtime} lacks: convert it again with TFLITE_BUILTINS alone",
+    ),
+    (
+        re.compile(r"builtin opcode '(\w+)' version '(\d+)'"),
+        f"has {{0}} of version {{1}}, which is newer than {{runtime}}: {NEWER}",
+    ),
+    (
+        re.compile(r"builtin_code out of range: (\d+)"),
+        f"has operation number {{0}}, which is newer than {{runtime}}: {NEWER}",
+    ),
+    (
+        re.compile(r"unresolved custom op: (.+?)\.?$", re.MULTILINE),
+        "has a custom operation, {0}, that {runtime} lacks: use a model without it",
+    ),
+)
 
 
 class TensorSpec(msgspec.Struct, frozen=True):
@@ -36,8 +61,8 @@ class Runner:
 
     Raises ModelError where ``content`` is no TFLite file, or of a network with several inputs or outputs, or with
     tensors of a type other than uint8, int8 and float32. ``name`` is how the file is called in messages.
-    tflite-runtime, unlike LiteRT, does not verify what it is given and may crash on a file that was cut off: compare
-    the card's hash first, as `classify.load_classifier` does.
+    A damaged or malicious file may crash the runtime, and the process with it: compare the card's hash and try the file
+    in a child process first (trial.py), as `classify.load_classifier` does.
     """
 
     input: TensorSpec
@@ -51,15 +76,11 @@ class Runner:
         if content[IDENTIFIER_AT] != IDENTIFIER:
             raise ModelError(f"{name}: is not a TFLite model: copy the file again, or name another")
         self.runtime, interpreter_class = _runtime()
-        try:
-            with native_stderr_logged(self.runtime):
-                self._interpreter = interpreter_class(model_content=content, num_threads=threads)
-                self._interpreter.allocate_tensors()
-        except (ValueError, RuntimeError) as error:
-            first = (str(error).splitlines() or ["no reason given"])[0]
-            raise ModelError(f"{name}: is not a TFLite model that runs here ({first}): copy the file again") from error
         self._name = name
-        self._look()
+        with self._refused_in_one_line(), native_stderr_logged(self.runtime):
+            self._interpreter = interpreter_class(model_content=content, num_threads=threads)
+            self._interpreter.allocate_tensors()
+            self._look()
 
     def resize(self, shape: tuple[int, ...]) -> None:
         """From now on the input is of ``shape``; for networks that take pictures of several sizes.
@@ -76,6 +97,14 @@ class Runner:
             ) from error
         self._look()
 
+    @contextmanager
+    def _refused_in_one_line(self) -> Iterator[None]:
+        """While it lasts, what the runtime raises becomes a ModelError with the reason."""
+        try:
+            yield
+        except (ValueError, RuntimeError, TypeError, KeyError) as error:
+            raise ModelError(f"{self._name}: {reason_of(str(error), self.runtime)}") from error
+
     def _look(self) -> None:
         """What the network takes and gives, as it is now."""
         self._input_index, self.input = _only(self._interpreter.get_input_details(), self._name, "input")
@@ -90,10 +119,23 @@ class Runner:
         return output
 
 
+def reason_of(message: str, runtime: str) -> str:
+    """Return why the runtime refuses a model, and what to do, from its exception's ``message``."""
+    for pattern, text in LACKING:
+        if found := pattern.search(message):
+            return text.format(*found.groups(), runtime=runtime)
+    first = (message.splitlines() or ["no reason given"])[0]
+    return f"is not a TFLite model that runs here ({first}): copy the file again"
+
+
 def read_model(path: Path, key: str) -> bytes:
-    """The bytes of the model file that the setting ``key`` names; ModelError where it cannot be read or is empty."""
+    """The bytes of the model file that the setting ``key`` names.
+
+    Raises:
+        ModelError: it cannot be read, is empty, larger than MAX_MODEL_BYTES, or no regular file.
+    """
     try:
-        content = path.read_bytes()
+        content = read_regular(path, MAX_MODEL_BYTES)
     except FileNotFoundError:
         raise ModelError(f"{path}: no such model file: check {key}") from None
     except OSError as error:
@@ -144,6 +186,8 @@ def _only(details: list[Mapping[str, Any]], name: str, role: str) -> tuple[int, 
     if dtype != np.float32 and not scale > 0:
         raise ModelError(f"{name}: {role} is {dtype} without a scale: convert the model again with quantization")
     shape = tuple(int(side) for side in detail["shape"])
+    if dtype == np.float32:
+        scale, zero_point = 0.0, 0  # whatever the file says
     return int(detail["index"]), TensorSpec(shape, dtype, float(scale), int(zero_point))
 
 

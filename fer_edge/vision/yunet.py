@@ -1,6 +1,5 @@
 """YuNet (Wu et al. 2023, "YuNet: A Tiny Millisecond-level Face Detector"), run by OpenCV from the user's file."""
 
-from pathlib import Path
 from typing import Any
 
 import cv2
@@ -14,6 +13,7 @@ from fer_edge.vision.native_stderr import native_stderr_logged
 from fer_edge.vision.preprocess import Crop
 from fer_edge.vision.reduce import reduced, reduced_size
 from fer_edge.vision.runner import read_model
+from fer_edge.vision.trial import try_model
 
 NMS_IOU = 0.3  # of two boxes that overlap by more, the weaker goes
 MOST_FACES = 50  # boxes kept before that; more are too small to be read anyway
@@ -36,7 +36,9 @@ class YuNetDetector:
         path = user_path(settings.model)
         self.name = path.stem
         self._width = settings.width
-        self._network = _load_network(path, settings.score)
+        content = read_model(path, "detect.model")
+        try_model(content, str(path), "yunet")
+        self._network = load_network(content, str(path), settings.score)
         self._look_at(*FIRST_SIZE)
 
     def detect(self, image: Image) -> tuple[Detection, ...]:
@@ -67,18 +69,17 @@ def _detection(row: list[float], sx: float, sy: float) -> Detection:
     return Detection(Box(x * sx, y * sy, w * sx, h * sy), score, landmarks)
 
 
-def _load_network(path: Path, score: float) -> Any:
-    """The network in ``path``, having seen one black picture: another network's file fails here and not at work."""
-    content = np.frombuffer(read_model(path, "detect.model"), np.uint8)
+def load_network(content: bytes, name: str, score: float) -> Any:
+    """The network in ``content``, having seen one black picture: another network's file fails here and not at work."""
     try:
         with native_stderr_logged("OpenCV"):
             network = cv2.FaceDetectorYN.create(
-                "onnx", content, np.empty(0, np.uint8), FIRST_SIZE, score, NMS_IOU, MOST_FACES
+                "onnx", np.frombuffer(content, np.uint8), np.empty(0, np.uint8), FIRST_SIZE, score, NMS_IOU, MOST_FACES
             )
             network.detect(np.zeros((FIRST_SIZE[1], FIRST_SIZE[0], 3), np.uint8))
     except cv2.error as error:
         raise ModelError(
-            f"{path}: is no YuNet model that OpenCV {cv2.__version__} runs: copy the file again, or name another in"
+            f"{name}: is no YuNet model that OpenCV {cv2.__version__} runs: copy the file again, or name another in"
             " detect.model (files of a fixed input size work in OpenCV 4 and 5, others need 5)"
         ) from error
     return network

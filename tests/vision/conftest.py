@@ -2,11 +2,14 @@
 
 import shutil
 from collections.abc import Callable
+from importlib.resources import files
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
-from fer_edge.vision.card import Card, CardInput, save_card, sha256_of
+from fer_edge.vision.card import Card, CardInput, load_card, save_card, sha256_of
 
 FER2013_ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
@@ -42,6 +45,27 @@ def rewritten(int8_model: Path) -> Callable[[Callable[[str], str]], Path]:
         return int8_model
 
     return rewrite
+
+
+@pytest.fixture
+def crafted(tmp_path: Path) -> Callable[[Callable[[Any], None]], Path]:
+    """The smallest network that ships, its flatbuffer changed by the function that is given, with a fitting card."""
+    schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
+    flatbuffers = pytest.importorskip("flatbuffers")
+    source = Path(str(files("fer_edge.models") / "fer-nano.tflite"))
+
+    def craft(change: Callable[[Any], None]) -> Path:
+        model = schema.ModelT.InitFromObj(schema.Model.GetRootAs(source.read_bytes(), 0))
+        change(model)
+        builder = flatbuffers.Builder(1 << 20)
+        builder.Finish(model.Pack(builder), b"TFL3")
+        path = tmp_path / "crafted.tflite"
+        path.write_bytes(bytes(builder.Output()))
+        card = msgspec.structs.replace(load_card(source), sha256=sha256_of(path.read_bytes()))
+        save_card(card, path)
+        return path
+
+    return craft
 
 
 def with_card(folder: Path, source: Path, network_input: CardInput) -> Path:

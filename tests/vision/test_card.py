@@ -1,14 +1,18 @@
 """A network and its card belong together, or the network is refused in one line that says what to do."""
 
 import json
+import os
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fer_edge.errors import ModelError
-from fer_edge.vision.card import Card, CardInput, card_path, load_card, save_card, verify, verify_file
+from fer_edge.vision.card import MAX_CARD_BYTES, Card, CardInput, card_path, load_card, save_card, verify, verify_file
 from fer_edge.vision.classify import load_classifier
 from fer_edge.vision.runner import Runner
 
@@ -83,6 +87,43 @@ def test_a_card_that_is_wrong_is_refused_with_what_is_wrong(tmp_path, before, af
 def test_garbage_is_no_card(tmp_path, garbage):
     (tmp_path / "net.json").write_bytes(garbage)
     assert "not a valid model card" in refusal(lambda: load_card(tmp_path / "net.tflite"))
+
+
+@pytest.mark.parametrize(
+    "poison",
+    [
+        b'{"schema": 1, "training": ' + b'{"a":' * 5000 + b"1" + b"}" * 5001,
+        b"[" * 1000,
+        b'{"schema": 1, "name": "caf\xe9"}',
+        b'{"schema": 1, "notes": "\\ud800"}',
+        b'{"schema": 1' + b"0" * 5000 + b"}",
+        b'{"schema": 1, "input": {"mean": 1e999}}',
+    ],
+    ids=["nested", "open", "latin1", "surrogate", "digits", "infinite"],
+)
+def test_poison_is_no_card(tmp_path, poison):
+    (tmp_path / "net.json").write_bytes(poison)
+    assert "not a valid model card" in refusal(lambda: load_card(tmp_path / "net.tflite"))
+
+
+@given(st.binary(max_size=200) | st.text(max_size=50).map(str.encode))
+def test_no_bytes_make_a_card_raise_anything_but_its_own_error(content):
+    with tempfile.TemporaryDirectory() as folder:
+        (Path(folder) / "net.json").write_bytes(content)
+        with pytest.raises(ModelError):
+            load_card(Path(folder) / "net.tflite")
+
+
+def test_a_card_that_is_no_regular_file_or_far_too_large_is_refused_without_waiting(tmp_path):
+    path = tmp_path / "net.json"
+    os.mkfifo(path)
+    assert "cannot be read: not a regular file" in refusal(lambda: load_card(tmp_path / "net.tflite"))
+    path.unlink()
+    path.symlink_to("/dev/zero")
+    assert "cannot be read: not a regular file" in refusal(lambda: load_card(tmp_path / "net.tflite"))
+    path.unlink()
+    path.write_bytes(b" " * (MAX_CARD_BYTES + 1))
+    assert "cannot be read: larger than" in refusal(lambda: load_card(tmp_path / "net.tflite"))
 
 
 def test_a_folder_where_the_card_should_be_is_refused(tmp_path):

@@ -1,15 +1,20 @@
 """The runtime's integers and what they mean; and that a broken file is a sentence, not a crash."""
 
+import contextlib
+import os
+import socket
 import subprocess
 import sys
+from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from fer_edge.errors import ModelError
-from fer_edge.vision.runner import Runner, TensorSpec, dequantize, pixel_table, quantize, read_model
+from fer_edge.vision.runner import MAX_MODEL_BYTES, Runner, TensorSpec, dequantize, pixel_table, quantize, read_model
 
 UINT8 = TensorSpec((1, 4), np.dtype(np.uint8), scale=0.5, zero_point=10)
 INT8 = TensorSpec((1, 4), np.dtype(np.int8), scale=0.5, zero_point=-10)
@@ -136,3 +141,63 @@ print(Runner(pathlib.Path(sys.argv[2]).read_bytes(), "net").runtime)
     arguments = [sys.executable, "-c", code, str(tmp_path), str(int8_model)]
     done = subprocess.run(arguments, capture_output=True, check=True, text=True, timeout=60)
     assert done.stdout.strip() == "tflite-runtime 2.14.0"
+
+
+def lacking(code: int, version: int = 1, custom: str | None = None) -> Callable[[Any], None]:
+    """Another operation in the place of all convolutions."""
+
+    def change(model: Any) -> None:
+        one = model.operatorCodes[0]
+        one.builtinCode, one.deprecatedBuiltinCode, one.version, one.customCode = code, min(code, 127), version, custom
+        for operator in model.subgraphs[0].operators if custom else ():
+            if operator.opcodeIndex == 0:
+                operator.builtinOptions, operator.builtinOptionsType = None, 0
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        (lacking(3, version=99), "has CONV_2D of version 99, which is newer than ai-edge-litert "),
+        (lacking(250), "has operation number 250, which is newer than ai-edge-litert "),
+        (
+            lacking(32, custom="edgetpu-custom-op"),
+            "is compiled for a Coral (Edge TPU): give the file before edgetpu_com",
+        ),
+        (lacking(32, custom="FlexErf"), "has TensorFlow operations (Flex) that ai-edge-litert "),
+        (lacking(32, custom="MyOwn"), "has a custom operation, MyOwn, that ai-edge-litert "),
+    ],
+)
+def test_operation_that_the_runtime_lacks_is_the_reason(crafted: Callable[..., Path], change, words: str):
+    with pytest.raises(ModelError) as caught:
+        Runner(crafted(change).read_bytes(), "net.tflite")
+    assert str(caught.value).startswith(f"net.tflite: {words}")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_scale_of_a_float_tensor_is_not_used(crafted: Callable[..., Path]):
+    def scaled(model: Any) -> None:
+        for tensor in model.subgraphs[0].tensors:
+            tensor.type = 0
+
+    with contextlib.suppress(ModelError):  # refused, or floats as they are
+        assert Runner(crafted(scaled).read_bytes(), "net").input.scale == 0.0
+
+
+@pytest.mark.parametrize("kind", ["device", "fifo", "socket", "large"])
+def test_only_a_regular_file_of_a_model_s_size_is_read(tmp_path: Path, kind: str):
+    path = tmp_path / "net.tflite"
+    with socket.socket(socket.AF_UNIX) as listener:
+        match kind:
+            case "device":
+                path.symlink_to("/dev/zero")
+            case "fifo":
+                os.mkfifo(path)
+            case "socket":
+                listener.bind(str(path))
+            case "large":
+                with path.open("wb") as file:
+                    file.truncate(MAX_MODEL_BYTES + 1)  # a hole: it takes no room
+        with pytest.raises(ModelError, match=r"net\.tflite: the model file cannot be read \(.*\): check detect\.model"):
+            read_model(path, "detect.model")
