@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from converter.find_layout import Scaling
 from converter.keras_files import Container, KerasFile, one_line
-from converter.keras_precision import CURE, in_float32, write_copy
-from converter.keras_safety import check_architecture
+from converter.keras_precision import CURE, in_float32, in_half_precision, write_copy
+from converter.keras_safety import check_architecture, layer_names, without_compilation
 from converter.saved_model import check_one_each, load_graph
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
@@ -78,15 +78,15 @@ def load(file: KerasFile) -> Network:
         return _network(file, graph.call, graph.inputs, graph.outputs, f"{file}, read by {graph.reader}")
     keras = _keras(file)
     assert file.architecture is not None
-    architecture = in_float32(file.architecture)
-    check_architecture(architecture, vars(keras.layers), str(file.path))
+    architecture = in_float32(without_compilation(file.architecture))
+    check_architecture(architecture, layer_names(keras), str(file.path))
     model = _built(file, keras, architecture)
     inputs, outputs = _ends(model, file.path)
     import tensorflow as tf
 
     call = tf.function(lambda images: _only(model(images, training=False)), reduce_retracing=True)
     reader = f"{'tf-keras' if file.keras_2 else 'Keras'} {keras.__version__}"
-    reader += "" if architecture == file.architecture else " in float32"
+    reader += " in float32" if in_half_precision(file.architecture) else ""
     return _network(file, call, inputs.shape, outputs.shape, f"{file}, read by {reader}")
 
 
@@ -118,7 +118,7 @@ def _built(file: KerasFile, keras: Any, architecture: dict[str, Any]) -> Any:
                 return keras.models.load_model(path, compile=False, safe_mode=True)
         model = keras.models.model_from_json(json.dumps(architecture))
     except Exception as error:  # Keras raises whatever its layers raise; the file is at fault, so one line is told
-        reason = one_line(error) if architecture == file.architecture else f"{one_line(error)}; {CURE}"
+        reason = f"{one_line(error)}; {CURE}" if in_half_precision(file.architecture) else one_line(error)
         raise UserError(f"{file.path}: Keras cannot build this network: {reason}") from error
     if file.weights is not None:
         ending = "weights.h5" if _is_legacy(file.weights) else "model.weights.h5"

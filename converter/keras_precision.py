@@ -28,6 +28,11 @@ def in_float32(architecture: Any) -> Any:
     }
 
 
+def in_half_precision(architecture: Any) -> bool:
+    """Return whether a decoded architecture has a `dtype` of half precision."""
+    return bool(in_float32(architecture) != architecture)
+
+
 def write_copy(path: Path, architecture: dict[str, Any], copy: Path) -> None:
     """Write ``path``, a .keras file or a whole model in HDF5, to ``copy`` with another ``architecture``."""
     text = json.dumps(architecture)

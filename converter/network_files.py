@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter import folded
+from converter.keras_files import check_weights
 from converter.outputs import replacing
 from fer_edge.errors import UserError
 
@@ -33,6 +34,7 @@ def begin_with(network: Any, path: Path, pictures: Callable[[], NDArray[np.float
 
 def load_weights(network: Any, path: Path) -> None:
     """Give ``network`` the weights of a .keras or .weights.h5 file; UserError where they do not fit."""
+    check_weights(path)
     try:
         network.load_weights(path)
     except (OSError, ValueError, KeyError, zipfile.BadZipFile) as error:

@@ -5,8 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from converter.outputs import replacing
+from fer_edge.errors import UserError
+from fer_edge.untrusted import DecodeError, decode_json, read_regular
 
 RECIPE = "recipe.json"
+MAX_BYTES = 2**20  # a recipe.json has 2 kB
 
 
 def write_story(folder: Path, story: dict[str, Any], result: dict[str, Any]) -> None:
@@ -26,10 +29,22 @@ def training_story(model: Path) -> dict[str, Any] | None:
     return story if story.get("network") == model.stem else None
 
 
+def recorded_recipe(folder: Path) -> dict[str, Any] | None:
+    """Return what recipe.json in ``folder`` holds; None where there is none, UserError where it cannot be read."""
+    path = folder / RECIPE
+    if not path.exists():
+        return None
+    try:
+        return decode_json(read_regular(path, MAX_BYTES), dict[str, Any])
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except DecodeError as error:
+        raise UserError(f"{path}: is no JSON object ({error}); delete it or train again") from error
+
+
 def _read(folder: Path) -> dict[str, Any]:
     """What recipe.json says; nothing where it is not there, or is nothing that was written here."""
     try:
-        story = json.loads((folder / RECIPE).read_bytes())
-    except (OSError, ValueError):
+        return decode_json(read_regular(folder / RECIPE, MAX_BYTES), dict[str, Any])
+    except (OSError, DecodeError):
         return {}
-    return story if isinstance(story, dict) else {}

@@ -17,7 +17,7 @@ from converter.faces import Faces
 from converter.find_layout import LEAST_ACCURACY, output_kind
 from converter.folded import SUFFIX
 from converter.keras_files import Container, identify, one_line
-from converter.keras_safety import check_architecture
+from converter.keras_safety import COMPILED, check_architecture, layer_names
 from converter.networks import SIZE_PX
 from converter.score_tflite import ask_tflite
 from fer_edge.errors import UserError
@@ -90,10 +90,12 @@ def _keras(path: Path) -> Ask:
     file = identify(path)
     if file.container is not Container.KERAS or file.architecture is None:
         raise UserError(f"{path}: is no .keras file ({file}); give that, or a .tflite file with its card")
-    check_architecture(file.architecture, vars(keras.layers), str(path))
+    # `compile=False` leaves out what the model was compiled with, but not what a model within it was.
+    architecture = {key: value for key, value in file.architecture.items() if key != COMPILED}
+    check_architecture(architecture, layer_names(keras), str(path))
     try:
         network = keras.models.load_model(path, compile=False)
-    except (OSError, ValueError, TypeError, KeyError) as error:
+    except Exception as error:  # Keras raises whatever its layers raise
         raise UserError(f"{path}: Keras cannot build this network: {one_line(error)}") from error
     shapes = (tuple(network.input_shape[1:]), tuple(network.output_shape[1:]))
     if shapes != ((SIZE_PX, SIZE_PX, 1), (len(EMOTIONS),)):

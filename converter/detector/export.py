@@ -1,6 +1,5 @@
 """`fer-convert export-detector`: a trained detector becomes the int8 file that the daemon runs, with its card."""
 
-import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -24,7 +23,7 @@ from converter.detector.photos import Photo
 from converter.detector.scenes import Gallery, scene
 from converter.outputs import replacing
 from converter.quantize import check_output
-from converter.recipe_file import RECIPE
+from converter.recipe_file import recorded_recipe
 from converter.score_tflite import operations
 from fer_edge import __version__
 from fer_edge.config import DetectSettings
@@ -132,10 +131,6 @@ def _story(run: Path, content: bytes) -> dict[str, Any]:
         "converter": f"fer-edge {__version__}",
         "representative": {"scenes": REPRESENTATIVE, "seed": SEED},
     }
-    try:
-        how["trained"] = json.loads((run / RECIPE).read_bytes())
-    except FileNotFoundError:
-        return how
-    except ValueError as error:
-        raise UserError(f"{run / RECIPE}: is no JSON; delete it or train again") from error
+    if (trained := recorded_recipe(run)) is not None:
+        how["trained"] = trained
     return how

@@ -11,7 +11,9 @@ import cv2
 import numpy as np
 from rich.progress import track
 
+from converter.detector.photos import read_coco
 from converter.detector.teacher import Teacher, restated
+from converter.keras_files import one_line
 from converter.outputs import replacing
 from fer_edge.errors import UserError
 
@@ -64,10 +66,10 @@ def _found(photos: Path) -> tuple[list[dict[str, Any]], dict[int, list[dict[str,
 
 def _drawn(boxes: Path) -> tuple[list[dict[str, Any]], dict[int, list[dict[str, Any]]]]:
     try:
-        content = json.loads(boxes.read_bytes())
+        content = read_coco(boxes)
         drawn: dict[int, list[dict[str, Any]]] = {}
         for entry in content["annotations"]:
             drawn.setdefault(entry["image_id"], []).append(entry)
         return content["images"], drawn
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{boxes}: is no COCO file with boxes: {error}") from error
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{boxes}: is no COCO file with boxes of faces: {one_line(error)}") from error

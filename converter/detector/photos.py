@@ -1,6 +1,5 @@
 """Photos with the faces in them, read from COCO files: what the detector learns from."""
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -9,8 +8,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from converter.keras_files import one_line
 from fer_edge.errors import UserError
+from fer_edge.untrusted import DecodeError, decode_json, read_regular
 
+MAX_COCO_BYTES = 2**30  # the annotations of COCO 2017 have 0.5 GB
 LONGEST_PX = 448  # side to which photos are reduced when they are read: memory, and the pictures of a network are small
 
 Boxes = NDArray[np.float32]  # (n, 4) left, top, right, bottom in pixels
@@ -45,15 +47,25 @@ def read_photos(annotations: Path, folder: Path) -> list[Photo]:
     or a photo cannot be read, or there is none.
     """
     try:
-        content = json.loads(annotations.read_bytes())
+        content = read_coco(annotations)
         boxes: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in content["images"]}
         for annotation in content["annotations"]:
             boxes[annotation["image_id"]].append(annotation)
         if not boxes:
             raise UserError(f"{annotations}: names no images; leave it out or label some photos")
         return [_read(image, boxes[image["id"]], folder) for image in content["images"]]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"{annotations}: is no COCO file with boxes of faces: {error}") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{annotations}: is no COCO file with boxes of faces: {one_line(error)}") from error
+
+
+def read_coco(path: Path) -> dict[str, Any]:
+    """Decode a COCO file. UserError where it cannot be read or is no JSON object."""
+    try:
+        return decode_json(read_regular(path, MAX_COCO_BYTES), dict[str, Any])
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except DecodeError as error:
+        raise UserError(f"{path}: is no COCO file with boxes of faces: {error}") from error
 
 
 def _read(image: dict[str, Any], annotations: list[dict[str, Any]], folder: Path) -> Photo:

@@ -20,7 +20,12 @@ if os.environ.get("CI"):  # where it is broken, the tests that need it would be 
 REPOSITORY = Path(__file__).resolve().parent.parent.parent
 TRAINING_A_CLASS, PUBLIC_A_CLASS = 20, 50  # faces; enough that a right layout leads clearly and int8 is close to float
 
-SLOW_MODULES = {"test_folded", "test_train", "test_keras_network"}  # load Keras, train, convert: minutes in all
+SLOW_MODULES = {
+    "test_folded",
+    "test_train",
+    "test_keras_network",
+    "test_saved_model",
+}  # load Keras, train, convert: minutes in all
 
 Convert = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -1,14 +1,16 @@
 """Every container is known by what is in it, and what is wrong with a file is one line before TensorFlow loads."""
 
 import json
+import os
 import shutil
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import h5py
 import pytest
 
-from converter.keras_files import Container, identify, one_line
+from converter.keras_files import Container, check_weights, identify, one_line
 from fer_edge.errors import UserError
 
 
@@ -142,6 +144,85 @@ def empty_folder(_data: Path, folder: Path) -> Path:
     return folder
 
 
+def nested(_data: Path, folder: Path) -> Path:
+    (folder / "nested.json").write_text('{"class_name": "Model", "config": ' + "[" * 900 + "]" * 900 + "}")
+    return folder / "nested.json"
+
+
+def nested_beyond_decoding(_data: Path, folder: Path) -> Path:
+    (folder / "nested.json").write_text('{"config": ' + "[" * 100_000)
+    return folder / "nested.json"
+
+
+def endless(_data: Path, folder: Path) -> Path:
+    (folder / "net.json").symlink_to("/dev/zero")
+    return folder / "net.json"
+
+
+def pipe(_data: Path, folder: Path) -> Path:
+    os.mkfifo(folder / "net.keras")
+    return folder / "net.keras"
+
+
+def large_json(_data: Path, folder: Path) -> Path:
+    with (folder / "large.json").open("wb") as file:
+        file.write(b"{")
+        file.truncate(2**25)
+    return folder / "large.json"
+
+
+def zip_of(folder: Path, **parts: bytes) -> Path:
+    with zipfile.ZipFile(folder / "net.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in parts.items():
+            archive.writestr(name.replace("_", "."), content)
+    return folder / "net.keras"
+
+
+def bomb(_data: Path, folder: Path) -> Path:
+    return zip_of(folder, metadata_json=b"{}", config_json=b" " * 2**25)
+
+
+def metadata_that_is_a_list(_data: Path, folder: Path) -> Path:
+    return zip_of(folder, metadata_json=b"[]", config_json=b"{}")
+
+
+def encrypted(_data: Path, folder: Path) -> Path:
+    path = zip_of(folder, metadata_json=b"{}", config_json=b"{}")
+    content = bytearray(path.read_bytes())
+    for mark, offset in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):  # the flags of the first part, here and in the index
+        content[content.index(mark) + offset] |= 1
+    path.write_bytes(content)
+    return path
+
+
+def linked(_data: Path, folder: Path) -> Path:
+    with h5py.File(folder / "net.h5", "w") as file:
+        file.attrs["model_config"] = "{}"
+        file["layer/kernel"] = h5py.ExternalLink("/etc/hostname", "/")
+    return folder / "net.h5"
+
+
+def stored_elsewhere(_data: Path, folder: Path) -> Path:
+    with h5py.File(folder / "net.h5", "w") as file:
+        file.attrs["model_config"] = "{}"
+        file.create_dataset("layer/kernel", (8,), "u1", external=[("/etc/hostname", 0, 8)])
+    return folder / "net.h5"
+
+
+def virtual(_data: Path, folder: Path) -> Path:
+    layout = h5py.VirtualLayout((8,), "u1")
+    layout[:] = h5py.VirtualSource("other.h5", "kernel", (8,))
+    with h5py.File(folder / "net.h5", "w") as file:
+        file.attrs["model_config"] = "{}"
+        file.create_virtual_dataset("kernel", layout)
+    return folder / "net.h5"
+
+
+def stored_elsewhere_in_keras(data: Path, folder: Path) -> Path:
+    weights = stored_elsewhere(data, folder).read_bytes()
+    return zip_of(folder, metadata_json=b"{}", config_json=b"{}", model_weights_h5=weights)
+
+
 @pytest.mark.parametrize(
     ("make", "line"),
     [
@@ -158,6 +239,18 @@ def empty_folder(_data: Path, folder: Path) -> Path:
         (picture, "is no Keras network"),
         (absent, "cannot be read: No such file or directory"),
         (empty_folder, "is a folder without saved_model.pb"),
+        (nested, "is nested deeper than 100 levels"),
+        (nested_beyond_decoding, "its architecture is damaged or truncated JSON"),
+        (endless, "is not a regular file"),
+        (pipe, "is not a regular file"),
+        (large_json, "cannot be read: larger than 16777216 bytes"),
+        (bomb, "is larger unpacked than a network"),
+        (metadata_that_is_a_list, "is a damaged or truncated .keras file"),
+        (encrypted, "is a damaged or truncated .keras file"),
+        (linked, "'layer/kernel' in it lies in another file"),
+        (stored_elsewhere, "'layer/kernel' in it lies in another file"),
+        (virtual, "'kernel' in it lies in another file"),
+        (stored_elsewhere_in_keras, "'layer/kernel' in it lies in another file"),
     ],
 )
 def test_what_is_wrong_with_a_file_is_one_line(
@@ -181,3 +274,10 @@ def test_a_reason_of_another_library_is_its_first_line_and_not_endless():
     assert one_line(ValueError("\n  Shapes differ.\nFull config: {}")) == "Shapes differ"
     assert one_line(KeyError()) == "KeyError"
     assert len(one_line(ValueError("x" * 5000))) == 203
+
+
+def test_weights_to_start_with_are_looked_through_as_well(data: Path, tmp_path: Path):
+    check_weights(data / "models/keras2/model_weights.h5")
+    check_weights(data / "models/keras3/mini_xception_119.keras")
+    with pytest.raises(UserError, match=r"lies in another file"):
+        check_weights(linked(data, tmp_path))

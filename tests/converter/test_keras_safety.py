@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from converter.keras_safety import check_architecture
+from converter.keras_safety import check_architecture, layer_names, without_compilation
 from fer_edge.errors import UserError
 
 LAYERS = {"InputLayer", "Conv2D", "Dense", "Dropout", "TimeDistributed", "Lambda", "TFSMLayer", "StringLookup"}
@@ -97,7 +97,14 @@ def test_a_function_where_a_setting_should_be_is_refused_with_its_layer():
         layer("Mine>Dense"),
         layer("TFSMLayer"),
         layer("StringLookup"),
+        layer("TextVectorization", module="keras.layers"),
+        layer("DenseFeatures"),
+        layer("TensorFlowOpLayer"),
+        layer("load_model", module="keras.models"),
+        layer("Dense", module="keras.layers\n"),
+        layer("__typespec__", module="keras.layers", spec_name="Lambda"),
         layer("TFOpLambda") | {"config": {"name": "third", "function": "io.write_file"}},
+        layer("TFOpLambda") | {"config": {"name": "third", "function": "math.add\n"}},
     ],
 )
 def test_whatever_is_not_plainly_a_layer_of_keras_is_refused(node: dict[str, Any]):
@@ -112,10 +119,30 @@ def test_arithmetic_on_tensors_passes(function: str):
     check_architecture(sequential(layer("Divide", module="keras.src.ops.numpy")), LAYERS, "net.keras")
 
 
-def test_a_loss_of_ones_own_does_not_matter_for_it_is_never_built():
+def test_a_loss_of_ones_own_does_not_matter_for_it_is_left_out_at_every_depth():
     own_loss = {"compile_config": {"loss": {"class_name": "function", "config": "focal_loss"}}}
-    check_architecture(sequential(layer("Dense")) | own_loss, LAYERS, "net.keras")
+    inner = sequential(layer("Dense")) | own_loss
+    assert "is a Lambda layer (function)" in refusal(sequential(inner))
+    cleaned = without_compilation(sequential(inner) | own_loss)
+    assert cleaned == sequential(sequential(layer("Dense")))
+    check_architecture(cleaned, LAYERS, "net.keras")
 
 
 def test_a_subclassed_model_is_a_custom_object():
     assert "layer 'MyModel' is a custom object" in refusal({"class_name": "MyModel", "config": {}})
+
+
+def test_a_function_in_place_of_an_initializer_is_refused():
+    dense = layer("Dense", "head", module="keras.layers")
+    dense["config"]["kernel_initializer"] = {"module": "keras.models", "class_name": "load_model", "config": {}}
+    assert "layer 'head' is a custom object (load_model)" in refusal(sequential(dense))
+    dense["config"]["kernel_initializer"] = {"module": "keras.initializers", "class_name": "Zeros", "config": {}}
+    check_architecture(sequential(dense), LAYERS, "net.keras")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("module", ["keras", "tf_keras"])
+def test_functions_of_the_layers_module_are_no_layers(module: str):
+    names = layer_names(pytest.importorskip(module))
+    assert {"Dense", "Conv2D", "InputLayer", "BatchNormalization"} <= names
+    assert not {"Input", "deserialize", "serialize", "add"} & names

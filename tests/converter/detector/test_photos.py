@@ -55,12 +55,28 @@ def test_a_large_photo_is_reduced_with_its_boxes(tmp_path: Path):
     assert (photo.landmarks == 50).all()
 
 
-@pytest.mark.parametrize("content", ["", "[]", "{}", '{"images": [{"id": 1}], "annotations": [{"image_id": 2}]}'])
+@pytest.mark.parametrize(
+    "content",
+    [
+        "",
+        "[]",
+        "{}",
+        "[" * 100_000,
+        r'{"images": "\ud83d"}',
+        '{"images": [{"id": 1}], "annotations": [{"image_id": 2}]}',
+    ],
+)
 def test_what_is_no_coco_file_is_one_line(tmp_path: Path, content: str):
     (tmp_path / "faces.json").write_text(content)
     with pytest.raises(UserError, match="is no COCO file") as caught:
         read_photos(tmp_path / "faces.json", tmp_path)
     assert "\n" not in str(caught.value)
+
+
+def test_a_device_in_place_of_the_file_is_one_line(tmp_path: Path):
+    (tmp_path / "faces.json").symlink_to("/dev/zero")
+    with pytest.raises(UserError, match=r"faces\.json: cannot be read: not a regular file$"):
+        read_photos(tmp_path / "faces.json", tmp_path)
 
 
 def test_a_file_without_images_is_one_line(tmp_path: Path):
