@@ -107,6 +107,8 @@ class MainLoop:
         self._delivery.check(now)
         if self._recorder:
             self._recorder.check()
+        if self._preview:
+            self._preview.check(now)
         self._watch.watch(now)
         if frame is not None:
             if self._vitals.admits(frame):

@@ -60,7 +60,7 @@ def test_preview_and_record_are_told_only_where_they_are_enabled(tmp_path: Path)
     ("preview", "word", "code"),
     [
         ("address: 0.0.0.0", "can be reached from other machines: set preview.token_file", 78),
-        ("token_file: /nowhere/token", "preview.token_file /nowhere/token cannot be read", 78),
+        ("token_file: /nowhere/token", "preview.token_file: cannot read /nowhere/token", 78),
         ("port: {taken}", "cannot listen on 127.0.0.1:{taken}: address already in use; unless the daemon", 1),
     ],
 )

@@ -38,7 +38,9 @@ class Observer:
 class House:
     """A main loop with real decisions between a camera, a link and a recorder that note their calls in `steps`."""
 
-    def __init__(self, closing: Exception | None = None, recording: Exception | None = None) -> None:
+    def __init__(
+        self, closing: Exception | None = None, recording: Exception | None = None, page: object = None
+    ) -> None:
         self.steps: list[str] = []
         self._recording = recording
         self.signals = Signals()
@@ -68,7 +70,7 @@ class House:
                 too_large=lambda now: False,
                 parts=lambda now, mistake: [],
             ),
-            "preview": None,
+            "preview": page,
             "recorder": recorder,
         }
         self.loop = MainLoop(**parts)
@@ -98,6 +100,16 @@ def test_observer_that_fails_at_the_end_keeps_neither_offline_nor_the_scores_fro
 def test_recorder_whose_thread_ended_ends_the_daemon_in_order_and_with_its_error() -> None:
     house = House(recording=ValueError("of the recorder's thread"))
     with pytest.raises(ValueError, match="of the recorder's thread"):
+        house.loop.run()
+    assert house.steps == ["camera", "summary", "recorder", "offline"]
+
+
+def test_page_whose_thread_ended_ends_the_daemon_in_order_and_with_its_error() -> None:
+    def check(now: float) -> None:
+        raise ValueError("of the encoder's thread")
+
+    house = House(page=SimpleNamespace(start=lambda: None, check=check, stop=lambda: None))
+    with pytest.raises(ValueError, match="of the encoder's thread"):
         house.loop.run()
     assert house.steps == ["camera", "summary", "recorder", "offline"]
 

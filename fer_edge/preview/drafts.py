@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from threading import Lock
+from typing import TypeVar
 
 import msgspec
 
@@ -12,6 +13,8 @@ from fer_edge.settings_rules import contradictions
 from fer_edge.tune.compare import Comparison, compare
 from fer_edge.tune.replay import replay
 from fer_edge.values import Event
+
+_T = TypeVar("_T")
 
 MOST_LISTED = 200  # events; a page that shows more of them shows nothing
 
@@ -40,16 +43,27 @@ class Drafts:
         }
 
 
+def converted(words: object, expected: type[_T]) -> _T:
+    """Decoded JSON as ``expected``.
+
+    Raises:
+        DraftError: it is something else.
+    """
+    try:
+        return msgspec.convert(words, expected)
+    except msgspec.ValidationError as error:
+        raise DraftError(str(error)) from error
+    except (ValueError, OverflowError) as error:
+        raise DraftError("a value is out of range") from error
+
+
 def settings_from(words: object) -> DecideSettings:
     """The settings that a page sent.
 
     Raises:
         DraftError: a key that does not exist, a value outside its range, or two that contradict each other.
     """
-    try:
-        decide = msgspec.convert(words, DecideSettings)
-    except msgspec.ValidationError as error:
-        raise DraftError(str(error)) from error
+    decide = converted(words, DecideSettings)
     wrong = contradictions(Settings(decide=decide))
     if wrong:
         raise DraftError(": ".join(wrong[0]))
@@ -62,10 +76,7 @@ def zones_from(words: object) -> tuple[Zone, ...]:
     Raises:
         DraftError: one is no polygon in the picture; which, and why.
     """
-    try:
-        zones = msgspec.convert(words, tuple[Zone, ...])
-    except msgspec.ValidationError as error:
-        raise DraftError(str(error)) from error
+    zones = converted(words, tuple[Zone, ...])
     wrong = contradictions(Settings(privacy=PrivacySettings(zones=zones)))
     if wrong:
         raise DraftError(": ".join(wrong[0]))

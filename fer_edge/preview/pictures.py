@@ -34,11 +34,17 @@ class Pictures:
         self._number = 0
         self._stopping = Event()
         self.encoded = 0  # since the start
-        self._thread = Thread(target=self._run, name="preview-encoder", daemon=True)
+        self._failure: BaseException | None = None
+        self._thread = Thread(target=self._guarded, name="preview-encoder", daemon=True)
 
     def start(self) -> None:
         """Begins to wait for watchers."""
         self._thread.start()
+
+    def check(self) -> None:
+        """Raise the exception that ended the encoder's thread, if there is one."""
+        if self._failure is not None:
+            raise self._failure
 
     def stop(self) -> None:
         """Ends the thread and every stream."""
@@ -70,6 +76,13 @@ class Pictures:
         with self._ready:
             self._ready.wait_for(lambda: self._number > seen or self._stopping.is_set(), REPEAT_S)
             return self._jpeg, self._number
+
+    def _guarded(self) -> None:
+        """Encode, and keep whatever ends the thread for `check`: the page would stand still without a word."""
+        try:
+            self._run()
+        except BaseException as error:  # noqa: BLE001 - handed over to the main thread, nothing is swallowed
+            self._failure = error
 
     def _run(self) -> None:
         shown = -1

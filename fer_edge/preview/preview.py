@@ -1,5 +1,7 @@
 """The preview as the daemon holds it: one thing to start, to show to, and to stop."""
 
+import logging
+import math
 from typing import Protocol
 
 from fer_edge.config import DecideSettings, PreviewSettings, Settings, Zone
@@ -7,6 +9,8 @@ from fer_edge.errors import UserError
 from fer_edge.preview.pictures import Pictures
 from fer_edge.preview.server import Server, read_token
 from fer_edge.preview.stage import Stage
+
+logger = logging.getLogger(__name__)
 
 
 class KeepsSettings(Protocol):
@@ -53,14 +57,25 @@ class Preview:
         self._pictures.start()
         self._server.start()
 
+    def check(self, now: float) -> None:
+        """Raise the exception that ended one of the threads, if there is one; and log tokens that were refused."""
+        self._pictures.check()
+        self._server.check()
+        self._report(now)
+
     def stop(self) -> None:
         """Ends all streams and the server."""
         self._page.close()
         self._pictures.stop()
         self.stage.wake()
         self._server.stop()
+        self._report(math.inf)
 
     @property
     def encoded(self) -> int:
         """Pictures that were encoded since the start."""
         return self._pictures.encoded
+
+    def _report(self, now: float) -> None:
+        for address, count in self._page.refused(now):
+            logger.warning("preview: refused %d wrong token%s from %s", count, "s" if count > 1 else "", address)

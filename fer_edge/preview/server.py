@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 from fer_edge.config import PreviewSettings
 from fer_edge.errors import SettingsError, UserError
 from fer_edge.preview.guard import LEAST_TOKEN_CHARACTERS, is_loopback
+from fer_edge.untrusted import read_secret
+from fer_edge.user_path import user_path
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -16,6 +18,10 @@ SPARE_THREADS = 4  # for pages and drafts, beside two streams for each watcher
 # What may wait for a watcher that reads slowly: about two pictures. Waitress's own 16 MB would be a minute of the past.
 UNSENT_BYTES = 128 * 1024
 SEND_BUFFER_BYTES = 64 * 1024  # the kernel's part of the same
+REQUEST_S = 10  # whole; within it a request must have arrived, counted from the connection's last answer
+CLEANUP_S = 1  # between two looks at that
+MAX_HEADER_BYTES = 16 * 1024
+MAX_BODY_BYTES = 64 * 1024  # of any request; the page's own limit, which has an answer that it can show, is smaller
 UNANSWERED_MS = 15_000  # a watcher whose machine went to sleep gives its seat back after so long
 STOP_S = 0.7  # each, for the streams and for the server: the daemon's stop has four seconds for all
 
@@ -29,8 +35,10 @@ class Server:
         UserError: the address or port cannot be had.
     """
 
-    def __init__(self, application: "Flask", settings: PreviewSettings) -> None:
+    def __init__(self, application: "Flask", settings: PreviewSettings, request_s: int = REQUEST_S) -> None:
         from waitress.server import create_server  # noqa: PLC0415  the extra
+
+        from fer_edge.preview import connections  # noqa: PLC0415  it is made of waitress
 
         # Waitress says on INFO that it serves and on WARNING that a queue grows for a moment; both are no news here.
         logging.getLogger("waitress").setLevel(logging.ERROR)
@@ -46,12 +54,21 @@ class Server:
             sockets=[listening],
             threads=2 * settings.watchers + SPARE_THREADS,
             channel_request_lookahead=1,  # so that a watcher who leaves is noticed between two pictures
-            connection_limit=4 * settings.watchers + 50,
+            # A backstop: what is evicted is closed one turn of the loop later.
+            connection_limit=2 * (connections.MAX_WAITING + 2 * settings.watchers),
+            channel_timeout=request_s,
+            cleanup_interval=CLEANUP_S,
+            max_request_header_size=MAX_HEADER_BYTES,
+            max_request_body_size=MAX_BODY_BYTES,
+            asyncore_use_poll=True,  # select() raises ValueError from the 1,024th descriptor on
             outbuf_high_watermark=UNSENT_BYTES,
             clear_untrusted_proxy_headers=True,
             ident=None,
         )
-        self._thread = Thread(target=self._server.run, name="preview-server", daemon=True)
+        self._server.channel_class = connections.Channel
+        self._stopping = False
+        self._failure: BaseException | None = None
+        self._thread = Thread(target=self._guarded, name="preview-server", daemon=True)
         self.port: int = listening.getsockname()[1]
         host = f"[{settings.address}]" if ":" in settings.address else settings.address
         self.url = f"http://{host}:{self.port}/"
@@ -61,13 +78,29 @@ class Server:
         self._thread.start()
         logger.info("preview: %s", self.url)
 
+    def check(self) -> None:
+        """Raise the exception that ended the server's thread, if there is one."""
+        if self._failure is not None:
+            raise self._failure
+
     def stop(self) -> None:
         """Ends; lets the streams, which have been told to end, finish first."""
+        self._stopping = True
         # Whoever is still served by then is cut off, and waitress's complaint of that is no news.
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=STOP_S)
         logging.getLogger("waitress").setLevel(logging.CRITICAL + 1)
         self._server.close()
-        self._thread.join(STOP_S)
+        if self._thread.is_alive():
+            self._thread.join(STOP_S)
+
+    def _guarded(self) -> None:
+        """Serve, and keep whatever ends the thread for `check`: waitress's loop ends with its last descriptor too."""
+        try:
+            self._server.run()
+            if not self._stopping:
+                raise RuntimeError("the preview's server has ended by itself")  # noqa: TRY301
+        except BaseException as error:  # noqa: BLE001 - handed over to the main thread, nothing is swallowed
+            self._failure = None if self._stopping else error
 
 
 def read_token(settings: PreviewSettings) -> str | None:
@@ -82,15 +115,10 @@ def read_token(settings: PreviewSettings) -> str | None:
                 f"preview.address {settings.address} can be reached from other machines: set preview.token_file"
             )
         return None
-    try:
-        with open(settings.token_file, encoding="utf-8") as file:  # noqa: PTH123  only its first line is read
-            token = file.readline().strip()
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-        raise SettingsError(f"preview.token_file {settings.token_file} cannot be read: {reason.lower()}") from error
+    token = read_secret(user_path(settings.token_file), "preview.token_file")
     if len(token) < LEAST_TOKEN_CHARACTERS:
         raise SettingsError(
-            f"preview.token_file {settings.token_file}: its first line must be a token of at least "
+            f"preview.token_file: the first line of {settings.token_file} must be a token of at least "
             f"{LEAST_TOKEN_CHARACTERS} characters (openssl rand -hex 16 makes one)"
         )
     return token

@@ -4,8 +4,11 @@ import threading
 
 import cv2
 import numpy as np
+import pytest
 
+from fer_edge.decide.decider import Decision
 from fer_edge.preview.pictures import Pictures
+from fer_edge.values import Frame
 
 
 def jpeg_of(part: bytes) -> np.ndarray:
@@ -80,3 +83,18 @@ def test_streams_end_when_the_daemon_does(play) -> None:
     pictures.stop()
     reader.join(20)
     assert not reader.is_alive()
+
+
+def test_failure_of_the_encoder_reaches_the_main_loop(play) -> None:
+    one = play().show(0.5, "happy")
+    pictures = Pictures(one.stage, rate_hz=1000.0, width_px=960)
+    pictures.start()
+    stream = pictures.watch()
+    next(stream)
+    next(stream)
+    pictures.check()
+    one.stage.looked(Frame(np.zeros((0, 0, 3), np.uint8), 1.0, 99), (), Decision((), (), ()), 1.0)
+    pictures._thread.join(20)
+    with pytest.raises(cv2.error):
+        pictures.check()
+    pictures.stop()

@@ -17,6 +17,7 @@ from tests.system.axe import faults
 from tests.system.browser import Browser, chromium
 from tests.system.harness import Daemon
 from tests.system.mjpeg_camera import MjpegCamera
+from tests.system.path_proxy import PathProxy
 
 pytestmark = pytest.mark.system
 
@@ -232,6 +233,57 @@ def test_token_is_demanded_at_every_address_but_loopback(browser, serve, url, tm
     browser.run(f"document.getElementById('token').value = '{TOKEN}'; document.forms[0].submit()")
     faces_are_there(browser)
     assert browser.driver.current_url == url
+
+
+def test_page_works_below_a_path_behind_a_proxy_token_streams_and_saving_included(
+    browser, serve, port, tmp_path: Path
+) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    daemon = serve(token_file=str(tmp_path / "token"))
+    browser.driver.delete_all_cookies()
+    proxy = PathProxy(port)
+    try:
+        browser.open(proxy.url)
+        browser.run(f"document.getElementById('token').value = '{TOKEN}'; document.forms[0].submit()")
+        faces_are_there(browser)
+        assert browser.driver.current_url == proxy.url
+        before = browser.run(PICTURE_SUM)
+        browser.wait(lambda one: one.run(PICTURE_SUM) != before, "another picture")
+        browser.run(DRAG, "tune-enter", 0.99)
+        browser.run("document.getElementById('tune-save').click()")
+        browser.wait_for_text("#tune-saved", f"Saved to {daemon.config}")
+        browser.open(f"{proxy.url}?token={TOKEN}")
+        faces_are_there(browser)
+        assert browser.driver.current_url == proxy.url
+        assert TOKEN not in daemon.log_path.read_text()
+    finally:
+        browser.open("about:blank")
+        proxy.close()
+
+
+def test_save_of_a_second_browser_is_refused_when_another_has_saved_since(browser, serve, url) -> None:
+    daemon = serve()
+    browser.driver.delete_all_cookies()
+    browser.open(url)
+    faces_are_there(browser)
+    first = browser.driver.current_window_handle
+    browser.run(DRAG, "tune-enter", 0.99)
+    browser.driver.switch_to.new_window("tab")
+    browser.open(url)
+    faces_are_there(browser)
+    browser.run(DRAG, "tune-dwell_s", 2.0)
+    browser.run("document.getElementById('tune-save').click()")
+    browser.wait_for_text("#tune-saved", f"Saved to {daemon.config}")
+    browser.driver.close()
+    browser.driver.switch_to.window(first)
+    browser.run("document.getElementById('tune-save').click()")
+    browser.wait_for_text("#tune-saved", "have been changed since this page took them")
+    browser.run("document.getElementById('tune-reset').click()")
+    browser.run(DRAG, "tune-enter", 0.99)
+    browser.run("document.getElementById('tune-save').click()")
+    browser.wait_for_text("#tune-saved", f"Saved to {daemon.config}")
+    saved = load_settings(daemon.config).decide
+    assert (saved.enter, saved.dwell_s) == (0.99, 2.0)
 
 
 def test_narrow_screen_needs_no_sideways_scrolling_in_either_colour_scheme(browser, serve, url) -> None:

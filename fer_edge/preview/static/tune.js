@@ -16,6 +16,7 @@
 
   let inForce = null; // the daemon's settings
   let draft = null; // ours; null: not touched
+  let was = null; // the daemon's settings when the draft was begun
   let timer = 0;
 
   const chosen = () => at("tune-emotion").value;
@@ -35,7 +36,10 @@
   }
 
   function touch(slider, value) {
-    draft = draft || structuredClone(inForce);
+    if (draft === null) {
+      was = inForce;
+      draft = structuredClone(inForce);
+    }
     const emotion = chosen();
     if (emotion && slider.own) {
       draft.emotions[emotion] = { ...draft.emotions[emotion], [slider.key]: value };
@@ -94,8 +98,9 @@
   async function save(submitted) {
     submitted.preventDefault();
     try {
-      const result = await window.send("keep", draft);
+      const result = await window.send("keep", { decide: draft, was });
       at("tune-saved").textContent = `Saved to ${result.kept}`;
+      inForce = draft; // until the next line says so
       draft = null;
       at("tune-save").disabled = at("tune-reset").disabled = true;
     } catch (error) {

@@ -4,6 +4,7 @@
 (() => {
   const at = (id) => document.getElementById(id);
   const zones = JSON.parse(document.body.dataset.zones);
+  let saved = structuredClone(zones); // as the daemon has them
   let corners = null; // of the zone that is being drawn; null: none
 
   const rounded = (value) => Math.round(1e4 * Math.min(1, Math.max(0, value))) / 1e4;
@@ -59,7 +60,9 @@
 
   async function save() {
     try {
-      const result = await window.send("zones", zones);
+      const sent = structuredClone(zones);
+      const result = await window.send("zones", { zones: sent, were: saved });
+      saved = sent;
       at("zone-result").textContent = `Saved to ${result.kept}; in force when fer-edge starts again.`;
       at("zone-save").disabled = true;
     } catch (error) {
