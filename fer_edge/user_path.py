@@ -17,5 +17,9 @@ def user_path(text: str) -> Path:
 
 
 def printed(path: Path) -> str:
-    r"""A path as any terminal, and JSON, can show it: a byte of it that is not UTF-8 becomes `\xe9`."""
-    return os.fsencode(path).decode(errors="backslashreplace")
+    r"""A path as any terminal, and JSON, can show it.
+
+    A byte of it that is not UTF-8 becomes `\xe9`, and what a terminal would obey is written out, as `\n` or `\x1b`.
+    """
+    text = os.fsencode(path).decode(errors="backslashreplace")
+    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)

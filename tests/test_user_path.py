@@ -19,3 +19,7 @@ def test_home_of_nobody_is_left_to_whoever_opens_it() -> None:
 def test_name_that_is_not_utf_8_is_printed_with_its_bytes_and_any_other_as_it_is() -> None:
     assert printed(Path(os.fsdecode(b"a/caf\xe9.mp4"))) == r"a/caf\xe9.mp4"
     assert printed(Path("a/caf\u00e9 [1].mp4")) == "a/caf\u00e9 [1].mp4"
+
+
+def test_what_a_terminal_would_obey_is_written_out() -> None:
+    assert printed(Path("a\x1b[31m\n\u202eb.mp4")) == r"a\x1b[31m\n\u202eb.mp4"

@@ -9,15 +9,22 @@ import cv2
 import numpy as np
 
 import fer_edge.capture.opencv  # noqa: F401 - keeps OpenCV quiet
+from fer_edge import MAX_PIXELS
 from fer_edge.capture.address import IMAGE_SUFFIXES
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
 from fer_edge.errors import UnusableSource
-from fer_edge.user_path import user_path
+from fer_edge.untrusted import read_regular
+from fer_edge.user_path import printed, user_path
 from fer_edge.values import Image
 
+MAX_BYTES = 128 << 20  # of one image: uncompressed, MAX_PIXELS of 8 bits take 100 MB
+MOST_NAMED = 20  # images that are named one by one because they cannot be read; the rest is only counted at the start
 PNG_START = b"\x89PNG\r\n\x1a\n"
 PNG_END = b"IEND"
+BROKEN = "not an image that can be read"
+LIMIT_NAME = "MAX_IMAGE_PIXELS"  # in OpenCV's message
+TOO_LARGE = f"more pixels than are decoded (the limit is {MAX_PIXELS}, or OPENCV_IO_MAX_IMAGE_PIXELS)"
 
 logger = logging.getLogger(__name__)
 
@@ -25,7 +32,8 @@ logger = logging.getLogger(__name__)
 class ImageFolder:
     """Images at the pace of `rate_hz`. Owned by the thread that reads it.
 
-    A broken image is named once in the log and skipped; it takes no time. Exif orientation is applied.
+    A broken image is named once in the log and skipped; it takes no time. So is one of more than MAX_BYTES or
+    MAX_PIXELS, and what is no regular file. Exif orientation is applied.
     """
 
     live = False
@@ -44,7 +52,7 @@ class ImageFolder:
         self.position_s = 0.0
         self._first = self._take()
         if self._first is None:
-            raise UnusableSource(f"{place}: no image that can be read, of {len(self._paths)} tried")
+            raise UnusableSource(f"{printed(place)}: no image that can be read, of {len(self._paths)} tried")
 
     def read(self) -> Image | None:
         """The next image that can be read; None at the end, never where the folder loops."""
@@ -67,25 +75,46 @@ class ImageFolder:
         while self._next < len(self._paths):
             path = self._paths[self._next]
             self._next += 1
-            image = read_image(path)
-            if image is not None:
-                return upright(image, self._rotate)
-            if path not in self._broken:
-                self._broken.add(path)
-                logger.warning("%s: not an image that can be read; skipped", path)
+            try:
+                return upright(read_image(path), self._rotate)
+            except UnreadableImage as error:
+                self._name(path, error)
         return None
 
+    def _name(self, path: Path, error: "UnreadableImage") -> None:
+        """Log an image that cannot be read, once; a folder full of them does not fill the log."""
+        if path in self._broken:
+            return
+        self._broken.add(path)
+        if len(self._broken) <= MOST_NAMED:
+            logger.warning("%s: %s; skipped", printed(path), error)
+        elif len(self._broken) == MOST_NAMED + 1:
+            logger.warning("more than %d images cannot be read; the others are skipped in silence", MOST_NAMED)
 
-def read_image(path: Path) -> Image | None:
-    """The image in a file as (h, w, 3) uint8 BGR, None where it cannot be read. Writes nothing to stderr."""
+
+class UnreadableImage(Exception):  # noqa: N818 - it is named for what it says of the image
+    """An image cannot be read; the message is the reason without the file's name."""
+
+
+def read_image(path: Path) -> Image:
+    """The image in a file as (h, w, 3) uint8 BGR. Writes nothing to stderr.
+
+    Raises:
+        UnreadableImage: it is broken, too large, or no regular file.
+    """
     try:
-        data = path.read_bytes()
-        if not data or (data.startswith(PNG_START) and not _is_whole_png(data)):
-            return None
+        data = read_regular(path, MAX_BYTES)
+    except OSError as error:
+        raise UnreadableImage((error.strerror or str(error)).lower()) from error
+    if not data or (data.startswith(PNG_START) and not _is_whole_png(data)):
+        raise UnreadableImage(BROKEN)
+    try:
         image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
-    except (OSError, cv2.error):
-        return None
-    return None if image is None else np.asarray(image, np.uint8)
+    except cv2.error as error:  # of more than MAX_PIXELS; what is broken gives none, mostly
+        raise UnreadableImage(TOO_LARGE if LIMIT_NAME in str(error) else BROKEN) from error
+    if image is None:
+        raise UnreadableImage(BROKEN)
+    return np.asarray(image, np.uint8)
 
 
 def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
@@ -97,15 +126,16 @@ def natural_key(name: str) -> tuple[tuple[int, int, str], ...]:
 def _images(place: Path) -> list[Path]:
     """The images in ``place``, or that one; hidden files and other kinds are left out."""
     try:
-        if place.is_file():
+        if not place.is_dir():
+            place.stat()  # raises where there is nothing
             return [place]
         found = [p for p in place.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
     except FileNotFoundError:
-        raise UnusableSource(f"{place}: no such file or folder") from None
+        raise UnusableSource(f"{printed(place)}: no such file or folder") from None
     except OSError as error:
-        raise UnusableSource(f"{place}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise UnusableSource(f"{printed(place)}: cannot be read: {(error.strerror or str(error)).lower()}") from error
     if not found:
-        raise UnusableSource(f"{place}: no images in this folder ({', '.join(IMAGE_SUFFIXES)})")
+        raise UnusableSource(f"{printed(place)}: no images in this folder ({', '.join(IMAGE_SUFFIXES)})")
     return sorted(found, key=lambda path: natural_key(path.name))
 
 

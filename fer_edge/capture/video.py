@@ -4,10 +4,12 @@ from pathlib import Path
 
 import cv2
 
+from fer_edge import MAX_PIXELS
 from fer_edge.capture.opencv import format_name, open_ffmpeg
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
 from fer_edge.errors import UnusableSource
+from fer_edge.untrusted import open_regular
 from fer_edge.user_path import printed, user_path
 from fer_edge.values import Image
 
@@ -39,7 +41,9 @@ class VideoFile:
         self._begins = True
         self._first = self._take()
         if self._first is None:
-            raise UnusableSource(f"{self._path}: holds no picture that can be read: is it whole, is it a video?")
+            raise UnusableSource(
+                f"{printed(self._path)}: holds no picture that can be read: is it whole, is it a video?"
+            )
 
     def read(self) -> Image | None:
         """The next picture; None at the end, never where the file loops."""
@@ -78,19 +82,27 @@ def _open(path: Path) -> cv2.VideoCapture:
     """The capture of a file that is there and is a video; raises UnusableSource."""
     # An absolute path, because FFmpeg takes what stands before a colon in a name for a protocol.
     whole = str(path.absolute())
-    shown = printed(path.absolute())
-    if shown != whole:  # OpenCV 4.14 does not refuse it, it crashes
-        raise UnusableSource(f"{shown}: cannot be opened, the name is not UTF-8: rename it")
+    shown = printed(path)
     try:
-        with path.open("rb") as file:
+        whole.encode()
+    except UnicodeEncodeError:  # OpenCV 4.14 does not refuse it, it crashes
+        raise UnusableSource(
+            f"{printed(path.absolute())}: cannot be opened, the name is not UTF-8: rename it"
+        ) from None
+    try:
+        with open_regular(path) as file:
             empty = not file.read(1)
     except FileNotFoundError:
-        raise UnusableSource(f"{path}: no such file or folder") from None
+        raise UnusableSource(f"{shown}: no such file or folder") from None
     except OSError as error:
-        raise UnusableSource(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise UnusableSource(f"{shown}: cannot be read: {(error.strerror or str(error)).lower()}") from error
     if empty:
-        raise UnusableSource(f"{path}: the file is empty")
+        raise UnusableSource(f"{shown}: the file is empty")
     capture = open_ffmpeg(whole)
     if not capture.isOpened() or format_name(capture).lower() in TEXT_FORMATS:
-        raise UnusableSource(f"{path}: not a video that can be read")
+        raise UnusableSource(f"{shown}: not a video that can be read")
+    width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    if width * height > MAX_PIXELS:
+        capture.release()
+        raise UnusableSource(f"{shown}: {width}x{height} pixels, more than the {MAX_PIXELS} that are decoded")
     return capture

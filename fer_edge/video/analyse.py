@@ -110,6 +110,6 @@ def _cut_short(path: Path, tally: Tally, stated: int | None) -> str | None:
     if stated is None or tally.frames >= stated * (1.0 - COUNT_TOLERANCE) - COUNT_SLACK or reaches_its_end(path):
         return None
     return (
-        f"{path}: only {tally.frames} of {stated} frames can be read, the file is damaged after "
+        f"{printed(path)}: only {tally.frames} of {stated} frames can be read, the file is damaged after "
         f"{tally.seconds:.1f} s; what was written goes up to there"
     )

@@ -13,6 +13,7 @@ import numpy as np
 from fer_edge.decide.decider import Decision
 from fer_edge.drawing.annotate import annotated
 from fer_edge.errors import UserError
+from fer_edge.user_path import printed
 from fer_edge.values import Event, Face, Frame, Image
 
 if TYPE_CHECKING:
@@ -107,7 +108,7 @@ class AnnotatedVideo:
         try:
             yield
         except av.error.FFmpegError as error:
-            raise UserError(f"{self._output}: cannot be written: {_why(error)}") from error
+            raise UserError(f"{printed(self._output)}: cannot be written: {_why(error)}") from error
 
     def _open(self, picture: Image) -> None:
         import av  # noqa: PLC0415

@@ -61,7 +61,7 @@ def plan(sources: Sequence[Path], folder: Path, wanted: Sequence[Output]) -> lis
     names = [video.stem if stems[video.stem] == 1 else video.name for video in videos]
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
-        raise UserError(f"{twice}: named by two videos of different folders; analyse them in two calls")
+        raise UserError(f"{printed(Path(twice))}: named by two videos of different folders; analyse them in two calls")
     return [
         Job(video, {output: folder / f"{name}{ENDINGS[output]}" for output in wanted})
         for video, name in zip(videos, names, strict=True)
@@ -91,16 +91,16 @@ def _videos(source: Path) -> list[Path]:
     except OSError:  # it lies where nobody may look: the analysis says so of this one, and the others go on
         return [source]
     try:
-        found = [path for path in source.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and path.is_file()]
+        found = [path for path in source.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()]
     except OSError as error:
-        raise UserError(f"{source}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise UserError(f"{printed(source)}: cannot be read: {(error.strerror or str(error)).lower()}") from error
     annotated = ENDINGS[Output.VIDEO]  # of an earlier call
     videos = sorted(path for path in found if not path.name.endswith(annotated) and not path.name.startswith("."))
     if not videos and any(path.name.endswith(annotated) for path in found):
         raise UserError(
-            f"{source}: no videos in this folder but those that fer-edge annotated (*{annotated}), which are passed "
-            "over; one that is named itself is analysed"
+            f"{printed(source)}: no videos in this folder but those that fer-edge annotated (*{annotated}), which are "
+            "passed over; one that is named itself is analysed"
         )
     if not videos:
-        raise UserError(f"{source}: no videos in this folder ({', '.join(sorted(VIDEO_SUFFIXES))})")
+        raise UserError(f"{printed(source)}: no videos in this folder ({', '.join(sorted(VIDEO_SUFFIXES))})")
     return videos

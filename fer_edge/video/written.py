@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_edge.errors import UserError
+from fer_edge.user_path import printed
 
 
 @contextmanager
@@ -15,7 +16,7 @@ def written(output: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise UserError(f"{output}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise UserError(f"{printed(output)}: cannot be written: {(error.strerror or str(error)).lower()}") from error
 
 
 class NamedFile(io.FileIO):

@@ -1,5 +1,10 @@
 """Folders of images, whole and broken."""
 
+import os
+import struct
+import subprocess
+import sys
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +12,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.capture.folder import ImageFolder, natural_key, read_image
+from fer_edge.capture.folder import MOST_NAMED, ImageFolder, UnreadableImage, natural_key, read_image
 from fer_edge.config import CameraSettings
 from fer_edge.errors import UnusableSource
 from fer_edge.values import Image
@@ -63,10 +68,11 @@ def test_image_cut_anywhere_is_broken_and_makes_no_noise(tmp_path, capfd, suffix
     whole = cv2.imencode(suffix, noise)[1].tobytes()
     path = tmp_path / f"image{suffix}"
     path.write_bytes(whole)
-    assert read_image(path) is not None
+    assert read_image(path).shape == (60, 60, 3)
     for size in (0, 3, 10, 40, len(whole) // 3, len(whole) // 2):
         path.write_bytes(whole[:size])
-        assert read_image(path) is None
+        with pytest.raises(UnreadableImage, match="not an image that can be read"):
+            read_image(path)
     assert capfd.readouterr() == ("", "")
 
 
@@ -75,8 +81,84 @@ def test_png_with_a_wrong_bit_is_broken_and_makes_no_noise(tmp_path, capfd, pict
     data[len(data) // 2] ^= 0x10
     path = tmp_path / "image.png"
     path.write_bytes(bytes(data))
-    assert read_image(path) is None
+    with pytest.raises(UnreadableImage):
+        read_image(path)
     assert capfd.readouterr() == ("", "")
+
+
+def test_devices_fifos_and_huge_files_are_named_with_the_reason_and_skipped(folder, number_of, caplog) -> None:
+    os.mkfifo(folder / "b1.png")
+    (folder / "b2.jpg").symlink_to("/dev/zero")
+    (folder / "b3.png").symlink_to(folder)
+    with (folder / "b4.bmp").open("wb") as file:
+        file.truncate(1 << 40)  # a hole of a terabyte
+    assert [number_of(image) for _, image in read_all(folder)] == [1, 2, 10]
+    reasons = [record.getMessage().split("/")[-1] for record in caplog.records]
+    assert reasons == [
+        "b1.png: not a regular file; skipped",
+        "b2.jpg: not a regular file; skipped",
+        "b3.png: is a directory; skipped",
+        "b4.bmp: larger than 134217728 bytes; skipped",
+    ]
+
+
+def test_device_or_fifo_in_the_place_of_the_source_is_refused_at_once(tmp_path) -> None:
+    os.mkfifo(tmp_path / "a.png")
+    (tmp_path / "b.png").symlink_to("/dev/zero")
+    for name in ("a.png", "b.png"):
+        with pytest.raises(UnusableSource, match="no image that can be read, of 1 tried"):
+            ImageFolder(CameraSettings(source=str(tmp_path / name)))
+
+
+# With the address space bounded: what is decoded all the same cannot have it. Says what became of each image.
+BOUNDED = """\
+import logging, resource, sys
+logging.basicConfig(format="%(message)s")
+from fer_edge.capture.folder import ImageFolder
+from fer_edge.config import CameraSettings
+resource.setrlimit(resource.RLIMIT_AS, (1 << 30, 1 << 30))
+source = ImageFolder(CameraSettings(source=sys.argv[1]))
+while (image := source.read()) is not None:
+    print(image.shape)
+"""
+
+
+def test_image_of_more_pixels_than_a_daemon_has_memory_for_is_never_decoded(tmp_path, picture) -> None:
+    for number, (width, height) in enumerate([(30_000, 30_000), (8000, 4000), (8000, 4500)]):
+        (tmp_path / f"{number}.png").write_bytes(blank_png(width, height))
+    (tmp_path / "9.png").write_bytes(cv2.imencode(".png", picture(1))[1].tobytes())
+    command = [sys.executable, "-c", BOUNDED, str(tmp_path)]
+    environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
+    assert done.stdout.splitlines() == ["(4000, 8000, 3)", "(64, 96, 3)"]  # the limit is 2**25, 33.6 million
+    assert [line.split(":")[0].split("/")[-1] for line in done.stderr.splitlines()] == ["0.png", "2.png"]
+    assert "more pixels than are decoded" in done.stderr
+
+
+def blank_png(width: int, height: int) -> bytes:
+    """A whole PNG of one black pixel's colour: small as a file, whatever its size."""
+    compress = zlib.compressobj(9)
+    rows = b"".join(compress.compress(bytes((width + 7) // 8 + 1)) for _ in range(height)) + compress.flush()
+    header = struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)  # one bit a pixel
+    chunks = [(b"IHDR", header), (b"IDAT", rows), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+
+
+def test_folder_full_of_broken_images_does_not_fill_the_log(folder, caplog) -> None:
+    for number in range(MOST_NAMED + 30):
+        (folder / f"b{number}.jpg").write_bytes(b"broken")
+    assert len(read_all(folder)) == 3
+    assert len(caplog.records) == MOST_NAMED + 1
+
+
+def test_control_characters_of_a_name_are_written_out(folder, caplog) -> None:
+    (folder / "b\x1b[31m\n.jpg").write_bytes(b"broken")
+    read_all(folder)
+    assert [record.getMessage().split("/")[-1] for record in caplog.records] == [
+        "b\\x1b[31m\\n.jpg: not an image that can be read; skipped"
+    ]
 
 
 @pytest.mark.parametrize(("channels", "dtype"), [(1, np.uint8), (4, np.uint8), (1, np.uint16), (3, np.uint16)])

@@ -1,5 +1,6 @@
 """Video files, made here with OpenCV, and those of the data folder."""
 
+import os
 import struct
 from itertools import pairwise
 from pathlib import Path
@@ -98,6 +99,35 @@ def test_file_that_is_no_video_is_refused_with_the_reason_and_without_noise(tmp_
         assert str(path) in str(caught.value)
         assert "\n" not in str(caught.value)
     assert capfd.readouterr() == ("", "")
+
+
+def test_devices_and_fifos_are_no_videos_and_are_not_waited_for(tmp_path) -> None:
+    os.mkfifo(tmp_path / "fifo.mp4")
+    (tmp_path / "zero.mp4").symlink_to("/dev/zero")
+    for path in (tmp_path / "fifo.mp4", tmp_path / "zero.mp4", Path("/dev/zero")):
+        with pytest.raises(UnusableSource, match=f"^{path}: cannot be read: not a regular file$"):
+            VideoFile(CameraSettings(source=str(path)))
+
+
+def test_control_characters_of_a_name_are_written_out(tmp_path) -> None:
+    path = tmp_path / "a\x1b[31m\n.mp4"
+    for content in (None, b"", bytes(5000)):
+        if content is not None:
+            path.write_bytes(content)
+        with pytest.raises(UnusableSource) as caught:
+            VideoFile(CameraSettings(source=str(path)))
+        assert str(caught.value).startswith(f"{tmp_path}/a\\x1b[31m\\n.mp4: ")
+
+
+def test_film_of_more_pixels_than_are_decoded_is_refused_by_its_size(tmp_path, film) -> None:
+    """Its header alone says so: AVI writes width and height as 32 bits after `biSize`, the 40 of BITMAPINFOHEADER."""
+    data = bytearray(film.read_bytes().replace(b"MJPG", b"MPNG"))  # a codec that states no other size
+    at = data.index(b"strf") + 12
+    assert struct.unpack_from("<2i", data, at) == (96, 64)
+    struct.pack_into("<2i", data, at, 16000, 16000)
+    film.write_bytes(bytes(data))
+    with pytest.raises(UnusableSource, match="16000x16000 pixels, more than the"):
+        VideoFile(CameraSettings(source=str(film)))
 
 
 @pytest.fixture
