@@ -3,6 +3,7 @@
 capture thread -> [mailbox, newest wins] -> main thread: vision, decide, messages -> outbox -> link, store threads
 """
 
+import logging
 import random
 import socket
 import time
@@ -41,6 +42,7 @@ from fer_edge.operate.signals import Signals
 from fer_edge.operate.systemd import Systemd
 from fer_edge.pipeline import Pipeline, Witness
 from fer_edge.settings_file import Document
+from fer_edge.settings_rules import without_effect
 from fer_edge.vision.kernels import examine
 from fer_edge.vision.vision import build_vision
 from fer_edge.vitals import Vitals
@@ -50,6 +52,8 @@ from fer_edge.zones import Zones
 if TYPE_CHECKING:
     from fer_edge.preview.preview import Preview
     from fer_edge.record.recorder import Recorder
+
+logger = logging.getLogger(__name__)
 
 
 class App:
@@ -81,6 +85,8 @@ class App:
         kept = None if state is None else OverlayFile(state / f"{client_id(topics.prefix, topics.device)}.json")
         self._live = LiveSettings(given, settings_path, kept)
         settings = self._live.settings
+        for key, sentence in without_effect(settings):
+            logger.warning("%s: %s", key, sentence)
         self._signals = Signals()
         systemd = Systemd(Notifier(), time.monotonic())
         self._vision = build_vision(settings)

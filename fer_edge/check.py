@@ -14,6 +14,7 @@ from fer_edge.deliver.probe import probe as probe_broker
 from fer_edge.errors import EXIT_FAILED, SettingsError, UserError
 from fer_edge.plain_text import plain_text
 from fer_edge.settings_file import load_settings
+from fer_edge.settings_rules import without_effect
 from fer_edge.vision.kernels import describe, measure
 from fer_edge.vision.vision import Vision, build_vision
 
@@ -29,6 +30,10 @@ def check_all(path: Path | None, console: Console, state: Path) -> int:
         _print(console, "settings", str(error), ok=False)
         return error.exit_code
     _print(console, "settings", str(path) if path else "all defaults, there is no config.yaml", ok=True)
+    for key, sentence in without_effect(settings):
+        console.print(
+            Text.assemble((f"{'warning':<8}", "yellow"), f"{'settings':<10}", f"{key}: {sentence}"), soft_wrap=True
+        )
     parts: list[tuple[str, Callable[[], str]]] = [
         ("model", lambda: describe_vision(build_vision(settings))),
         ("camera", lambda: probe_camera(settings.camera)),

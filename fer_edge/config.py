@@ -13,17 +13,28 @@ from fer_edge.labels import EMOTIONS
 
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
-NO_CONTROL = r"^[^\x00-\x1f\x7f]*$"
+# `$` alone would let a line break at the end pass.
+END = r"$(?!\n)"
+CONTROL = r"\x00-\x1f\x7f-\x9f\u2028\u2029\ufeff"  # also line separators, and the byte order mark that nobody sees
+NO_CONTROL = rf"^[^{CONTROL}]*{END}"
+TOPIC_PATTERN = rf"^[^#+/$\s{CONTROL}]([^#+\s{CONTROL}]*[^#+/\s{CONTROL}])?{END}"
 PLAIN = "text without control characters"
+SOURCE = "a camera's number from 0 to 1000, an address or a path, without control characters"
+PATH = "a path of at most 4096 characters, without control characters"
+HOST = "a name or an IP address of at most 255 characters"
 TOPIC_LEVEL = "at most 100 characters, none of them /, #, +, blank or control character"
-WEB_PATH = "text that starts with / and has no blanks"
-TOPIC_PREFIX = "text without #, + and blanks, and without / or $ at its start or / at its end"
+WEB_PATH = "text that starts with / and has no blanks, at most 2000 characters"
+TOPIC_PREFIX = "text without #, +, blanks and control characters, and without / or $ at its start or / at its end"
 ZONE_POINT = "a point [x, y], two numbers between 0 and 1: fractions of the picture's width and height"
 ZONE = "a list of 3 to 100 points [x, y] around the zone"
 ZonePoint = Annotated[tuple[Fraction, Fraction], Meta(description=ZONE_POINT)]
+ZONES = "a list of at most 100 zones"
 Zone = Annotated[tuple[ZonePoint, ...], Meta(min_length=3, max_length=100, description=ZONE)]
 LEAST_AGGREGATE_S = 60.0  # seconds; a summary of less says of a single person when it smiled
 Port = Annotated[int, Meta(ge=1, le=65535)]
+PlainText = Annotated[str, Meta(pattern=NO_CONTROL, description=PLAIN)]
+FilePath = Annotated[str, Meta(max_length=4096, pattern=NO_CONTROL, description=PATH)]
+Host = Annotated[str, Meta(min_length=1, max_length=255, pattern=NO_CONTROL, description=HOST)]
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -33,12 +44,15 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class CameraSettings(Section, frozen=True):
     """Where frames come from."""
 
-    source: str | int = 0
+    source: Annotated[
+        Annotated[str, Meta(max_length=4096, pattern=NO_CONTROL)] | Annotated[int, Meta(ge=0, le=1000)],
+        Meta(description=SOURCE),
+    ] = 0
     """0, 1, ... or /dev/video0 (V4L2); rtsp:// or http:// (MJPEG); a video file; a folder of images; `picamera`,
     `picamera:1`."""
-    username: Annotated[str, Meta(pattern=NO_CONTROL, description=PLAIN)] = ""
+    username: PlainText = ""
     """User name at a network camera; empty: the one in `source`, if any."""
-    password_file: str = ""
+    password_file: FilePath = ""
     """Path of a file whose first line is the network camera's password; empty: systemd's credential `camera-password`,
     if any."""
     transport: Literal["auto", "tcp", "udp"] = "auto"
@@ -64,7 +78,7 @@ class DetectSettings(Section, frozen=True):
 
     backend: Literal["own", "yunet", "haar"] = "own"
     """`own` is the network that ships, `yunet` needs `model`, `haar` comes with OpenCV 4."""
-    model: str = ""
+    model: FilePath = ""
     """Path of the YuNet ONNX file, or, for `own`, of another TFLite file with its card beside it."""
     width: Annotated[int, Meta(ge=64, le=1920)] = 160
     """Pixels, 64 to 1920, to which a frame is reduced for detection; faces below 1/20 are missed, by haar 1/12."""
@@ -101,7 +115,7 @@ class GateSettings(Section, frozen=True):
 class ClassifySettings(Section, frozen=True):
     """The expression network."""
 
-    model: str = "small"
+    model: FilePath = "small"
     """`small` or `nano`, which ship, or the path of a TFLite file with its card `<name>.json` beside it."""
     threads: Annotated[int, Meta(ge=1, le=8)] = 1
     """CPU threads, 1 to 8; one is fastest for networks this small."""
@@ -138,33 +152,35 @@ class TlsSettings(Section, frozen=True):
 
     enabled: bool = False
     """Use TLS."""
-    ca: str = ""
+    ca: FilePath = ""
     """Path of the PEM file of the authority that signed the broker's certificate; empty: the system's authorities."""
-    certificate: str = ""
+    certificate: FilePath = ""
     """Path of this client's own PEM certificate, where the broker asks for one."""
-    key: str = ""
+    key: FilePath = ""
     """Path of the private key of `certificate`."""
 
 
 class MqttSettings(Section, frozen=True):
     """The broker, and what is said to it."""
 
-    host: Annotated[str, Meta(min_length=1)] = "localhost"
+    host: Host = "localhost"
     """Name or address of the broker."""
     port: Port = 1883
     """TCP port, 1 to 65535; 8883 is usual with TLS."""
-    username: Annotated[str, Meta(pattern=NO_CONTROL, description=PLAIN)] = ""
+    username: PlainText = ""
     """User name; empty connects without."""
-    password_file: str = ""
+    password_file: FilePath = ""
     """Path of a file whose first line is the password; empty: systemd's credential `mqtt-password`, if any."""
     tls: TlsSettings = TlsSettings()
     transport: Literal["tcp", "websocket"] = "tcp"
     """`websocket` where only web traffic gets through; then `port` is the broker's for WebSocket."""
-    websocket_path: Annotated[str, Meta(pattern=r"^/[\x21-\x7e]*$", description=WEB_PATH)] = "/mqtt"
+    websocket_path: Annotated[str, Meta(max_length=2000, pattern=rf"^/[\x21-\x7e]*{END}", description=WEB_PATH)] = (
+        "/mqtt"
+    )
     """Path of the broker's WebSocket, with a `/` first."""
-    prefix: Annotated[str, Meta(pattern=r"^[^#+/$\s]([^#+\s]*[^#+/\s])?$", description=TOPIC_PREFIX)] = "fer_edge"
+    prefix: Annotated[str, Meta(pattern=TOPIC_PATTERN, description=TOPIC_PREFIX)] = "fer_edge"
     """First part of every topic; `/` only inside it, no `#`, no `+`, no blanks."""
-    client_id: Annotated[str, Meta(pattern=NO_CONTROL, description=PLAIN)] = ""
+    client_id: PlainText = ""
     """Client id; empty: made from prefix and device. Two daemons with one id throw each other out."""
     protocol: Literal["auto", "5", "3.1.1"] = "auto"
     """`auto` tries MQTT 5 first and falls back to 3.1.1."""
@@ -201,7 +217,7 @@ class RecordSettings(Section, frozen=True):
 
     enabled: bool = False
     """Keep scores."""
-    folder: str = ""
+    folder: FilePath = ""
     """Where; empty: `record` in the daemon's state folder."""
     max_mib: Annotated[float, Meta(ge=1.0, le=10240.0)] = 64.0
     """MiB, 1 to 10240, on disk at most; the oldest scores go first."""
@@ -214,11 +230,11 @@ class PreviewSettings(Section, frozen=True):
 
     enabled: bool = False
     """Serve the page; `fer-edge run --preview` does so too. Pictures then leave the device to whoever opens it."""
-    address: Annotated[str, Meta(min_length=1)] = "127.0.0.1"
+    address: Host = "127.0.0.1"
     """Address to listen on; any but loopback demands `token_file`."""
     port: Port = 8090
     """TCP port, 1 to 65535."""
-    token_file: str = ""
+    token_file: FilePath = ""
     """Path of a file whose first line is the token that watchers must know, 16 characters or more."""
     watchers: Annotated[int, Meta(ge=1, le=50)] = 5
     """How many pages may be open at once, 1 to 50."""
@@ -235,8 +251,8 @@ class PrivacySettings(Section, frozen=True):
 
     mode: Literal["full", "aggregate"] = "full"
     """`full` tells each event; `aggregate` tells summaries alone: no faces, no events, no state."""
-    zones: tuple[Zone, ...] = ()
-    """Polygons that are black before anything looks at the picture: `[[[0, 0], [0.3, 0], [0.3, 1], [0, 1]]]`."""
+    zones: Annotated[tuple[Zone, ...], Meta(max_length=100, description=ZONES)] = ()
+    """At most 100 polygons that are black before anything looks at the picture: `[[[0, 0], [0.3, 0], [0.3, 1]]]`."""
 
 
 class GovernorSettings(Section, frozen=True):
@@ -251,14 +267,14 @@ class HomeAssistantSettings(Section, frozen=True):
 
     discovery: bool = False
     """Publish the device where Home Assistant looks for devices, so that it appears there by itself."""
-    prefix: Annotated[str, Meta(pattern=r"^[^#+/$\s]([^#+\s]*[^#+/\s])?$", description=TOPIC_PREFIX)] = "homeassistant"
+    prefix: Annotated[str, Meta(pattern=TOPIC_PATTERN, description=TOPIC_PREFIX)] = "homeassistant"
     """Home Assistant's discovery prefix; change it only where it was changed there."""
 
 
 class Settings(Section, frozen=True):
     """The whole of `config.yaml`."""
 
-    device: Annotated[str, Meta(pattern=r"^[^#+/\s\x00-\x1f\x7f]{0,100}$", description=TOPIC_LEVEL)] = ""
+    device: Annotated[str, Meta(pattern=rf"^[^#+/\s{CONTROL}]{{0,100}}{END}", description=TOPIC_LEVEL)] = ""
     """Name of this device in topics, without `/`, `#`, `+` or blanks; empty means the host name."""
     log_level: Literal["debug", "info", "warning", "error"] = "info"
     """How much is logged."""

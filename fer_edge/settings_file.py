@@ -9,7 +9,8 @@ from msgspec import inspect
 from fer_edge.config import Settings
 from fer_edge.errors import SettingsError
 from fer_edge.settings_rules import contradictions
-from fer_edge.settings_walk import Mistake, Tree, Walk
+from fer_edge.settings_walk import Mistake, Tree, Walk, listed
+from fer_edge.untrusted import read_regular
 
 # Where `fer-edge` looks when no file is named: the folder it is started in, then where the service keeps it.
 USUAL_PLACES = (Path("config.yaml"), Path("/etc/fer-edge/config.yaml"))
@@ -19,7 +20,7 @@ CURES = {
     "mapping values are not allowed": "a value that holds a colon needs quotes, or this line is indented wrongly",
     "found another document": "it holds a second document (---): keep one",
 }
-MAX_BYTES = 1_000_000  # a settings file is about 8 KB; this bounds what a wrong path can make us read
+MAX_BYTES = 100_000  # the shipped one has 16 KB; PyYAML takes seconds for so much, and a reload may not take 30
 
 
 class Document(msgspec.Struct, frozen=True):
@@ -46,15 +47,12 @@ def load_document(path: Path) -> Document:
         SettingsError: the file cannot be read, or holds mistakes: one line for each.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MAX_BYTES + 1)
-        if len(content) > MAX_BYTES:
-            raise SettingsError(f"{path}: larger than {MAX_BYTES} bytes, this is not a settings file")
-        text = content.decode("utf-8-sig")
+        text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
     except OSError as error:
         raise SettingsError(f"{path}: cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise SettingsError(f"{path}: is not UTF-8 text, save it as UTF-8") from error
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise SettingsError(f"{path}:{line}:1: is not UTF-8 text, save it as UTF-8") from error
     document, mistakes = parse_document(text)
     if document is None:
         raise SettingsError("\n".join(mistake.render(path) for mistake in mistakes))
@@ -69,21 +67,41 @@ def parse_settings(text: str) -> tuple[Settings | None, list[Mistake]]:
 
 def parse_document(text: str) -> tuple[Document | None, list[Mistake]]:
     """What ``text`` (YAML) holds, or None and all its mistakes in the order of the file."""
-    try:
-        root = yaml.compose(text, Loader=yaml.SafeLoader)
-    except yaml.YAMLError as error:
-        return None, [_from_yaml_error(error)]
-    except RecursionError:
-        return None, [Mistake(1, 1, "", "is not a settings file: it is nested too deeply")]
+    root = _composed(text)
+    if isinstance(root, Mistake):
+        return None, [root]
     if root is None:
         return Document(Settings(), {}), []
     walk = Walk()
     values = walk.check(root, inspect.type_info(Settings), "")
     if walk.mistakes:
-        return None, sorted(walk.mistakes, key=lambda mistake: (mistake.line, mistake.column))
+        in_order = sorted(walk.mistakes, key=lambda mistake: (mistake.line, mistake.column))
+        return None, listed(in_order, walk.more)
     settings = msgspec.convert(values, Settings)
     mistakes = [walk.mistake_at(key, sentence) for key, sentence in contradictions(settings)]
-    return (None, mistakes) if mistakes else (Document(settings, values), [])
+    return (None, listed(mistakes)) if mistakes else (Document(settings, values), [])
+
+
+def _composed(text: str) -> yaml.Node | Mistake | None:
+    r"""The root of YAML's nodes, None of an empty text, or why there is none.
+
+    Beside its own YAMLError PyYAML raises ValueError (`"\UFFFFFFFF"`, `%YAML` with 5,000 digits) and RecursionError.
+    """
+    try:
+        loader = yaml.SafeLoader(text)
+    except yaml.reader.ReaderError as error:
+        before = text[: error.position]
+        line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+        return Mistake(line, column, "", "is not YAML: a control character, or one that YAML does not allow")
+    try:
+        return loader.get_single_node()
+    except yaml.YAMLError as error:
+        return _from_yaml_error(error)
+    except RecursionError:
+        return Mistake(1, 1, "", "is not a settings file: it is nested too deeply")
+    except (ValueError, OverflowError):
+        mark = loader.get_mark()
+        return Mistake(mark.line + 1, mark.column + 1, "", "is not YAML: a number or an escaped character is too large")
 
 
 def _from_yaml_error(error: yaml.YAMLError) -> Mistake:

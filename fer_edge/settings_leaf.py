@@ -8,6 +8,15 @@ import yaml
 from msgspec import inspect
 
 SHOWN_CHARACTERS = 40
+TEXT = "tag:yaml.org,2002:str"
+NULL = "tag:yaml.org,2002:null"
+STANDARD = "tag:yaml.org,2002:"
+# ${NAME}, {NAME} as Frigate has it, and $NAME alone or before a path.
+VARIABLE = re.compile(r"\$\{[^}]*\}|\{[A-Z][A-Z0-9_]*\}|^\$[A-Z_][A-Z0-9_]*(?=/|$)")
+INSTEAD = "write the value itself; a password belongs in mqtt.password_file or camera.password_file"
+HIDDEN = "what is not shown: an address may hold a password"
+
+_RESOLVER = yaml.resolver.Resolver()
 
 
 def value_of(node: yaml.ScalarNode, expected: inspect.Type) -> Any:
@@ -16,11 +25,29 @@ def value_of(node: yaml.ScalarNode, expected: inspect.Type) -> Any:
     Where only text is expected it is what the user wrote: YAML would make a number of `protocol: 5`, a boolean of
     `device: off`. What YAML itself cannot read (a date with month 13) stays text as well.
     """
+    if _is_text(expected):
+        return None if node.tag == NULL else node.value
     try:
-        value = yaml.SafeLoader("").construct_object(node)
-    except (yaml.YAMLError, ValueError):
+        return yaml.constructor.SafeConstructor().construct_object(node)
+    except (yaml.YAMLError, ValueError, OverflowError):
         return node.value
-    return node.value if value is not None and _is_text(expected) else value
+
+
+def unsupported(node: yaml.Node, *, secret: bool) -> str | None:
+    """Return what is wrong with a node beside its value, None where nothing is: a tag such as `!secret`, a variable.
+
+    Both are replaced by other programs, so that taken as text they would become a strange host or path. Only `!!str`
+    is taken: it says what the key's type says already. ``secret``: the value is not shown.
+    """
+    is_scalar = isinstance(node, yaml.ScalarNode)
+    plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    own = _RESOLVER.resolve(type(node), node.value, (plain, not plain))  # type: ignore[no-untyped-call]
+    if node.tag != own and not (is_scalar and node.tag == TEXT):
+        tag = node.tag.replace(STANDARD, "!!", 1) if node.tag.startswith(STANDARD) else node.tag
+        return f"{printable(tag)} is not supported in this file: {INSTEAD}"
+    if is_scalar and (found := VARIABLE.search(node.value)):
+        return f"{'a variable' if secret else printable(found[0])} is not replaced in this file: {INSTEAD}"
+    return None
 
 
 def fits(value: Any, expected: inspect.Type) -> bool:  # noqa: PLR0911 one return a type reads best
@@ -84,8 +111,18 @@ def shown(node: yaml.ScalarNode) -> str:
     """A value as the user wrote it, shortened; quotes stay, because `"5"` is not `5`."""
     if not node.value:
         return "nothing" if node.style is None else "an empty text"
-    text = node.value if len(node.value) <= SHOWN_CHARACTERS else node.value[: SHOWN_CHARACTERS - 3] + "..."
-    return " ".join(text.split()) if node.style is None else repr(text)
+    return printable(" ".join(node.value.split())) if node.style is None else repr(_short(node.value))
+
+
+def printable(text: str) -> str:
+    """``text`` shortened; escaped where a terminal could not show it, hidden where it may be an address."""
+    return _short(text) if text.isprintable() else repr(_short(text))
+
+
+def _short(text: str) -> str:
+    if "@" in text:
+        return HIDDEN
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
 
 
 def _is_text(expected: inspect.Type) -> bool:
@@ -97,8 +134,10 @@ def _is_text(expected: inspect.Type) -> bool:
 
 
 def _matches(value: str, expected: inspect.StrType) -> bool:
-    long_enough = expected.min_length is None or len(value) >= expected.min_length
-    return long_enough and (expected.pattern is None or re.search(expected.pattern, value) is not None)
+    r"""Return whether a text has the length and form, and can be written as UTF-8: `"\ud800"` of YAML cannot."""
+    fitting = (expected.min_length or 0) <= len(value) <= (expected.max_length or len(value))
+    encodable = not any("\ud800" <= character <= "\udfff" for character in value)
+    return fitting and encodable and (expected.pattern is None or re.search(expected.pattern, value) is not None)
 
 
 def _in_range(value: float, expected: inspect.IntType | inspect.FloatType) -> bool:

@@ -4,7 +4,7 @@ Nodes rather than values, because only nodes know their line and column. Each le
 not hide the next.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +13,13 @@ import yaml
 from msgspec import inspect
 
 from fer_edge.config import Settings
-from fer_edge.settings_leaf import fits, has_length, items_of, shown, value_of, wanted
+from fer_edge.settings_leaf import NULL, fits, has_length, items_of, printable, shown, unsupported, value_of, wanted
 from fer_edge.settings_rules import contradictions
 from fer_edge.spelling import did_you_mean
 
-NULL = "tag:yaml.org,2002:null"
+MOST_LISTED = 20  # mistakes; more would be pages of a log, or an answer that the broker refuses
+MERGE = "<<"
+ADDRESS = "camera.source"  # an address may hold a password
 
 Tree = dict[str, Any]  # sections as dictionaries, values as YAML and JSON know them
 
@@ -42,14 +44,25 @@ def settle(values: Tree) -> tuple[Settings | None, list[Mistake]]:
     """The settings that checked ``values`` amount to, or None and where they contradict each other."""
     settings = msgspec.convert(values, Settings)
     mistakes = [Mistake(0, 0, key, sentence) for key, sentence in contradictions(settings)]
-    return (None, mistakes) if mistakes else (settings, [])
+    return (None, listed(mistakes)) if mistakes else (settings, [])
+
+
+def listed(mistakes: Sequence[Mistake], more: int = 0) -> list[Mistake]:
+    """The first mistakes, and as one more how many there are beside them; ``more`` were counted already."""
+    more += max(0, len(mistakes) - MOST_LISTED)
+    kept = list(mistakes[:MOST_LISTED])
+    return [*kept, Mistake(kept[-1].line, kept[-1].column, "", f"and {more} more mistakes")] if more else kept
 
 
 def check_values(values: Mapping[str, Any], *, nulls: bool = False) -> list[Mistake]:
     """What is wrong with the keys and values of ``values``, each for itself; ``nulls``: any of them may be null."""
     walk = Walk(nulls=nulls)
-    walk.check(_Nodes().represent_data(dict(values)), inspect.type_info(Settings), "")
-    return walk.mistakes
+    try:
+        root = _Nodes().represent_data(dict(values))
+    except RecursionError:
+        return [Mistake(0, 0, "", "nested too deeply")]
+    walk.check(root, inspect.type_info(Settings), "")
+    return listed(walk.mistakes, walk.more)
 
 
 class Walk:
@@ -60,12 +73,16 @@ class Walk:
 
     def __init__(self, *, nulls: bool = False) -> None:
         self.mistakes: list[Mistake] = []
+        self.more = 0  # mistakes beyond those
         self._nulls = nulls
         self._places: dict[str, yaml.Node] = {}
 
     def check(self, node: yaml.Node, expected: inspect.Type, key: str) -> Any:
         """The plain value of ``node``; what does not fit ``expected`` is noted."""
         self._places[key] = node
+        if (sentence := unsupported(node, secret=key == ADDRESS)) is not None:
+            self._note(node, key, sentence)
+            return None
         if isinstance(expected, inspect.StructType):
             return self._check_section(node, expected, key)
         if isinstance(expected, inspect.DictType):
@@ -82,7 +99,10 @@ class Walk:
         return _mistake(self._places[place], key, sentence)
 
     def _note(self, node: yaml.Node, key: str, sentence: str) -> None:
-        self.mistakes.append(_mistake(node, key, sentence))
+        if len(self.mistakes) < MOST_LISTED:
+            self.mistakes.append(_mistake(node, key, sentence))
+        else:
+            self.more += 1
 
     def _pairs(self, node: yaml.Node, known: list[str], key: str) -> Iterator[tuple[str, yaml.Node]]:
         """The entries of a mapping whose keys are known and stand there once; the others are noted."""
@@ -97,11 +117,14 @@ class Walk:
                 self._note(key_node, key, "holds a list or a section where a key belongs")
                 continue
             name = str(key_node.value)
-            path = _joined(key, name)
+            path = _joined(key, name if name in known else printable(name))
             if name in seen:
                 self._note(key_node, path, f"stands twice, first in line {seen[name]}: keep one")
+            elif name == MERGE:
+                self._note(key_node, path, "merging is not supported in this file: write the keys out")
             elif name not in known:
-                self._note(key_node, path, f"unknown key{did_you_mean(name, known)}")
+                guess = did_you_mean(name, known) if len(self.mistakes) < MOST_LISTED else ""  # slow, and not listed
+                self._note(key_node, path, f"unknown key{guess}")
             else:
                 yield name, value_node
             seen.setdefault(name, _line(key_node))
@@ -145,7 +168,8 @@ class Walk:
             return None
         value = value_of(node, expected)
         if not fits(value, expected):
-            self._note(node, key, f"must be {wanted(expected)}, got {shown(node)}")
+            got = "" if key == ADDRESS and node.value else f", got {shown(node)}"
+            self._note(node, key, f"must be {wanted(expected)}{got}")
         return value
 
 

@@ -29,7 +29,7 @@ ALLOWED: dict[str, set[str]] = {
     "spelling": set(),
     "settings_leaf": set(),
     "settings_walk": {"config", "settings_leaf", "settings_rules", "spelling"},
-    "settings_file": {"config", "errors", "settings_rules", "settings_walk"},
+    "settings_file": {"config", "errors", "settings_rules", "settings_walk", "untrusted"},
     "settings_layers": {"config", "labels", "reload", "settings_walk"},
     # Settings that change while the daemon runs: the pure layers, and where they are kept.
     "live_settings": {"config", "errors", "operate", "reload", "settings_file", "settings_layers", "settings_walk"},
@@ -62,11 +62,31 @@ ALLOWED: dict[str, set[str]] = {
     | {"preview", "record", "vitals", "windows"},
     "app": VALUES
     | {"capture", "vision", "decide", "deliver", "operate"}
-    | {"attendant", "pipeline", "settings_file", "live_settings", "facts", "keeper", "preview", "record"}
+    | {
+        "attendant",
+        "pipeline",
+        "settings_file",
+        "settings_rules",
+        "live_settings",
+        "facts",
+        "keeper",
+        "preview",
+        "record",
+    }
     | {"camera_watch", "main_loop", "vitals", "windows", "zones"},
     "plain_text": set(),
     "output": {"errors"},
-    "check": VALUES | {"capture", "vision", "deliver", "settings_file", "check_preview", "check_record", "plain_text"},
+    "check": VALUES
+    | {
+        "capture",
+        "vision",
+        "deliver",
+        "settings_file",
+        "settings_rules",
+        "check_preview",
+        "check_record",
+        "plain_text",
+    },
     "check_preview": VALUES | {"preview"},
     "check_record": VALUES | {"record"},
     "bench": VALUES | {"operate", "vision"},

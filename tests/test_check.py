@@ -56,6 +56,17 @@ def test_preview_and_record_are_told_only_where_they_are_enabled(tmp_path: Path)
     assert not (tmp_path / "state").exists()  # a check leaves nothing behind
 
 
+def test_setting_without_effect_is_a_warning_and_no_failure(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("camera: {source: /dev/video77}\nmqtt: {port: 1, websocket_path: /ws}\ndetect: {score: 0.6}\n")
+    console = Console(file=StringIO(), width=300)
+    assert check_all(path, console, tmp_path / "state") == 1  # the camera and the broker that are not there
+    lines = console.file.getvalue().splitlines()
+    assert [line for line in lines if line.startswith("warning")] == [
+        "warning settings  mqtt.websocket_path: has no effect where mqtt.transport is tcp"
+    ]
+
+
 @pytest.mark.parametrize(
     ("preview", "word", "code"),
     [

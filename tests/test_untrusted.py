@@ -69,6 +69,9 @@ def test_devices_fifos_links_to_them_and_folders_are_refused_at_once(tmp_path: P
     for path in (Path("/dev/zero"), fifo, link):
         with pytest.raises(OSError, match="not a regular file"):
             read_regular(path, 10)
+    for name in ("a\0b", "\ud800"):
+        with pytest.raises(OSError, match="not a path"):
+            read_regular(tmp_path / name, 10)
     with pytest.raises(IsADirectoryError):
         read_regular(tmp_path, 10)
 

@@ -8,8 +8,10 @@ from pathlib import Path
 
 from fer_edge.config import MqttSettings, TlsSettings
 from fer_edge.errors import SettingsError
-from fer_edge.untrusted import read_password
+from fer_edge.untrusted import read_password, read_regular
+from fer_edge.user_path import user_path
 
+LONGEST_PEM = 10_000_000  # bytes; all authorities that Debian trusts have 0.2 MB
 CREDENTIAL = "mqtt-password"  # its name in systemd's LoadCredential=, see systemd.exec(5)
 
 
@@ -41,28 +43,27 @@ def load_credentials(
 
 
 def _context(settings: TlsSettings) -> ssl.SSLContext:
-    if settings.ca:
-        _readable(settings.ca, "mqtt.tls.ca")
+    ca = _readable(settings.ca, "mqtt.tls.ca") if settings.ca else None
     try:
-        context = ssl.create_default_context(cafile=settings.ca or None)
+        context = ssl.create_default_context(cafile=ca)
     except (ssl.SSLError, ValueError) as error:
-        raise SettingsError(f"mqtt.tls.ca: {settings.ca} holds no PEM certificate") from error
+        raise SettingsError(f"mqtt.tls.ca: {ca} holds no PEM certificate") from error
     if settings.certificate:
-        _readable(settings.certificate, "mqtt.tls.certificate")
-        _readable(settings.key, "mqtt.tls.key")
+        certificate = _readable(settings.certificate, "mqtt.tls.certificate")
+        key = _readable(settings.key, "mqtt.tls.key")
         try:
             # A password is never asked for: a daemon has nobody to ask, OpenSSL would wait at the terminal.
-            context.load_cert_chain(settings.certificate, settings.key, password="")
+            context.load_cert_chain(certificate, key, password="")
         except (ssl.SSLError, ValueError) as error:
-            raise SettingsError(
-                f"mqtt.tls.key: {settings.key} is not the unencrypted PEM key of {settings.certificate}"
-            ) from error
+            raise SettingsError(f"mqtt.tls.key: {key} is not the unencrypted PEM key of {certificate}") from error
     return context
 
 
-def _readable(path: str, key: str) -> None:
-    """Says which file it is that cannot be read; OpenSSL's own error names none."""
+def _readable(named: str, key: str) -> Path:
+    """The path that a setting names, of a file that can be read: OpenSSL's own error does not say which cannot."""
+    path = user_path(named)
     try:
-        Path(path).open("rb").close()
+        read_regular(path, LONGEST_PEM)
     except OSError as error:
         raise SettingsError(f"{key}: cannot read {path}: {error.strerror}") from error
+    return path

@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 
 from fer_edge.errors import UserError
+from fer_edge.untrusted import DecodeError, decode_json, read_regular
 
 MAX_BYTES = 100_000  # all that can be overridden is below 2 KB
 ASIDE = ".rejected"  # appended to the name of a file that cannot be used
@@ -38,13 +39,12 @@ class OverlayFile:
             OverlayError: it is there and cannot be read, or holds something else.
         """
         try:
-            with self.path.open("rb") as file:
-                return msgspec.json.decode(file.read(MAX_BYTES), type=Overlay)
+            return decode_json(read_regular(self.path, MAX_BYTES), Overlay)
         except FileNotFoundError:
             return Overlay()
         except OSError as error:
             raise OverlayError(f"{self.path}: cannot be read: {error.strerror}") from error
-        except msgspec.MsgspecError as error:
+        except DecodeError as error:
             raise OverlayError(f"{self.path}: holds no changes of settings: {error}") from error
 
     def save(self, overlay: Overlay) -> None:

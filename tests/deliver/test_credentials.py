@@ -18,6 +18,17 @@ def test_home_folder_is_put_into_the_path_of_the_password(tmp_path, monkeypatch)
     assert load_credentials(MqttSettings(username="cam", password_file="~/password"), {}).password == "geheim"
 
 
+@pytest.mark.parametrize("key", ["ca", "certificate", "key"])
+def test_home_folder_is_put_into_the_path_of_each_tls_file(tmp_path, monkeypatch, certificates, key):
+    good = {"ca": certificates.ca, "certificate": certificates.client, "key": certificates.client_key}
+    files = {name: str(path) for name, path in good.items()}
+    monkeypatch.setenv("HOME", str(good[key].parent))
+    files[key] = f"~/{good[key].name}"
+    assert load_credentials(MqttSettings(tls=TlsSettings(enabled=True, **files)), {}).tls is not None
+    with pytest.raises(SettingsError, match=rf"^mqtt\.tls\.{key}: cannot read /dev/zero: not a regular file$"):
+        load_credentials(MqttSettings(tls=TlsSettings(enabled=True, **files | {key: "/dev/zero"})), {})
+
+
 def test_file_that_others_may_read_is_logged_once_and_not_at_each_connect(tmp_path, caplog):
     path = tmp_path / "password"
     path.write_text("geheim")

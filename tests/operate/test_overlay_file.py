@@ -1,8 +1,13 @@
+import os
+import random
 from pathlib import Path
 
 import pytest
 
+from fer_edge.config import Settings
+from fer_edge.live_settings import LiveSettings
 from fer_edge.operate.overlay_file import Overlay, OverlayError, OverlayFile
+from fer_edge.settings_file import Document
 
 CHANGED = Overlay(paused=True, settings={"decide": {"enter": 0.7}})
 
@@ -46,3 +51,34 @@ def test_disk_that_does_not_take_it_is_said_and_the_old_one_stays(tmp_path: Path
     with pytest.raises(OverlayError, match="File name too long"):
         full.save(CHANGED)
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b'{"schema": 1, "note": "caf\xe9"}',  # Latin-1
+        random.Random(15).randbytes(500),
+        b'{"settings": {"decide": ' + b'{"a": ' * 900 + b"1" + b"}" * 902,
+        b'{"settings": ' + b"[" * 100_000,
+        b'{"settings": {"decide": {"enter": ' + b"9" * 5000 + b"}}}",
+        b" " * 100_001,
+        b"\xef\xbb\xbf{}",
+        b"",
+    ],
+)
+def test_overlay_of_any_bytes_is_set_aside_and_the_daemon_starts(tmp_path: Path, content: bytes) -> None:
+    file = OverlayFile(tmp_path / "porch.json")
+    file.path.write_bytes(content)
+    live = LiveSettings(Document(Settings(), {}), None, file)
+    assert live.settings == Settings()
+    assert (tmp_path / "porch.json.rejected").read_bytes() == content
+    assert not file.path.exists()
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero"), Path.mkdir])
+def test_overlay_that_is_no_file_is_set_aside_without_waiting_for_it(tmp_path: Path, make) -> None:
+    file = OverlayFile(tmp_path / "porch.json")
+    make(file.path)
+    assert LiveSettings(Document(Settings(), {}), None, file).settings == Settings()
+    assert not file.path.exists()
+    assert os.path.lexists(tmp_path / "porch.json.rejected")

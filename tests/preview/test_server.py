@@ -44,6 +44,14 @@ def test_loopback_needs_no_token_and_every_other_address_does(tmp_path: Path) ->
     assert read_token(PreviewSettings(token_file=str(path))) == "0123456789abcdef"
 
 
+def test_token_is_found_below_the_home_folder_and_read_by_the_rule_for_secrets(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "token").write_bytes(b"\xef\xbb\xbf 0123456789abcdef \r\n")
+    assert read_token(PreviewSettings(token_file="~/token")) == "0123456789abcdef"
+    with pytest.raises(SettingsError, match=r"^preview\.token_file: cannot read /dev/zero: not a regular file$"):
+        read_token(PreviewSettings(token_file="/dev/zero"))
+
+
 @pytest.mark.parametrize("content", [None, b"", b"short\n", b"\xff\xfe\xff\xfe" * 10])
 def test_token_file_that_is_missing_or_holds_what_can_be_guessed_is_refused(tmp_path: Path, content) -> None:
     path = tmp_path / "token"
