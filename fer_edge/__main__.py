@@ -3,12 +3,15 @@
 import sys
 
 from fer_edge.errors import UserError
+from fer_edge.operate.logs import enable_crash_traces
 from fer_edge.operate.signals import hold_reloads
 from fer_edge.output import OutputError, give_up_output, tell_failures_of_output
+from fer_edge.plain_text import escaped
 
 
 def main() -> None:
     """Runs the command line; what a user can cure is said in plain lines, a bug crashes with its traceback."""
+    enable_crash_traces()
     if sys.argv[1:2] == ["run"]:
         hold_reloads()
     tell_failures_of_output()
@@ -17,7 +20,8 @@ def main() -> None:
     try:
         commands(prog_name="fer-edge")
     except UserError as error:
-        print(f"fer-edge: {error}" if "\n" not in str(error) else error, file=sys.stderr)  # noqa: T201  the one place
+        text = escaped(str(error))
+        print(f"fer-edge: {text}" if "\n" not in text else text, file=sys.stderr)  # noqa: T201  the one place
         if isinstance(error, OutputError):
             give_up_output()
         sys.exit(error.exit_code)

@@ -19,6 +19,7 @@ from rich.table import Table
 
 from fer_edge.config import Settings
 from fer_edge.operate.device import soc_temperature_c, throttled
+from fer_edge.plain_text import plain_text
 from fer_edge.values import Box, Image
 from fer_edge.vision.gates import quality_of
 from fer_edge.vision.kernels import describe, measure
@@ -155,7 +156,8 @@ def _pictures(width: int, height: int) -> list[Image]:
 
 def _print(result: Result, console: Console) -> None:
     width, height = result.frame
-    console.print(f"{result.model}, {result.runtime}: {result.kernels}; detector {result.detector}", soft_wrap=True)
+    models = f"{result.model}, {result.runtime}: {result.kernels}; detector {result.detector}"
+    console.print(plain_text(models), soft_wrap=True)  # a card's name may be anything
     table = Table(title=f"{width}x{height} at {result.rate_hz:g} frames a second")
     for heading in ("", "ms, median", "ms, p95"):
         table.add_column(heading, justify="right" if heading else "left")

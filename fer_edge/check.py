@@ -68,5 +68,5 @@ def _try(console: Console, name: str, part: Callable[[], str]) -> int:
 
 def _print(console: Console, name: str, text: str, *, ok: bool) -> None:
     word, style = ("ok", "green") if ok else ("failed", "bold red")
-    for line in text.splitlines():
+    for line in text.split("\n"):
         console.print(Text.assemble((f"{word:<8}", style), f"{name:<10}", plain_text(line)), soft_wrap=True)

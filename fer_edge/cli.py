@@ -68,13 +68,10 @@ def commands() -> None:
 @click.option("--preview", is_flag=True, help="Serve the live page, whatever preview.enabled says.")
 def run(path: Path | None, *, preview: bool) -> None:
     """Run the daemon until it is told to end (SIGTERM, Ctrl-C) or a video file is over."""
-    import faulthandler  # noqa: PLC0415
-
     from fer_edge.app import App  # noqa: PLC0415  OpenCV and the runtime load only for what needs them
     from fer_edge.operate.runtime_folder import runtime_folder  # noqa: PLC0415
     from fer_edge.operate.state_folder import state_folder  # noqa: PLC0415
 
-    faulthandler.enable()  # where each thread stood, when systemd's watchdog or a crash in a library ends the daemon
     path = path or usual_file()
     document = load_document(path) if path else Document(Settings(), {})
     if preview and document.settings.privacy.mode == "aggregate":

@@ -40,14 +40,15 @@ ALLOWED: dict[str, set[str]] = {
     "vision": VALUES | {"models", "zones"},
     "decide": VALUES,
     "deliver": VALUES | {"backoff", "spelling"},
-    "operate": VALUES | {""},
+    "operate": VALUES | {"", "plain_text"},  # the log, and a status that may hold words from outside
     "models": set(),
     "pipeline": VALUES | {"decide"},
     "drawing": VALUES,
     "record": VALUES | {"decide"},  # the recorder is shown decisions
     # The events of a video have the keys of the contract, so deliver's payloads; its other modules are not touched.
-    "video": VALUES | {"zones", "capture", "vision", "decide", "deliver", "pipeline", "drawing", "record"},
-    "tune": VALUES | {"decide", "record", "drawing", "settings_layers", "settings_walk"},
+    "video": VALUES
+    | {"zones", "capture", "vision", "decide", "deliver", "pipeline", "drawing", "record", "plain_text"},
+    "tune": VALUES | {"decide", "record", "drawing", "plain_text", "settings_layers", "settings_walk"},
     # The page shows what the daemon saw and replays its last minutes; it reaches no camera, no model and no broker.
     "preview": VALUES | {"decide", "record", "drawing", "settings_rules", "tune"},
     "settings_save": {"config", "errors", "settings_file"},
@@ -89,7 +90,7 @@ ALLOWED: dict[str, set[str]] = {
     },
     "check_preview": VALUES | {"preview"},
     "check_record": VALUES | {"record"},
-    "bench": VALUES | {"operate", "vision"},
+    "bench": VALUES | {"operate", "plain_text", "vision"},
     "event_time": set(),
     "events": VALUES | {"deliver", "event_time", "plain_text"},
     "events_recorded": VALUES | {"deliver", "events", "plain_text"},
@@ -100,7 +101,7 @@ ALLOWED: dict[str, set[str]] = {
     | {"tune", "video", ""}
     | {"operate"},  # `service`, and where `run` keeps what outlives it
     # What must be so before the command line is even loaded: signals wait, and a full disk is told in one line.
-    "__main__": {"cli", "errors", "operate", "output"},
+    "__main__": {"cli", "errors", "operate", "output", "plain_text"},
     "": set(),  # fer_edge/__init__.py
 }
 

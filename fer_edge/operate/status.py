@@ -5,6 +5,8 @@ camera ok: running | broker not ok: connection refused; next attempt in 4 s | pi
 
 from dataclasses import dataclass
 
+from fer_edge.plain_text import escaped
+
 SEPARATOR = " | "
 OK, NOT_OK = " ok: ", " not ok: "
 RATE_WINDOW_S = 5.0
@@ -22,7 +24,8 @@ class Part:
 def status_line(parts: list[Part]) -> str:
     """The parts in one line."""
     return SEPARATOR.join(
-        part.name + (OK if part.ok else NOT_OK) + " ".join(part.text.replace("|", "/").split()) for part in parts
+        part.name + (OK if part.ok else NOT_OK) + escaped(" ".join(part.text.replace("|", "/").split()))
+        for part in parts
     )
 
 

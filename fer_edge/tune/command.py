@@ -7,11 +7,11 @@ from pathlib import Path
 import click
 import msgspec
 from rich.console import Console
-from rich.text import Text
 
 from fer_edge.config import DecideSettings
 from fer_edge.errors import SettingsError, UserError
 from fer_edge.labels import EMOTIONS
+from fer_edge.plain_text import plain_text
 from fer_edge.record.folder import read_folder
 from fer_edge.record.score_file import read_recording
 from fer_edge.record.steps import Recording
@@ -74,10 +74,11 @@ def tune(sources: Sequence[Path], wish: Wish, console: Console) -> int:
     print_emotions(console, (before, after), (present, other), held)
     print_sweeps(console, sweeps, hours)
     for title, text in proposals.items():
-        console.print(Text(f"\n{title}", style="bold"), soft_wrap=True)  # a file's name may hold brackets
+        console.print()
+        console.print(plain_text(title, "bold"), soft_wrap=True)  # a file's name may hold anything
         console.print(text, highlight=False, soft_wrap=True)
     if wish.picture is not None:
-        console.print(Text(f"Written to {click.format_filename(wish.picture)}"), soft_wrap=True)
+        console.print(plain_text(f"Written to {click.format_filename(wish.picture)}"), soft_wrap=True)
     return 0
 
 

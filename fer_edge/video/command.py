@@ -15,6 +15,7 @@ from rich.text import Text
 
 from fer_edge.config import Settings
 from fer_edge.errors import EXIT_FAILED
+from fer_edge.plain_text import escaped
 from fer_edge.video.advice import advice, caution
 from fer_edge.video.plan import Job
 from fer_edge.video.report import print_reports
@@ -47,7 +48,7 @@ def analyse_videos(  # noqa: PLR0913 - the command's options
             reports.append(report)
             bars.finish(report)
             if report.failure is not None:
-                print(f"fer-edge: {report.failure}", file=sys.stderr)  # noqa: T201  the one place
+                print(f"fer-edge: {escaped(report.failure)}", file=sys.stderr)  # noqa: T201  the one place
     order = {job.name: number for number, job in enumerate(jobs)}
     reports.sort(key=lambda report: order.get(report.source, len(order)))
     if as_json:
@@ -57,7 +58,7 @@ def analyse_videos(  # noqa: PLR0913 - the command's options
         for report in reports:
             hint = advice(report, settings)
             if hint is not None:
-                print(f"{report.source}: {hint}", file=sys.stderr)  # noqa: T201  for a person, as failures are
+                print(escaped(f"{report.source}: {hint}"), file=sys.stderr)  # noqa: T201  for a person, as failures are
     return EXIT_FAILED if any(report.failure for report in reports) else 0
 
 
@@ -66,7 +67,7 @@ class Bars:
 
     def __init__(self, progress: Progress, jobs: Sequence[Job]) -> None:
         self._progress = progress
-        self._tasks = [progress.add_task(Path(job.name).name, total=None, start=False) for job in jobs]
+        self._tasks = [progress.add_task(escaped(Path(job.name).name), total=None, start=False) for job in jobs]
         self._of = {job.name: task for job, task in zip(jobs, self._tasks, strict=True)}
 
     def advance(self, number: int, done: int, stated: int | None) -> None:

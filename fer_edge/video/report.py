@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from fer_edge.plain_text import plain_text
 from fer_edge.video.tally import Report
 
 MOST_SHOWN = 3  # expressions of a video
@@ -16,11 +17,11 @@ MOST_SHOWN = 3  # expressions of a video
 def print_reports(console: Console, reports: Sequence[Report]) -> None:
     """The figures of the videos, and where their outputs are; nothing where there is no report.
 
-    As Text: names may hold brackets, which rich takes for its markup, and colons, which it takes for emoji.
+    As text: names may hold brackets, which rich takes for its markup, and what a terminal would obey.
     """
     if not console.is_terminal:
         for report in reports:
-            console.print(Text(_line(report)), soft_wrap=True)
+            console.print(plain_text(_line(report)), soft_wrap=True)
         return
     if not reports:
         return
@@ -28,7 +29,8 @@ def print_reports(console: Console, reports: Sequence[Report]) -> None:
     console.print(wide if console.measure(wide).maximum < console.width else _table(reports, "\n"))
     folders = _folders(reports)
     if folders:
-        console.print(Text(f"\nWritten to {', '.join(folders)}"), soft_wrap=True)
+        console.print()
+        console.print(plain_text(f"Written to {', '.join(folders)}"), soft_wrap=True)
 
 
 def _table(reports: Sequence[Report], between: str) -> Table:
@@ -45,7 +47,7 @@ def _table(reports: Sequence[Report], between: str) -> Table:
         figures = [f"{report.seconds:.1f}", f"{report.frames}", f"{_speed(report):.1f}"]
         figures += [f"{report.faces}", f"{_events(report)}"]
         shown = between.join(f"{name} {percent:.0f}" for name, percent in _shown(report))
-        table.add_row(*map(Text, (Path(report.source).name, *figures, shown or "-")))
+        table.add_row(plain_text(Path(report.source).name), *map(Text, (*figures, shown or "-")))
     return table
 
 

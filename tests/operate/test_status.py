@@ -19,6 +19,10 @@ def test_reason_of_several_lines_or_with_a_bar_does_not_break_the_line() -> None
     assert part.text == "a / b c"
 
 
+def test_what_a_terminal_would_obey_is_written_out() -> None:
+    assert status_line([Part("camera", ok=False, text="sent \x1b[2J")]) == r"camera not ok: sent \x1b[2J"
+
+
 def test_what_somebody_else_wrote_gives_no_parts() -> None:
     assert status_parts("") == []
     assert status_parts("saying farewell") == []
