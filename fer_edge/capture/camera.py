@@ -8,6 +8,7 @@ from threading import Event, Thread
 
 from fer_edge.backoff import Backoff
 from fer_edge.capture.address import redact
+from fer_edge.capture.doubted_stream import frozen_cure
 from fer_edge.capture.mailbox import Mailbox
 from fer_edge.capture.pace import Pace
 from fer_edge.capture.sources import Recording, Source, open_source
@@ -48,7 +49,7 @@ class Camera:
         self._stopping = Event()
         self._wait = wait or self._stopping.wait
         backoff = Backoff(FIRST_WAIT_S, settings.reopen_max_s, draw)
-        self._supervisor = Supervisor(settings.stall_s, backoff, clock())
+        self._supervisor = Supervisor(settings.stall_s, backoff, clock(), frozen_cure(settings))
         self._said = self._supervisor.state
         self._number = 0
         self._error: BaseException | None = None

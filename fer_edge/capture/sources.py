@@ -3,6 +3,7 @@
 from typing import Protocol, runtime_checkable
 
 from fer_edge.capture.address import Kind, kind_of
+from fer_edge.capture.doubted_stream import doubted
 from fer_edge.capture.folder import ImageFolder
 from fer_edge.capture.picamera import PiCamera
 from fer_edge.capture.stream import Stream
@@ -53,7 +54,7 @@ def open_source(settings: CameraSettings) -> Source:
         case Kind.V4L2:
             return V4l2Camera(settings)
         case Kind.STREAM:
-            return Stream(settings)
+            return doubted(Stream(settings), settings)
         case Kind.PICAMERA:
             return PiCamera(settings)
         case Kind.IMAGES:

@@ -5,6 +5,7 @@ import time
 import cv2
 
 from fer_edge.capture.address import redact
+from fer_edge.capture.decoders import pixel_aspect, square
 from fer_edge.capture.opencv import format_name, open_ffmpeg
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
@@ -51,7 +52,7 @@ class Stream:
         taken, picture = self._capture.read()
         # A read whose time is up empties the decoder and gives the picture that was still in it: not a sign of life.
         late = time.monotonic() - begin >= self._read_limit_s
-        return upright(picture, self._rotate) if taken and not late else None
+        return upright(square(picture, pixel_aspect(self._capture)), self._rotate) if taken and not late else None
 
     def close(self) -> None:
         self._capture.release()

@@ -50,9 +50,11 @@ class Verdict(Enum):
 class Supervisor:
     """Follows one source through its life. The capture thread owns it; others may read `state` and `heard_at`."""
 
-    def __init__(self, stall_s: float, backoff: Backoff, now: float) -> None:
+    def __init__(self, stall_s: float, backoff: Backoff, now: float, frozen_cure: str = "") -> None:
+        """``frozen_cure`` ends the reason of a frozen source."""
         self._live = True  # until it was opened and says otherwise
         self._stall_s = stall_s
+        self._frozen_reason = SAME_PICTURE + frozen_cure
         self._backoff = backoff
         self.state = CameraState(Phase.OPENING, now)
         self.heard_at = now  # when the source last gave a sign of life
@@ -112,7 +114,7 @@ class Supervisor:
     def _frozen(self, now: float) -> Verdict:
         """Read on while frozen, so that the first new picture is seen at once, and open anew now and then."""
         if self.state.phase is not Phase.FROZEN:
-            self._change(Phase.FROZEN, SAME_PICTURE, now)
+            self._change(Phase.FROZEN, self._frozen_reason, now)
         elif now < self._wake_at:
             return Verdict.WITHHOLD
         self._wake_at = now + self._stall_s + self._backoff.next_s()

@@ -87,6 +87,15 @@ def test_picture_that_differs_in_one_value_is_alive(picture) -> None:
         assert watch.picture(image, float(step)) is Verdict.DELIVER
 
 
+def test_reason_of_a_frozen_source_ends_with_its_cure(picture) -> None:
+    watch = Supervisor(4.0, Backoff(0.5, 30.0, lambda: 1.0), 0.0, "; set it to progressive")
+    watch.opened(0.0, live=True)
+    for now in (0.1, 4.2):
+        watch.picture(picture(3), now)
+    assert watch.state.phase is Phase.FROZEN
+    assert watch.state.reason.endswith("again and again; set it to progressive")
+
+
 def test_frozen_source_stays_frozen_over_reopening_until_a_new_picture(picture) -> None:
     watch = supervisor(draw=0.0)
     watch.opened(0.0, live=True)

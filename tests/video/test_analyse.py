@@ -1,6 +1,7 @@
 """A saved video through the whole pipeline: all outputs, all faults that files have."""
 
 import json
+import sys
 from pathlib import Path
 
 import cv2
@@ -16,6 +17,7 @@ from fer_edge.errors import UserError
 from fer_edge.record.score_file import read_recording
 from fer_edge.video.analyse import analyse
 from fer_edge.video.plan import Output, plan
+from fer_edge.video.spread import analyse_all
 from fer_edge.video.tally import Report
 from fer_edge.vision.vision import build_vision
 from tests.films import write_film, write_sound
@@ -176,3 +178,13 @@ def test_name_that_leaves_no_room_for_the_output_s_is_one_line_about_the_output(
         with pytest.raises(UserError, match=r"/x+\.\w+\.\w+: cannot be written: file name too long"):
             analysed(film, tmp_path / "out", kind)
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_video_of_which_nothing_can_be_seen_fails_instead_of_holding_no_face(tmp_path: Path, monkeypatch) -> None:
+    """A decoder gave the very same picture of every frame, and there is no other to ask."""
+    film = write_film(tmp_path / "film.mp4", [np.zeros((96, 128, 3), np.uint8)] * 12, [n / 10 for n in range(12)])
+    monkeypatch.setitem(sys.modules, "av", None)
+    (report,) = analyse_all(plan([film], tmp_path / "out", [Output.EVENTS]), Settings(), 1, lambda *what: None)
+    assert report.failure is not None
+    assert "all of its pictures are the very same" in report.failure
+    assert "pip install 'fer-edge[video]'" in report.failure
