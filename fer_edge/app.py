@@ -116,7 +116,7 @@ class App:
         least_s = LEAST_AGGREGATE_S if aggregate else 0.0
         self._windows = Windows(self._reporter.summary, settings.publish.summary_s, now, least_s)
         self._decider = Decider(settings.decide, settings.track.lost_s)
-        keeper = Keeper(settings_path, lambda change, reread: self._attendant.adopt(change, reread=reread))
+        keeper = Keeper(settings_path, lambda change, draft: self._attendant.adopt(change, draft=draft))
         self._preview = self._open_preview(topics.device, keeper) if preview or settings.preview.enabled else None
         self._recorder = self._open_recorder(state, now) if settings.record.enabled else None
         parts = (self._windows, self._preview.stage if self._preview else None, self._recorder)

@@ -11,7 +11,8 @@ from fer_edge.deliver.reporter import Reporter
 from fer_edge.deliver.requests import PAUSED, Request, Verb, read_request
 from fer_edge.deliver.topics import Topics
 from fer_edge.errors import SettingsError, UserError
-from fer_edge.live_settings import LiveSettings
+from fer_edge.live_settings import LiveSettings, Taken
+from fer_edge.settings_save import Draft
 
 logger = logging.getLogger(__name__)
 
@@ -81,19 +82,19 @@ class Attendant:
         except UserError as error:
             logger.error("the old settings stay in force:\n%s", error)  # noqa: TRY400  no traceback for a user's mistake
 
-    def adopt(self, change: Mapping[str, Any], *, reread: bool) -> None:
-        """Takes over what the live page saved: ``change`` over config.yaml, which is read again first where it changed.
+    def adopt(self, change: Mapping[str, Any], *, draft: Draft | None) -> None:
+        """Puts in force what the live page saves: ``change`` over config.yaml, which ``draft`` replaces.
 
         Raises:
-            UserError: it has mistakes or cannot be stored.
+            UserError: it has mistakes or cannot be stored; what is in force stays.
         """
-        self._live.change(change)
-        if reread:
-            self._read_again()
-            return
+        taken = self._live.change(change, draft)
         self._apply(self._live.settings)
         self.tell_settings()
-        logger.info("settings changed on the live page")
+        logger.info("settings changed on the live page: %s", ", ".join(taken.keys) or "to what they were")
+        if draft is not None:
+            self.mistake = ""
+            self._warn_of(taken)
 
     def _answer(self, request: Request) -> None:
         mistakes, data = list(request.mistakes), None
@@ -138,6 +139,9 @@ class Attendant:
         self._apply(self._live.settings)
         self.tell_settings()
         logger.info("settings reloaded: %s", ", ".join(taken.keys) or "nothing to take over has changed")
+        self._warn_of(taken)
+        return {"taken_over": taken.keys, "need_restart": taken.need_restart}
+
+    def _warn_of(self, taken: Taken) -> None:
         if taken.need_restart:
             logger.warning("these changes need a restart: %s", ", ".join(taken.need_restart))
-        return {"taken_over": taken.keys, "need_restart": taken.need_restart}

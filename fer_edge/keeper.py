@@ -10,21 +10,27 @@ import msgspec
 
 from fer_edge.config import DecideSettings, Threshold, Zone
 from fer_edge.errors import UserError
-from fer_edge.settings_save import Unwritable, save_decide, save_zones
+from fer_edge.settings_save import Draft, Unwritable, drafted_decide, drafted_zones, locked
 
-ANSWER_S = 10.0  # what the page waits for the main thread, which looks at it after every frame
+ANSWER_S = 10.0  # seconds the page waits for the main thread, which looks at it after every frame
 
-# Takes a change over: what lies over config.yaml from now on (null takes a section back), and whether to read it again.
-Adopt = Callable[[dict[str, Any], bool], None]
+# Puts a change in force: what is over config.yaml from now on (null takes a section back), and config.yaml as it is to
+# be, which is committed in the same step.
+Adopt = Callable[[dict[str, Any], Draft | None], None]
 
 
 class Keeper:
-    """`keep` belongs to the page's threads and writes the file; `serve` to the main thread, which owns the settings."""
+    """`keep` and `keep_zones` belong to the page's threads, `serve` to the main thread, which owns the settings.
 
-    def __init__(self, path: Path | None, adopt: Adopt) -> None:
+    A page's thread prepares the file, which takes long; the main thread validates what will be in force, replaces the
+    file and applies it, in one step. From reading to replacing the file is locked: two saves cannot lose each other.
+    """
+
+    def __init__(self, path: Path | None, adopt: Adopt, answer_s: float = ANSWER_S) -> None:
         self._path = path
+        self._answer_s = answer_s
         self._adopt = adopt
-        self._wishes: SimpleQueue[tuple[dict[str, Any], bool, Future[None]]] = SimpleQueue()
+        self._wishes: SimpleQueue[tuple[dict[str, Any], Draft | None, Future[None]]] = SimpleQueue()
 
     def keep(self, decide: DecideSettings, before: DecideSettings) -> str:
         """Where ``decide`` is kept now; it is in force when this returns. ``before`` is what was.
@@ -33,14 +39,15 @@ class Keeper:
             UserError: the file holds mistakes, or nothing can be stored; nothing has changed.
         """
         if self._path is None:
-            self._wish(over(decide, before), reread=False)
+            self._wish(over(decide, before), None)
             return "memory only: there is no config.yaml"
         try:
-            save_decide(self._path, decide)
+            with locked(self._path):
+                # What was over the file before would hide it.
+                self._wish({"decide": None}, drafted_decide(self._path, decide))
         except Unwritable as error:
-            self._wish(over(decide, before), reread=False)
+            self._wish(over(decide, before), None)
             return f"the changes at run time, which lie over config.yaml ({error})"
-        self._wish({"decide": None}, reread=True)  # what lay over the file before would hide it
         return str(self._path)
 
     def keep_zones(self, zones: tuple[Zone, ...]) -> str:
@@ -52,7 +59,8 @@ class Keeper:
         if self._path is None:
             raise UserError("there is no config.yaml to save zones to: start fer-edge with --config FILE")
         try:
-            save_zones(self._path, zones)
+            with locked(self._path):
+                drafted_zones(self._path, zones).commit()
         except Unwritable as error:
             line = msgspec.json.encode({"zones": zones}).decode()
             raise UserError(f"{error}; put this into it by hand: privacy: {line}") from error
@@ -61,23 +69,27 @@ class Keeper:
     def serve(self) -> None:
         """Takes over what was saved since the last call."""
         try:
-            change, reread, done = self._wishes.get_nowait()
+            change, draft, done = self._wishes.get_nowait()
         except Empty:
             return
+        if not done.set_running_or_notify_cancel():
+            return  # the page has given up
         try:
-            self._adopt(change, reread)
+            self._adopt(change, draft)
         except UserError as error:
             done.set_exception(error)
         else:
             done.set_result(None)
 
-    def _wish(self, change: dict[str, Any], *, reread: bool) -> None:
+    def _wish(self, change: dict[str, Any], draft: Draft | None) -> None:
         done: Future[None] = Future()
-        self._wishes.put((change, reread, done))
+        self._wishes.put((change, draft, done))
         try:
-            done.result(ANSWER_S)
+            done.result(self._answer_s)
         except TimeoutError as error:
-            raise UserError("the daemon does not answer just now; it takes the change over when it does") from error
+            if done.cancel():
+                raise UserError("the daemon does not answer just now: nothing was saved, try again") from error
+            done.result(ANSWER_S)  # it is at it
 
 
 def over(decide: DecideSettings, before: DecideSettings) -> dict[str, Any]:

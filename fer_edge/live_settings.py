@@ -13,6 +13,8 @@ from fer_edge.operate.overlay_file import Overlay, OverlayError, OverlayFile
 from fer_edge.reload import changed_keys, merged, needs_restart
 from fer_edge.settings_file import Document, load_document
 from fer_edge.settings_layers import amended, check_change, origins, overlaid
+from fer_edge.settings_rules import contradictions
+from fer_edge.settings_save import Draft
 from fer_edge.settings_walk import Mistake, Tree, settle
 
 logger = logging.getLogger(__name__)
@@ -49,17 +51,24 @@ class LiveSettings:
         """Every value that can be changed while the daemon runs, and where it came from."""
         return origins(self.settings, self._given, self._overlay.settings)
 
-    def change(self, change: Mapping[str, Any]) -> Taken:
-        """Overrides what ``change`` names, and takes back what it says null to.
+    def change(self, change: Mapping[str, Any], draft: Draft | None = None) -> Taken:
+        """Overrides what ``change`` names, and takes back what is null in it; ``draft`` replaces config.yaml with it.
+
+        What will be in force is validated, then persisted, then in force.
 
         Raises:
             SettingsError: it has mistakes, one line each; nothing has changed.
-            OverlayError: it cannot be stored; nothing has changed.
+            Unwritable: config.yaml cannot be replaced; nothing has changed.
+            OverlayError: the change cannot be stored; what is in force stays, config.yaml is the draft's.
         """
         _raise_if_wrong(change)
         overrides = amended(self._overlay.settings, change)
-        new = self._settled(self._given, overrides)
+        given = self._given if draft is None else draft.document.values
+        new = self._settled(given, overrides)
+        if draft is not None:
+            draft.commit()
         self._keep(msgspec.structs.replace(self._overlay, settings=overrides))
+        self._given = given
         return self._take(new)
 
     def reload(self) -> Taken:
@@ -87,9 +96,18 @@ class LiveSettings:
         return self._file is not None
 
     def _settled(self, given: Tree, overrides: Tree) -> Settings:
+        """Return what a restart would put in force, once that and what is in force until then agree with themselves.
+
+        The latter is a mixture: what needs a restart stays as it is.
+        """
         new, mistakes = settle(overlaid(given, overrides))
         if new is None:
             raise SettingsError(_lines(mistakes))
+        flaws = contradictions(merged(self.settings, new))
+        if flaws:
+            waiting = ", ".join(needs_restart(changed_keys(self.settings, new)))
+            cure = f"; that needs {waiting} as config.yaml has it now: restart the daemon" if waiting else ""
+            raise SettingsError("\n".join(f"{key}: {sentence}{cure}" for key, sentence in flaws))
         return new
 
     def _take(self, new: Settings) -> Taken:

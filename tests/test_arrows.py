@@ -32,9 +32,10 @@ ALLOWED: dict[str, set[str]] = {
     "settings_file": {"config", "errors", "settings_rules", "settings_walk", "untrusted"},
     "settings_layers": {"config", "labels", "reload", "settings_walk"},
     # Settings that change while the daemon runs: the pure layers, and where they are kept.
-    "live_settings": {"config", "errors", "operate", "reload", "settings_file", "settings_layers", "settings_walk"},
+    "live_settings": {"config", "errors", "operate", "reload", "settings_file", "settings_layers", "settings_rules"}
+    | {"settings_save", "settings_walk"},
     # Answers requests: it stands between what is heard and what the daemon is made of.
-    "attendant": VALUES | {"deliver", "live_settings"},
+    "attendant": VALUES | {"deliver", "live_settings", "settings_save"},
     "schema": {"config"},
     "capture": VALUES | {"backoff", "source_scheme", "zones", ""},  # the largest picture, fer_edge.MAX_PIXELS
     "vision": VALUES | {"models", "zones"},
@@ -51,7 +52,7 @@ ALLOWED: dict[str, set[str]] = {
     "tune": VALUES | {"decide", "record", "drawing", "plain_text", "settings_layers", "settings_walk"},
     # The page shows what the daemon saw and replays its last minutes; it reaches no camera, no model and no broker.
     "preview": VALUES | {"decide", "record", "drawing", "settings_rules", "tune"},
-    "settings_save": {"config", "errors", "settings_file"},
+    "settings_save": {"config", "errors", "settings_file", "untrusted"},
     "keeper": {"config", "errors", "settings_save"},
     "facts": VALUES | {"capture", "deliver", "operate", "vision", ""},
     "reload": VALUES,

@@ -13,6 +13,7 @@ from fer_edge.errors import SettingsError, UserError
 from fer_edge.keeper import Keeper, over
 from fer_edge.live_settings import LiveSettings
 from fer_edge.settings_file import load_document, load_settings, parse_settings
+from fer_edge.settings_save import Draft
 
 BEFORE = DecideSettings()
 
@@ -31,12 +32,7 @@ def live_of() -> Callable[[Path], tuple[LiveSettings, Keeper]]:
     def make(path: Path) -> tuple[LiveSettings, Keeper]:
         live = LiveSettings(load_document(path), path, None)
 
-        def adopt(change: dict[str, Any], reread: bool) -> None:  # noqa: FBT001
-            live.change(change)
-            if reread:
-                live.reload()
-
-        return live, Keeper(path, adopt)
+        return live, Keeper(path, live.change)
 
     return make
 
@@ -70,7 +66,7 @@ def test_zones_that_cannot_be_written_are_given_back_as_the_words_for_the_file(f
     before = foreign_file.read_text()
     zone = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0))
     with pytest.raises(UserError, match="cannot be written: permission denied") as caught:
-        Keeper(foreign_file, lambda change, reread: None).keep_zones((zone,))
+        Keeper(foreign_file, lambda change, draft: None).keep_zones((zone,))
     assert "\n" not in str(caught.value)
     assert foreign_file.read_text() == before
     words = str(caught.value).partition("by hand: ")[2]
@@ -80,15 +76,44 @@ def test_zones_that_cannot_be_written_are_given_back_as_the_words_for_the_file(f
 
 
 def test_daemon_without_a_file_keeps_it_over_nothing() -> None:
-    heard: list[tuple[dict[str, Any], bool]] = []
-    keeper = Keeper(None, lambda change, reread: heard.append((change, reread)))
+    taken: list[tuple[dict[str, Any], Draft | None]] = []
+    keeper = Keeper(None, lambda change, draft: taken.append((change, draft)))
     assert kept(keeper, replace(BEFORE, enter=0.7)).startswith("memory only")
-    assert heard == [(over(replace(BEFORE, enter=0.7), BEFORE), False)]
+    assert taken == [(over(replace(BEFORE, enter=0.7), BEFORE), None)]
 
 
 def test_change_that_cannot_be_taken_over_is_said_to_the_page() -> None:
-    def refuse(change: dict[str, Any], reread: bool) -> None:  # noqa: FBT001
+    def refuse(change: dict[str, Any], draft: Draft | None) -> None:
         raise SettingsError("decide.leave must be at most decide.enter")
 
     with pytest.raises(UserError, match="must be at most"):
         kept(Keeper(None, refuse), BEFORE)
+
+
+def test_two_saves_at_once_lose_nothing_of_each_other(tmp_path: Path, live_of) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("decide: {enter: 0.5}\nprivacy: {mode: full}\n")
+    live, keeper = live_of(path)
+    for round_ in range(60):
+        wanted = replace(BEFORE, enter=0.5 + round_ / 200)
+        zones = (((0.0, 0.0), (0.5, 0.0), (0.5, 1.0 - round_ / 200)),)
+        with ThreadPoolExecutor(2) as pages:
+            saves = [pages.submit(keeper.keep, wanted, live.settings.decide), pages.submit(keeper.keep_zones, zones)]
+            while not all(save.done() for save in saves):
+                keeper.serve()
+            assert [save.result() for save in saves] == [str(path), str(path)]
+        settings = load_settings(path)
+        assert (settings.decide, settings.privacy.zones) == (wanted, zones)
+        assert live.settings.decide == wanted
+
+
+def test_change_that_nobody_takes_over_in_time_is_not_saved_later_either(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("decide: {enter: 0.5}\n")
+    live = LiveSettings(load_document(path), path, None)
+    keeper = Keeper(path, live.change, answer_s=0.0)
+    with pytest.raises(UserError, match="nothing was saved, try again"):
+        keeper.keep(replace(BEFORE, enter=0.7), BEFORE)
+    keeper.serve()
+    assert live.settings.decide.enter == 0.5
+    assert path.read_text() == "decide: {enter: 0.5}\n"

@@ -6,10 +6,13 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from fer_edge.errors import SettingsError
+from fer_edge.config import DecideSettings
+from fer_edge.errors import SettingsError, UserError
 from fer_edge.live_settings import LiveSettings
 from fer_edge.operate.overlay_file import Overlay, OverlayError, OverlayFile
 from fer_edge.settings_file import load_document
+from fer_edge.settings_rules import contradictions
+from fer_edge.settings_save import drafted_decide
 
 
 @pytest.fixture
@@ -136,3 +139,56 @@ def test_daemon_without_a_folder_of_its_own_changes_what_is_in_force_and_keeps_n
     assert live.settings.decide.enter == 0.8
     assert not live.pause(paused=True)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml"]
+
+
+def test_reload_that_would_put_a_short_summary_into_aggregate_mode_changes_nothing(config, overlay) -> None:
+    config.write_text("privacy: {mode: aggregate}\npublish: {summary_s: 300}\n")
+    live = start(config, overlay)
+    config.write_text("privacy: {mode: full}\npublish: {summary_s: 10}\n")
+    with pytest.raises(SettingsError) as caught:
+        live.reload()
+    assert str(caught.value) == (
+        "publish.summary_s: must be at least 60 where privacy.mode is aggregate, got 10; "
+        "that needs privacy.mode as config.yaml has it now: restart the daemon"
+    )
+    assert contradictions(live.settings) == []
+    assert live.settings.publish.summary_s == 300
+
+
+def test_change_is_held_against_what_is_in_force_not_against_a_file_that_waits_for_a_restart(config, overlay) -> None:
+    config.write_text("privacy: {mode: aggregate}\n")
+    live = start(config, overlay)
+    config.write_text("privacy: {mode: full}\n")
+    assert live.reload().need_restart == ["privacy.mode"]
+    with pytest.raises(SettingsError, match=r"must be at least 60 where privacy\.mode is aggregate"):
+        live.change({"publish": {"summary_s": 10}})
+    assert live.settings.publish.summary_s == 300
+    live.change({"publish": {"summary_s": 60}})
+    assert live.settings.publish.summary_s == 60
+
+
+def test_saved_file_and_override_are_in_force_together_or_not_at_all(config, overlay) -> None:
+    live = start(config, overlay)
+    live.change({"decide": {"enter": 0.9}})
+    draft = drafted_decide(config, DecideSettings(enter=0.7))
+    config.write_text("decide: {entre: 1}\n")  # somebody else at the same moment
+    with pytest.raises(UserError, match="changed by somebody else at the same moment"):
+        live.change({"decide": None}, draft)
+    assert live.settings.decide.enter == 0.9
+    assert overlay.load().settings == {"decide": {"enter": 0.9}}
+    assert config.read_text() == "decide: {entre: 1}\n"
+    config.write_text("decide: {enter: 0.6}\n")
+    live.change({"decide": None}, drafted_decide(config, DecideSettings(enter=0.7)))
+    assert live.settings.decide.enter == 0.7 == load_document(config).settings.decide.enter
+    assert overlay.load().settings == {}
+
+
+def test_saved_file_that_contradicts_what_is_in_force_is_not_written(config, overlay) -> None:
+    config.write_text("privacy: {mode: aggregate}\n")
+    live = start(config, overlay)
+    config.write_text("privacy: {mode: full}\npublish: {summary_s: 10}\n")
+    before = config.read_bytes()
+    with pytest.raises(SettingsError, match="restart the daemon"):
+        live.change({"decide": None}, drafted_decide(config, DecideSettings(enter=0.7)))
+    assert config.read_bytes() == before
+    assert live.settings.decide.enter == 0.5

@@ -26,7 +26,7 @@ def preview(tmp_path: Path) -> Iterator[Preview]:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     settings = Settings(preview=PreviewSettings(port=port, token_file=str(tmp_path / "token")))
-    one = Preview(settings, "kitchen", Keeper(None, lambda change, reread: None))
+    one = Preview(settings, "kitchen", Keeper(None, lambda change, draft: None))
     one.start()
     yield one
     one.stop()
