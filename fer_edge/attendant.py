@@ -7,14 +7,19 @@ from typing import Any
 from fer_edge.config import Settings
 from fer_edge.deliver.home_assistant import Birth
 from fer_edge.deliver.inbox import Inbox
+from fer_edge.deliver.once import Seldom
 from fer_edge.deliver.reporter import Reporter
 from fer_edge.deliver.requests import PAUSED, Request, Verb, read_request
 from fer_edge.deliver.topics import Topics
 from fer_edge.errors import SettingsError, UserError
 from fer_edge.live_settings import LiveSettings, Taken
+from fer_edge.plain_text import printable
 from fer_edge.settings_save import Draft
 
 logger = logging.getLogger(__name__)
+
+REFUSAL_S = 600.0  # between two lines about refused response topics
+LONGEST_TOPIC_SHOWN = 100  # characters
 
 
 class Attendant:
@@ -45,6 +50,7 @@ class Attendant:
         self._birth = birth
         self._introduce = introduce
         self._done = self._refused = 0
+        self._refusals = Seldom(REFUSAL_S)
         self.mistake = ""
         """Why config.yaml as it was last read is not in force; empty where it is."""
         self._verbs: dict[str, Callable[[Request], dict[str, Any]]] = {
@@ -67,12 +73,13 @@ class Attendant:
         """Does and answers at most one request, so that a flood costs one a frame; ``now`` in monotonic seconds."""
         if self._birth.is_due(now):
             self._introduce()
-        heard = self._inbox.take()
+        heard = self._inbox.take(now)
         if heard is not None and heard.topic == self._birth.topic:
             self._birth.hear(heard, now)
             return
-        request = None if heard is None else read_request(heard, self._topics)
+        request = None if heard is None else read_request(heard, self._topics, self._birth.prefix)
         if request is not None:
+            self._complain(request, now)
             self._answer(request)
 
     def reload(self) -> None:
@@ -95,6 +102,13 @@ class Attendant:
         if draft is not None:
             self.mistake = ""
             self._warn_of(taken)
+
+    def _complain(self, request: Request, now: float) -> None:
+        """Log a response topic that is refused: somebody tries to make the device publish where it must not."""
+        if request.refused_reply_to is not None:
+            topic = printable(request.refused_reply_to[:LONGEST_TOPIC_SHOWN])
+            if line := self._refusals.line(f"request {request.verb}: no answer on {topic!r}", now):
+                logger.warning("%s: the topic is not the requester's to choose, see docs/mqtt.md", line)
 
     def _answer(self, request: Request) -> None:
         mistakes, data = list(request.mistakes), None

@@ -10,7 +10,7 @@ import os
 import stat
 from collections.abc import Mapping
 from pathlib import Path
-from typing import BinaryIO, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import msgspec
 
@@ -50,6 +50,24 @@ def decode_json(data: bytes | str, expected: type[_T]) -> _T:
         raise DecodeError("nested too deeply") from error
     except (ValueError, OverflowError) as error:
         raise DecodeError("a value is out of range") from error
+
+
+def decode_object(data: bytes | str, max_levels: int) -> dict[str, Any]:
+    """Decode a JSON object with at most ``max_levels`` of objects and lists in each other, itself included.
+
+    What reads the object later may do so by recursion: text, comparison and encoding of deep values can then not fail.
+
+    Raises:
+        DecodeError: as `decode_json`, or it has more levels.
+    """
+    decoded: dict[str, Any] = decode_json(data, dict[str, Any])
+    level: list[Any] = [decoded]
+    for _ in range(max_levels):
+        level = [inner for one in level for inner in (one.values() if isinstance(one, dict) else one)]
+        level = [one for one in level if isinstance(one, dict | list)]
+    if level:
+        raise DecodeError("nested too deeply")
+    return decoded
 
 
 def read_regular(path: Path, max_bytes: int) -> bytes:

@@ -35,12 +35,12 @@ ALLOWED: dict[str, set[str]] = {
     "live_settings": {"config", "errors", "operate", "reload", "settings_file", "settings_layers", "settings_rules"}
     | {"settings_save", "settings_walk"},
     # Answers requests: it stands between what is heard and what the daemon is made of.
-    "attendant": VALUES | {"deliver", "live_settings", "settings_save"},
+    "attendant": VALUES | {"deliver", "live_settings", "plain_text", "settings_save"},
     "schema": {"config"},
     "capture": VALUES | {"backoff", "source_scheme", "zones", ""},  # the largest picture, fer_edge.MAX_PIXELS
     "vision": VALUES | {"models", "zones"},
     "decide": VALUES,
-    "deliver": VALUES | {"backoff", "spelling"},
+    "deliver": VALUES | {"backoff", "plain_text", "spelling"},  # a broker's words go into errors
     "operate": VALUES | {"", "plain_text"},  # the log, and a status that may hold words from outside
     "models": set(),
     "pipeline": VALUES | {"decide"},

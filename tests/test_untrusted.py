@@ -11,7 +11,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_edge.untrusted import DecodeError, SecretError, decode_json, read_regular, read_secret
+from fer_edge.untrusted import (
+    DecodeError,
+    SecretError,
+    decode_json,
+    decode_object,
+    read_regular,
+    read_secret,
+)
 
 
 class Point(msgspec.Struct):
@@ -105,3 +112,14 @@ def test_secret_that_others_may_read_is_logged_with_its_cure(tmp_path: Path, cap
         path.chmod(0o644)
         read_secret(path, "mqtt.password_file")
     assert caplog.messages == [f"mqtt.password_file: others may read {path}, close it with: chmod 600 {path}"]
+
+
+@pytest.mark.parametrize("data", [b"[]", b"7", b'{"a": [[[1]]]}', b'{"a": {"b": {"c": {}}}}', b'{"a": "\xe9"}'])
+def test_object_that_is_none_or_deeper_is_one_kind_of_error(data: bytes) -> None:
+    with pytest.raises(DecodeError):
+        decode_object(data, 3)
+
+
+def test_object_of_as_many_levels_is_taken() -> None:
+    assert decode_object(b'{"a": [{"c": 1}], "b": 2}', 3) == {"a": [{"c": 1}], "b": 2}
+    assert decode_object(b"{}", 1) == {}

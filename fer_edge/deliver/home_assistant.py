@@ -74,6 +74,7 @@ class Birth:
     """When to say everything again, because Home Assistant has started. Not thread-safe; the main thread owns it."""
 
     def __init__(self, settings: HomeAssistantSettings, draw: Callable[[], float]) -> None:
+        self.prefix = settings.prefix
         self.topic = f"{settings.prefix}/status"
         self._draw = draw  # 0 to 1
         self._due_at: float | None = None  # seconds, monotonic

@@ -21,7 +21,7 @@ from fer_edge.deliver.payloads import (
     StatePayload,
     SummaryPayload,
 )
-from fer_edge.deliver.requests import Request
+from fer_edge.deliver.requests import Request, listed
 from fer_edge.deliver.rounding import box_fractions, fraction, rfc3339, score_table, seconds
 from fer_edge.deliver.topics import Topics
 from fer_edge.values import Event, EventKind, Message, Verdict, Window
@@ -159,7 +159,7 @@ class Messages:
             request=request.verb,
             status="error" if mistakes else "ok",
             transaction=request.transaction,
-            mistakes=tuple(mistakes),
+            mistakes=listed(mistakes),
             data=None if mistakes else data,
         )
         encoded = _ENCODER.encode(payload)

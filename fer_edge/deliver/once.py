@@ -49,3 +49,24 @@ class Once:
             return Word.NOTHING
         self._said_up, self._flapping = True, False
         return Word.UP
+
+
+class Seldom:
+    """A limit for lines about what others cause as often as they like. Not thread-safe.
+
+    The first is due at once, then one each ``interval_s``, with the number of those between.
+    """
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s = interval_s
+        self._due_at = float("-inf")
+        self._skipped = 0
+
+    def line(self, text: str, now: float) -> str | None:
+        """Return the line to log at ``now`` (seconds, monotonic); None where it is too early for one."""
+        if now < self._due_at:
+            self._skipped += 1
+            return None
+        more = f" ({self._skipped} more like it since the last one)" if self._skipped else ""
+        self._due_at, self._skipped = now + self._interval_s, 0
+        return text + more

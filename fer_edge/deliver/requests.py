@@ -1,6 +1,6 @@
 """What may be asked of the device, and whether it was asked rightly. Pure."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from enum import StrEnum
 from typing import Any
 
@@ -9,11 +9,15 @@ import msgspec
 from fer_edge.deliver.inbox import Heard
 from fer_edge.deliver.topics import Topics
 from fer_edge.spelling import did_you_mean
+from fer_edge.untrusted import DecodeError, decode_object
 
 LARGEST_PAYLOAD = 8192  # bytes; every setting that can be changed, with the longest names, is below a quarter of it
+MOST_KEYS = 80  # on all levels; settings that can be changed have some 50. Each unknown one is compared with the known
+LONGEST_REPLY_TO = 256  # bytes of a response topic
 LONGEST_TRANSACTION = 128  # characters
 LARGEST_TRANSACTION = 2**53  # what every JSON reader takes exactly
 DEEPEST = 6  # objects in objects; settings need four
+MOST_MISTAKES = 10  # lines of an answer; the rest are counted
 LONGEST_VERB = 40  # characters of what is repeated of a verb that nobody knows
 TRANSACTION, PAUSED = "transaction", "paused"
 
@@ -43,13 +47,22 @@ class Request(msgspec.Struct, frozen=True):
     transaction: Transaction
     body: Mapping[str, Any]
     mistakes: tuple[str, ...]
+    refused_reply_to: str | None = None  # a response topic that was asked for and is not used
 
 
-def read_request(heard: Heard, topics: Topics) -> Request | None:
-    """The request that was heard; None where it only clears a retained one, which is no request.
+def listed(mistakes: Sequence[str]) -> tuple[str, ...]:
+    """Return the first mistakes for an answer, and the number of the others: no answer grows with its request."""
+    if len(mistakes) <= MOST_MISTAKES:
+        return tuple(mistakes)
+    return (*mistakes[:MOST_MISTAKES], f"and {len(mistakes) - MOST_MISTAKES} more")
 
-    ``heard`` came on a topic of ``topics.requests``. What clears is known by its empty payload alone: a broker takes
-    the mark of a retained message away from what it passes on at once (3.1.1 always, MQTT 5 unless it can be asked).
+
+def read_request(heard: Heard, topics: Topics, discovery: str) -> Request | None:
+    """Return the request that was received; None where it only clears a retained one, which is no request.
+
+    ``discovery`` is Home Assistant's prefix, below which nothing is answered. ``heard`` came on a topic of
+    ``topics.requests``. What clears is known by its empty payload alone: a broker takes the mark of a retained message
+    away from what it passes on at once (3.1.1 always, MQTT 5 unless it can be asked).
     """
     if not heard.payload:
         return None
@@ -59,34 +72,37 @@ def read_request(heard: Heard, topics: Topics) -> Request | None:
         mistakes.append("a retained request is never done: publish it without retain, and clear the topic")
     if verb not in set(Verb):
         mistakes.append(f"unknown request {verb[:LONGEST_VERB]!r}{did_you_mean(verb[:LONGEST_VERB], list(Verb))}")
-    reply_to = topics.response(verb if verb in set(Verb) else "unknown")
+    reply_to, refused = topics.response(verb if verb in set(Verb) else "unknown"), None
     if heard.reply_to is not None:
-        complaint = _unusable(heard.reply_to, topics)
-        mistakes += complaint
-        reply_to = reply_to if complaint else heard.reply_to
-    body, complaint = _body(heard.payload)
-    mistakes += complaint
-    transaction, complaint = _transaction(body.pop(TRANSACTION, None))
-    mistakes += complaint
+        if complaint := _unusable(heard.reply_to, topics, discovery):
+            mistakes.append(complaint)
+            refused = heard.reply_to
+        else:
+            reply_to = heard.reply_to
+    body, complaints = _body(heard.payload)
+    mistakes += complaints
+    transaction, complaints = _transaction(body.pop(TRANSACTION, None))
+    mistakes += complaints
     if not mistakes:
         mistakes += _check_body(Verb(verb), body)
-    return Request(verb, reply_to, heard.correlation, transaction, body, tuple(mistakes))
+    return Request(verb, reply_to, heard.correlation, transaction, body, tuple(mistakes), refused)
 
 
 def _body(payload: bytes) -> tuple[dict[str, Any], list[str]]:
     if len(payload) > LARGEST_PAYLOAD:
         return {}, [f"the payload has {len(payload)} bytes, more than {LARGEST_PAYLOAD}"]
     try:
-        body = msgspec.json.decode(payload, type=dict[str, Any])
-    except (msgspec.DecodeError, RecursionError) as error:
+        body = decode_object(payload, DEEPEST)
+    except DecodeError as error:
         return {}, [f"the payload must be a JSON object, at least {{}}: {error}"]
-    return ({}, ["the payload is nested too deeply"]) if _deeper(body, DEEPEST) else (body, [])
+    return ({}, [f"the payload has more than {MOST_KEYS} keys"]) if _keys(body) > MOST_KEYS else (body, [])
 
 
-def _deeper(value: Any, levels: int) -> bool:
-    """Whether ``value`` has more levels; what looks into it later does so by recursion."""
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
-    return levels == 0 or any(_deeper(one, levels - 1) for one in inner)
+def _keys(value: Any) -> int:
+    """Count the keys of an object and of all in it; its depth is bounded."""
+    if isinstance(value, dict):
+        return len(value) + sum(map(_keys, value.values()))
+    return sum(map(_keys, value)) if isinstance(value, list) else 0
 
 
 def _transaction(given: Any) -> tuple[Transaction, list[str]]:
@@ -96,25 +112,32 @@ def _transaction(given: Any) -> tuple[Transaction, list[str]]:
     return None, [f"{TRANSACTION}: must be a whole number or text of at most {LONGEST_TRANSACTION} characters"]
 
 
-def _unusable(reply_to: str, topics: Topics) -> list[str]:
-    """Why nothing is published on a response topic that somebody else chose; empty where it is."""
-    if not reply_to or reply_to.startswith("$") or any(sign in reply_to for sign in "+#\0"):
-        return ["the response topic is not one to publish on"]
-    # What others read as said by us, or hear as asked of us, is not for a stranger to word.
-    if reply_to.startswith(f"{topics.base}/") and not reply_to.startswith(topics.response("")):
-        return [f"the response topic may not be below {topics.base}, except below {topics.response('')}"]
-    return []
+def _unusable(reply_to: str, topics: Topics, discovery: str) -> str:
+    """Return why nothing is published on a response topic that somebody else chose; empty where it is.
+
+    A topic that another program takes for a device's own word, or for a request, is not for a stranger to choose:
+    Home Assistant deletes entities for an answer on its discovery topics, other devices would follow it.
+    """
+    if not reply_to or reply_to.startswith("$") or not reply_to.isprintable() or set(reply_to) & set("+#"):
+        return "the response topic is not one to publish on"
+    if len(reply_to.encode()) > LONGEST_REPLY_TO:
+        return f"the response topic is longer than {LONGEST_REPLY_TO} bytes"
+    own = topics.response("")
+    for prefix in (topics.prefix.rstrip("/"), discovery):
+        if f"{reply_to}/".startswith(f"{prefix}/") and not (reply_to.startswith(own) and reply_to != own):
+            return f"the response topic may not be below {prefix}, except below {own}"
+    return ""
 
 
 def _check_body(verb: Verb, body: Mapping[str, Any]) -> list[str]:
     if verb is Verb.SETTINGS:
         return []
     known = (*KEYS.get(verb, ()), TRANSACTION)
+    unknown = [key for key in body if key not in known]
     mistakes = [
-        f"{key[:LONGEST_VERB]}: unknown key{did_you_mean(key[:LONGEST_VERB], known)}"
-        for key in body
-        if key not in known
+        f"{key[:LONGEST_VERB]}: unknown key{did_you_mean(key[:LONGEST_VERB], known)}" for key in unknown[:MOST_MISTAKES]
     ]
+    mistakes += ["unknown key"] * (len(unknown) - MOST_MISTAKES)  # counted, see `listed`
     if verb is Verb.PAUSE and not isinstance(body.get(PAUSED, True), bool):
         mistakes.append(f"{PAUSED}: must be true or false")
     return mistakes

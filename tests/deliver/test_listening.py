@@ -38,13 +38,13 @@ def ask(mosquitto, eventually):
 
 def everything(inbox: Inbox) -> list[Heard]:
     heard = []
-    while (one := inbox.take()) is not None:
+    while (one := inbox.take(0.0)) is not None:
         heard.append(one)
     return heard
 
 
 def listening_device(make_device, port, **others):
-    inbox = Inbox()
+    inbox = Inbox(burst=10_000)
     device = make_device(port, listening=Listening((TOPICS.requests,), inbox.put), **others)
     device.connects()
     return device, inbox

@@ -1,4 +1,4 @@
-from fer_edge.deliver.once import Once, Word
+from fer_edge.deliver.once import Once, Seldom, Word
 
 UP, DOWN, NOTHING = Word.UP, Word.DOWN, Word.NOTHING
 
@@ -48,3 +48,10 @@ def test_link_is_steady_after_its_time_and_not_when_it_is_gone():
     assert once.steady(10.0)
     once.down("cut", 11.0)
     assert not once.steady(30.0)
+
+
+def test_line_that_others_can_cause_comes_at_once_then_seldom_and_with_a_count():
+    seldom = Seldom(interval_s=600.0)
+    assert [seldom.line("a", now) for now in (0.0, 1.0, 599.0, 600.0, 601.0)] == [
+        "a", None, None, "a (2 more like it since the last one)", None,
+    ]  # fmt: skip

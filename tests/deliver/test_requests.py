@@ -2,16 +2,23 @@
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fer_edge.deliver.inbox import Heard
-from fer_edge.deliver.requests import Request, read_request
+from fer_edge.deliver.requests import LARGEST_PAYLOAD, MOST_KEYS, Request, listed, read_request
 from fer_edge.deliver.topics import Topics
 
 TOPICS = Topics("fer_edge", "porch")
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+JSON = st.dictionaries(
+    st.text(),
+    st.recursive(LEAVES, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20),
+)
 
 
 def asked(payload: bytes, verb: str = "pause", **more: object) -> Request | None:
-    return read_request(Heard(TOPICS.request(verb), payload, **{"retained": False, **more}), TOPICS)
+    return read_request(Heard(TOPICS.request(verb), payload, **{"retained": False, **more}), TOPICS, "homeassistant")
 
 
 def mistakes(payload: bytes, verb: str = "pause", **more: object) -> tuple[str, ...]:
@@ -52,7 +59,21 @@ def test_unknown_verb_is_answered_in_a_known_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "payload", [b"on", b"[]", b"7", b"null", b'"{}"', b"{", b"\xff\xfe", b'{"a":1}{', b'{"a":' * 1500, b"[" * 8000]
+    "payload",
+    [
+        b"on",
+        b"[]",
+        b"7",
+        b"null",
+        b'"{}"',
+        b"{",
+        b"\xff\xfe",
+        b'{"a":1}{',
+        b'{"a":' * 1500,
+        b"[" * 8000,
+        '{"transaction":"café"}'.encode("latin-1"),
+        b'{"transaction":"\\ud800"}',
+    ],
 )
 def test_payload_that_is_no_object_does_nothing(payload: bytes) -> None:
     (line,) = mistakes(payload)
@@ -62,10 +83,9 @@ def test_payload_that_is_no_object_does_nothing(payload: bytes) -> None:
 
 def test_payload_that_is_nested_without_end_is_a_mistake() -> None:
     deep = b'{"decide":{"enter":' + b'{"a":' * 900 + b"1" + b"}" * 902
-    assert mistakes(deep, "settings") == ("the payload is nested too deeply",)
-    assert mistakes(b'{"decide":{"enter":' + b"[" * 900 + b"]" * 900 + b"}}", "settings") == (
-        "the payload is nested too deeply",
-    )
+    said = ("the payload must be a JSON object, at least {}: nested too deeply",)
+    assert mistakes(deep, "settings") == said
+    assert mistakes(b'{"decide":{"enter":' + b"[" * 900 + b"]" * 900 + b"}}", "settings") == said
     assert mistakes(b'{"decide":{"emotions":{"sad":{"enter":0.5}}}}', "settings") == ()
 
 
@@ -88,6 +108,30 @@ def test_retained_request_is_refused_and_clearing_one_is_no_request() -> None:
     assert asked(b"") is None  # as MQTT 3.1.1 passes on what clears a retained one while we are there
 
 
+@given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode) | JSON.map(msgspec.json.encode))
+def test_no_payload_raises_anything(payload: bytes) -> None:
+    for verb in ("pause", "settings"):
+        request = asked(payload, verb)
+        assert payload == b"" or request is not None
+
+
+def test_number_of_mistakes_that_are_listed_has_a_limit() -> None:
+    unknown = {f"key{number}": 1 for number in range(MOST_KEYS)}
+    answer = listed(mistakes(msgspec.json.encode(unknown)))
+    assert len(answer) == 11
+    assert answer[-1] == "and 70 more"
+    assert listed(("a", "b")) == ("a", "b")
+
+
+@pytest.mark.parametrize("verb", ["pause", "settings"])
+def test_number_of_keys_has_a_limit_on_all_levels_together(verb: str) -> None:
+    flat = msgspec.json.encode({f"k{number}": 1 for number in range(900)})
+    deep = msgspec.json.encode({"a": [{str(number): {"b": number}} for number in range(45)]})
+    assert max(map(len, (flat, deep))) <= LARGEST_PAYLOAD
+    for payload in (flat, deep):
+        assert mistakes(payload, verb) == (f"the payload has more than {MOST_KEYS} keys",)
+
+
 @pytest.mark.parametrize(
     "topic",
     [
@@ -95,9 +139,21 @@ def test_retained_request_is_refused_and_clearing_one_is_no_request() -> None:
         "a/+/b",
         "#",
         "$SYS/x",
+        "$share/a/b",
+        "a\0b",
+        "a\x9bb",
+        "x" * 257,
+        "fer_edge",
         "fer_edge/porch/event",
         "fer_edge/porch/request/resume",
         "fer_edge/porch/availability",
+        "fer_edge/porch/response",
+        "fer_edge/porch/response/",
+        "fer_edge/porchlight/event",
+        "fer_edge/hall/request/pause",
+        "homeassistant",
+        "homeassistant/status",
+        "homeassistant/device/fer_edge_porch/config",
     ],
 )
 def test_answer_goes_nowhere_where_it_would_be_taken_for_something_else(topic: str) -> None:
@@ -105,13 +161,16 @@ def test_answer_goes_nowhere_where_it_would_be_taken_for_something_else(topic: s
     assert request is not None
     assert len(request.mistakes) == 1
     assert request.reply_to == "fer_edge/porch/response/pause"
+    assert request.refused_reply_to == topic
 
 
-@pytest.mark.parametrize("topic", ["answers", "fer_edge/porch/response/mine", "fer_edge/porchlight/x", "other/event"])
+@pytest.mark.parametrize(
+    "topic", ["answers", "fer_edge/porch/response/mine", "fer_edge2/x", "other/event", "homeassistants/x", "x" * 256]
+)
 def test_other_topics_may_be_answered_on(topic: str) -> None:
     request = asked(b"{}", reply_to=topic)
     assert request is not None
-    assert (request.mistakes, request.reply_to) == ((), topic)
+    assert (request.mistakes, request.reply_to, request.refused_reply_to) == ((), topic, None)
 
 
 def test_every_key_of_settings_goes_on_to_who_knows_them() -> None:

@@ -38,7 +38,7 @@ class Subscriber:
         """The payloads of one topic so far."""
         return [payload for name, payload in self.heard if name == kind]
 
-    def ask(self, verb: str, payload: str = "{}", *, retain: bool = False) -> None:
+    def ask(self, verb: str, payload: str | bytes = "{}", *, retain: bool = False) -> None:
         """Publishes a request."""
         self._client.publish(f"fer_edge/{self.device}/request/{verb}", payload, 1, retain)
 
@@ -61,10 +61,10 @@ class Subscriber:
         self._client.loop_stop()
 
     def _on_message(self, _client: mqtt.Client, _data: Any, message: mqtt.MQTTMessage) -> None:
-        text = message.payload.decode()
         name = message.topic.removeprefix(f"fer_edge/{self.device}/")
         if name.startswith("request/"):
             return  # our own
+        text = message.payload.decode()
         self.heard.append((name, json.loads(text) if text.startswith("{") else text))
 
 

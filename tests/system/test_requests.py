@@ -1,5 +1,6 @@
 """What a person or an automation may ask of a running daemon, over a real broker."""
 
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -154,7 +155,7 @@ def test_retained_request_is_refused_at_each_connect_and_nothing_is_done(
 
 
 def test_flood_of_nonsense_stops_no_frames_and_the_next_request_is_done(daemon: Daemon, subscriber: Subscriber) -> None:
-    for number in range(20_000):
+    for number in range(5_000):
         subscriber.ask("settings" if number % 2 else f"verb{number}", '{"decide":' * (number % 7) + "\x00")
     said = len(subscriber.of("health"))
     assert sum(frames_since(subscriber, said)) > 0  # each of them alone would prove the machine's load
@@ -166,6 +167,56 @@ def test_flood_of_nonsense_stops_no_frames_and_the_next_request_is_done(daemon: 
         time.sleep(0.2)
     assert daemon.stop() == 0
     assert "Traceback" not in daemon.log()
+
+
+def test_retained_request_in_latin_1_ends_neither_the_daemon_nor_its_next_start(
+    broker: Broker, subscriber: Subscriber, start: Start, settings: dict[str, Any]
+) -> None:
+    subscriber.ask("settings", '{"transaction":"caf\xe9"}'.encode("latin-1"), retain=True)
+    for count in (1, 2):
+        daemon = start(settings)
+        subscriber.wait_for(lambda heard, count=count: len(heard.of("response/settings")) == count, "the refusal")
+        assert any("not UTF-8 text" in line for line in subscriber.of("response/settings")[-1]["mistakes"])
+        assert subscriber.answer("snapshot-state")["status"] == "ok"
+        assert daemon.stop() == 0
+
+
+def test_flood_of_requests_with_900_keys_gets_short_answers_and_stops_no_frames(
+    daemon: Daemon, subscriber: Subscriber
+) -> None:
+    large = json.dumps({f"k{number}": 1 for number in range(900)})
+    for _ in range(500):
+        subscriber.ask("settings", large)
+        subscriber.ask("pause", json.dumps({f"k{number}": 1 for number in range(79)}))
+    said = len(subscriber.of("health"))
+    assert sum(frames_since(subscriber, said)) > 0
+    assert subscriber.of("health")[-1]["requests"]["dropped"] > 0
+    answers = subscriber.of("response/settings") + subscriber.of("response/pause")
+    assert all(len(json.dumps(answer)) < 2000 for answer in answers)
+    assert subscriber.of("response/pause")[0]["mistakes"][10] == "and 69 more"
+    assert daemon.stop() == 0
+
+
+def test_response_topic_of_home_assistant_or_another_device_is_refused_and_named(
+    daemon: Daemon, subscriber: Subscriber, broker: Broker
+) -> None:
+    client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+    strayed: list[MQTTMessage] = []
+    client.on_message = lambda _client, _data, message: strayed.append(message)
+    client.connect("127.0.0.1", broker.port)
+    client.subscribe([("homeassistant/#", 1), ("fer_edge/hall/#", 1)])
+    client.loop_start()
+    for number, topic in enumerate((f"homeassistant/device/fer_edge_{DEVICE}/config", "fer_edge/hall/event"), 1):
+        properties = Properties(PacketTypes.PUBLISH)
+        properties.ResponseTopic = topic
+        client.publish(f"fer_edge/{DEVICE}/request/snapshot-state", b"{}", 1, False, properties)
+        subscriber.wait_for(lambda heard, number=number: len(heard.of("response/snapshot-state")) == number, "refusal")
+        assert subscriber.of("response/snapshot-state")[-1]["status"] == "error"
+    client.disconnect()
+    client.loop_stop()
+    assert strayed == []
+    daemon.wait_for_log("request snapshot-state: no answer on 'homeassistant/device/")
+    assert daemon.stop() == 0
 
 
 def test_mqtt_5_asker_is_answered_on_its_own_topic_with_its_correlation(daemon: Daemon, broker: Broker) -> None:
