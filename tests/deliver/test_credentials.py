@@ -1,3 +1,5 @@
+import ssl
+
 import pytest
 
 from fer_edge.config import MqttSettings, TlsSettings
@@ -105,3 +107,16 @@ def test_tls_files_that_cannot_be_used_are_named(tmp_path, certificates):
 
 def test_no_tls_no_context():
     assert load_credentials(MqttSettings(tls=TlsSettings(ca="/nowhere")), {}).tls is None
+
+
+def test_home_made_authorities_are_verified_without_the_strictness_of_python_3_13(certificates):
+    context = load_credentials(MqttSettings(tls=TlsSettings(enabled=True, ca=str(certificates.ca))), {}).tls
+    assert context is not None
+    assert not context.verify_flags & ssl.VERIFY_X509_STRICT
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+@pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/"])
+def test_certificate_that_is_no_regular_file_is_refused(path):
+    with pytest.raises(SettingsError, match=rf"mqtt\.tls\.ca: (cannot read )?{path}"):
+        load_credentials(MqttSettings(tls=TlsSettings(enabled=True, ca=path)), {})
