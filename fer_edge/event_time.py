@@ -14,7 +14,7 @@ def time_before(payload: Mapping[str, Any] | str, now: datetime, *, live: bool) 
     own = "" if isinstance(payload, str) else payload.get("time", "")
     at_s = None if isinstance(payload, str) else payload.get("at_s")
     try:
-        if at_s is not None:
+        if isinstance(at_s, int | float):
             return _clock(datetime.min.replace(tzinfo=UTC) + timedelta(milliseconds=round(1000 * at_s)))
         when = datetime.fromisoformat(own).astimezone(now.tzinfo)
     except (ValueError, TypeError, OverflowError):  # of another version, or none

@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-import msgspec
 from msgspec import Struct
 from rich.console import Console
 from rich.text import Text
@@ -14,13 +13,14 @@ from rich.text import Text
 from fer_edge.config import MqttSettings
 from fer_edge.deliver.audit import Audit
 from fer_edge.deliver.describe import describe
-from fer_edge.deliver.recorded import EVENT, VIDEO
+from fer_edge.deliver.recorded import DEEPEST, EVENT, VIDEO
 from fer_edge.deliver.subscription import Heard, Subscription
 from fer_edge.deliver.topics import Topics
 from fer_edge.deliver.trouble import Trouble
 from fer_edge.errors import EXIT_FAILED, UserError
 from fer_edge.event_time import time_before
-from fer_edge.plain_text import plain_text
+from fer_edge.plain_text import json_text, plain_text
+from fer_edge.untrusted import DecodeError, decode_object
 
 logger = logging.getLogger(__name__)
 
@@ -60,7 +60,7 @@ class Printer:
         if self._as_json:
             whose = {"device": device} if device else {}
             whole = payload if kind in WHOLE else {"topic": kind, **whose, "payload": payload}
-            self._console.out(msgspec.json.encode(whole).decode(), highlight=False)
+            self._console.out(json_text(whole), highlight=False)
             return
         style = STYLES.get(kind, "")
         if kind in WHOLE and isinstance(payload, dict):
@@ -98,7 +98,7 @@ def follow(settings: MqttSettings, device: str, wish: Wish, console: Console, co
 
 def take(heard: Heard, audit: Audit, printer: Printer, *, all_devices: bool) -> None:
     """Shows one message, and has it judged where it is an event."""
-    *_, device, kind = heard.topic.split("/")
+    *_, device, kind = ["", *heard.topic.split("/")]
     payload = _decode(heard.payload)
     if kind == EVENT:
         if isinstance(payload, dict):
@@ -134,7 +134,11 @@ def _heard(subscription: Subscription, for_s: float, complaints: Console) -> Ite
     while (left_s := ends_at - time.monotonic()) > 0:
         try:
             yield from subscription.listen(min(left_s, LOOK_S))
+            for line in subscription.dropped():
+                complaints.print(plain_text(line, "yellow"), soft_wrap=True)
         except Trouble as why:
+            if why.too_large:  # it would come again after each connect
+                raise
             complaints.print(plain_text(f"{why}; trying again", "yellow"), soft_wrap=True)
             while time.monotonic() < ends_at and not subscription.again():
                 pass
@@ -142,14 +146,13 @@ def _heard(subscription: Subscription, for_s: float, complaints: Console) -> Ite
 
 def _decode(payload: bytes) -> dict[str, Any] | str:
     try:
-        value = msgspec.json.decode(payload)
-    except (msgspec.DecodeError, RecursionError):
-        value = None
-    return value if isinstance(value, dict) else payload.decode(errors="replace")
+        return decode_object(payload, DEEPEST)
+    except DecodeError:
+        return payload.decode(errors="replace")
 
 
 def _describe(kind: str, payload: dict[str, Any] | str) -> str:
     try:
         return describe(EVENT if kind in WHOLE else kind, payload)
-    except (KeyError, TypeError, ValueError, AttributeError):  # of another version: better as it came than not at all
-        return str(payload)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return str(payload)  # of another version: better as it came than not at all

@@ -13,9 +13,11 @@ from paho.mqtt.enums import CallbackAPIVersion
 from rich.console import Console
 
 from fer_edge.config import MqttSettings
+from fer_edge.deliver.audit import Audit
+from fer_edge.deliver.subscription import Heard
 from fer_edge.demo.broker import loopback_broker
 from fer_edge.errors import UserError
-from fer_edge.events import Wish, follow
+from fer_edge.events import Printer, Wish, follow, take
 from fer_edge.events_recorded import read_recorded
 
 EVENT = {
@@ -144,6 +146,58 @@ def test_words_of_others_are_neither_markup_nor_emoji_nor_orders_to_the_terminal
     assert "[red]:100: b00t: events 1 to 1" in read(written(tmp_path, strange), audit=True)[1]
     code, text = read(written(tmp_path, {"id": "[/x]"}))
     assert (code, "{'id': '[/x]'}" in text) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        b'{"id": "b00t-1", "device": "caf\xe9"}',  # Latin-1
+        b'{"id": "b00t-1", "device": "\\ud800"}',
+        b'{"id": "b00t-1", "device": ' + b"[" * 900 + b"]" * 900 + b"}",
+        b'{"id": "b00t-1", "face": ' + b"9" * 5000 + b"}",
+    ],
+)
+def test_line_that_no_decoder_takes_is_named_and_the_rest_is_judged(tmp_path, line):
+    path = recorded(tmp_path, 1, 2)
+    path.write_bytes(path.read_bytes() + line + b"\n")
+    for audit in (True, False):
+        code, text = read(path, audit=audit)
+        assert (code, f"problem: {path}:3: not a JSON object with an id" in text) == (1, True)
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"confidence": 10**400},
+        {"confidence": "x" * 1000},
+        {"confidence": [0.5]},
+        {"event_type": "face_gone", "duration_s": "x"},
+        {"time": [1]},
+        {"event_type": "gap", "missing": []},
+    ],
+)
+def test_value_of_another_kind_is_shown_as_it_came(tmp_path, strange):
+    _, text = read(written(tmp_path, {**EVENT, **strange}))
+    assert "'id': 'b00t-1'" in text or "appeared" in text
+    assert len(text) < 3000
+
+
+def test_json_is_printable_whatever_is_in_it_and_means_the_same(tmp_path):
+    strange = {**EVENT, "device": "\x9b2J\x7f\u202e\x1b"}
+    _, text = read(written(tmp_path, strange), as_json=True)
+    assert text.removesuffix("\n").isprintable()
+    assert json.loads(text) == strange
+
+
+def test_live_message_of_any_bytes_on_any_topic_is_shown_or_judged(tmp_path):
+    console = Console(file=StringIO(), width=200)
+    for as_json in (True, False):
+        audit, printer = Audit(), Printer(console, as_json=as_json)
+        for topic in ("fer_edge/porch/event", "fer_edge/porch/state", "x", "/"):
+            for payload in (b"\xe9", b'{"id":"\xe9"}', b"[" * 5000, b"{}", b'{"at_s":"x","time":7}', b"\x1b[2J"):
+                take(Heard(topic, payload, retain=False, expiry_s=None), audit, printer, all_devices=True)
+        assert len(audit.problems()) == 6
+    assert "\x1b" not in console.file.getvalue()
 
 
 @pytest.mark.system

@@ -38,8 +38,8 @@ class Audit:
                 self._lost_track(device, of, told_by=boot)
                 missing = None
             self._boots[device, boot].take(event, int(seq), missing)
-        except (KeyError, ValueError, TypeError, AttributeError) as error:
-            self.unreadable(f"not an event ({error!r}): {str(dict(event))[:80]}")
+        except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
+            self.unreadable(f"not an event ({repr(error)[:80]}): {str(dict(event))[:80]}")
 
     def unreadable(self, what: str) -> None:
         """Something arrived in an event's place that is none."""

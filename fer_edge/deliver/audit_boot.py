@@ -127,6 +127,8 @@ class BootAudit:
     def _follow(self, event: Mapping[str, Any]) -> None:
         """Keeps the faces that have appeared and are not gone."""
         face, kind = event["face"], event["event_type"]
+        if not isinstance(face, int | None):
+            raise TypeError(f"the face {face!r}")
         if kind == "face_appeared":
             if face in self._faces:
                 self._problem(f"face {face} appeared twice")

@@ -1,12 +1,15 @@
 """From settings to an open session: which versions of MQTT are tried, and how long each may take."""
 
-from collections.abc import Sequence
+import contextlib
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from fer_edge.config import MqttSettings
 from fer_edge.deliver import trouble
+from fer_edge.deliver.abilities import ALL, FEWER, Abilities
 from fer_edge.deliver.credentials import load_credentials
 from fer_edge.deliver.topics import client_id
 from fer_edge.deliver.trouble import Broker, Trouble
@@ -26,6 +29,7 @@ class Patience(msgspec.Struct, frozen=True):
     first_retry_s: float = 1.0  # the first wait after a failure; grows to mqtt.reconnect_max_s
     steady_s: float = 10.0  # a link that lasts this long is well: waits start small again
     farewell_s: float = 1.0  # of the time for stopping, kept for `offline`
+    deaf_s: float = 600.0  # without requests, after a message that was too large to be one ended the link
 
 
 def broker_of(settings: MqttSettings, device: str) -> Broker:
@@ -35,14 +39,18 @@ def broker_of(settings: MqttSettings, device: str) -> Broker:
     return Broker(settings.host, settings.port, settings.username, name, settings.tls.enabled, path)
 
 
-def open_session(
+def open_session(  # noqa: PLR0913 - what a connection is opened with, by name
     settings: MqttSettings,
     broker: Broker,
     versions: Sequence[Version],
     patience: Patience,
+    *,
     will: Message | None = None,
+    abilities: Abilities = ALL,
 ) -> "Session":
-    """A session in the first of ``versions`` that the broker answers. Files of secrets are read anew each time.
+    """Open a session in the first of ``versions`` that the broker answers, with as much of ``abilities`` as it has.
+
+    Files of secrets are read anew each time.
 
     Raises:
         Trouble: there is no link, and why.
@@ -54,14 +62,39 @@ def open_session(
         credentials = load_credentials(settings, quiet=True)
     except SettingsError as error:  # it was fine at the start, and may be again
         raise Trouble(str(error)) from error
+
+    def attempt(version: Version, abilities: Abilities) -> Session:
+        session = Session(broker, credentials, version, settings.keepalive_s, will=will, abilities=abilities)
+        session.open(patience.connect_s, patience.answer_s)
+        return session
+
     for version in versions:
-        session = Session(broker, credentials, version, settings.keepalive_s, will)
+        # In 3.1.1 a broker hangs up on a will that it does not support: each reduction is tried, first come first.
+        fewer = FEWER if will is not None and version == "3.1.1" else ()
         try:
-            session.open(patience.connect_s, patience.answer_s)
+            return _reduced(partial(attempt, version), abilities, fewer)
         except Trouble as why:
             if not (why.silent or why.version):
                 raise
             last = why
-        else:
-            return session
-    raise Trouble(trouble.unanswered(broker, " or ".join(versions))) if last.silent else last
+    raise Trouble(trouble.unanswered(broker, " or ".join(versions))) if last.silent and len(versions) > 1 else last
+
+
+def _reduced(attempt: Callable[[Abilities], "Session"], abilities: Abilities, fewer: Sequence[Abilities]) -> "Session":
+    """Open a session with ``abilities``; without the will's retain or QoS where the broker refuses them.
+
+    ``fewer`` is what is tried, one after the other, with a broker that hangs up.
+
+    Raises:
+        Trouble: why the first attempt, or the last that the broker gave a reason for, failed.
+    """
+    try:
+        return attempt(abilities)
+    except Trouble as why:
+        if why.lacks is not None and (left := abilities.without(why.lacks)) != abilities:
+            return _reduced(attempt, left, ())
+        if why.hung_up:
+            for one in fewer:
+                with contextlib.suppress(Trouble):
+                    return attempt(one)
+        raise

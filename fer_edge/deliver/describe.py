@@ -22,9 +22,9 @@ def _event(event: Mapping[str, Any]) -> str:
             line = f"{face} appeared, {_feeling(event)}"
         case "emotion_changed":
             before = event["previous"] or "unsure"
-            line = f"{face} changed from {before} to {_feeling(event)}, after {event['duration_s']:.1f} s"
+            line = f"{face} changed from {before} to {_feeling(event)}, after {_number(event['duration_s']):.1f} s"
         case "face_gone":
-            stayed = "" if event["duration_s"] is None else f", was here {event['duration_s']:.1f} s"
+            stayed = "" if event["duration_s"] is None else f", was here {_number(event['duration_s']):.1f} s"
             line = f"{face} gone ({event['reason']}){stayed}"
         case "gap":
             missing = event["missing"]
@@ -47,10 +47,10 @@ def _state(state: Mapping[str, Any]) -> str:
 
 def _health(health: Mapping[str, Any]) -> str:
     latency = health["latency_ms"]
-    took = f", {latency['p95']:.0f} ms (p95)" if latency else ""
+    took = f", {_number(latency['p95']):.0f} ms (p95)" if latency else ""
     return (
-        f"{health['frame_rate_hz']:.1f} frames/s{took}, {health['dropped']} dropped, "
-        f"{health['rss_mib']:.0f} MiB, {health['cpu_percent']:.0f} % of a core"
+        f"{_number(health['frame_rate_hz']):.1f} frames/s{took}, {health['dropped']} dropped, "
+        f"{_number(health['rss_mib']):.0f} MiB, {_number(health['cpu_percent']):.0f} % of a core"
     )
 
 
@@ -59,7 +59,18 @@ def _info(info: Mapping[str, Any]) -> str:
 
 
 def _feeling(seen: Mapping[str, Any]) -> str:
-    return f"{seen['emotion']} {100 * seen['confidence']:.0f} %" if seen["emotion"] else "unsure"
+    return f"{seen['emotion']} {100 * _number(seen['confidence']):.0f} %" if seen["emotion"] else "unsure"
+
+
+def _number(value: object) -> float:
+    """Return a number as a float.
+
+    Raises:
+        TypeError, OverflowError: it is none, or too large; a text times a hundred would be a hundred texts.
+    """
+    if not isinstance(value, int | float):
+        raise TypeError(value)
+    return float(value)
 
 
 _WRITERS = {"event": _event, "state": _state, "health": _health, "info": _info}

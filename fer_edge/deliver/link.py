@@ -15,12 +15,13 @@ import msgspec
 from fer_edge.backoff import Backoff
 from fer_edge.config import MqttSettings
 from fer_edge.deliver import trouble
+from fer_edge.deliver.abilities import Learned
 from fer_edge.deliver.connect import Patience, broker_of, open_session
 from fer_edge.deliver.credentials import load_credentials
 from fer_edge.deliver.doorbell import Doorbell
 from fer_edge.deliver.inbox import Listening
 from fer_edge.deliver.messages import OFFLINE, ONLINE, availability
-from fer_edge.deliver.once import Once, Word
+from fer_edge.deliver.once import Once, Seldom, Word
 from fer_edge.deliver.outbox import Outbox, Tally
 from fer_edge.deliver.parcel import Parcel
 from fer_edge.deliver.topics import Topics
@@ -38,6 +39,7 @@ LONGEST_NAP_S = 1.0  # keepalive and late acknowledgements are looked at this of
 STEP_LIMIT_S = 30.0
 CONNECT_LIMIT_S = 120.0
 OFFLINE_KEY = 0  # the outbox counts its keys from 1
+MALFORMED_S = 600.0  # between two lines about packets that could not be parsed
 
 
 class LinkState(msgspec.Struct, frozen=True):
@@ -87,6 +89,10 @@ class Link:
         self._backoff = Backoff(self._patience.first_retry_s, settings.reconnect_max_s, random)
         self._once = Once(self._patience.steady_s)
         self._refused_topics: set[str] = set()
+        self._learned = Learned()
+        self._lost = ""  # what the broker lacks, as it was last logged
+        self._deaf_until = float("-inf")  # seconds, monotonic: without requests until then
+        self._malformed = Seldom(MALFORMED_S)
         self._bell = Doorbell()
         self._stopping = threading.Event()
         self._stop_by = float("inf")  # seconds, monotonic; written before _stopping is set
@@ -164,6 +170,7 @@ class Link:
                 try:
                     self._serve(self._connect())
                 except Trouble as why:
+                    self._learn(why)
                     self._down(str(why))
         except BaseException as error:  # noqa: BLE001 - a thread may not die quietly: `check` raises it in the main thread
             self._failure = error
@@ -173,21 +180,28 @@ class Link:
         self._promise(CONNECT_LIMIT_S)
         will = availability(self._topics, OFFLINE)
         order = self._versions.order(time.monotonic())
-        session = open_session(self._settings, self._broker, order, self._patience, will)
+        abilities = self._learned.abilities(time.monotonic())
+        session = open_session(self._settings, self._broker, order, self._patience, will=will, abilities=abilities)
         self._versions.answered(session.version, time.monotonic())
         return session
 
     def _serve(self, session: "Session") -> None:
-        """Sends and listens until the link ends or we are told to stop."""
+        """Publish and listen until the link ends or `stop` is called."""
         self._up(session)
+        subscribed = False
         try:
-            if self._listening is not None:
-                session.listen(self._listening)  # first, so that whoever sees `online` can ask
+            subscribed = self._subscribe(session)  # first, so that whoever sees `online` can ask
             session.send(Parcel(None, availability(self._topics, ONLINE)))
             while not self._stopping.is_set():
                 self._step(session, LONGEST_NAP_S)
+                subscribed = subscribed or self._subscribe(session)
             self._said_goodbye = self._farewell(session)
+        except Trouble as why:
+            if why.hung_up and session.version == "3.1.1" and session.sent_any and not session.acknowledged:
+                self._learned.hung_up(time.monotonic())
+            raise
         finally:
+            self._note_dropped(session)
             session.abandon()
             self._outbox.disconnected()
 
@@ -199,11 +213,36 @@ class Link:
         answers = session.serve(min(nap_s, self._outbox.wait_s(session.room, now)), self._bell)
         for answer in answers:
             self._settle(answer)
+        if session.acknowledged:
+            self._learned.acknowledged()
+        self._note_dropped(session)
         if self._once.tick(now) is Word.UP:
             logger.info("%s", self._status.text)
         if self._once.steady(now):
             self._backoff.reset()
         return answers
+
+    def _subscribe(self, session: "Session") -> bool:
+        """Subscribe to requests, unless a message that was too large came that way a short while ago."""
+        if self._listening is None or time.monotonic() < self._deaf_until:
+            return self._listening is None
+        session.listen(self._listening)
+        self._status = _Status(f"connected to {self._broker} (MQTT {session.version})", session.version)
+        return True
+
+    def _learn(self, why: Trouble) -> None:
+        now = time.monotonic()
+        if why.lacks is not None:
+            self._learned.lacks(why.lacks, now)
+        if why.too_large:
+            # With the subscription the broker would send it again, and end each link before an event is through.
+            self._deaf_until = now + self._patience.deaf_s
+
+    def _note_dropped(self, session: "Session") -> None:
+        for what in session.dropped():
+            line = self._malformed.line(f"{self._broker} sends {what}: dropped", time.monotonic())
+            if line:
+                logger.warning("%s", line)
 
     def _settle(self, answer: "Answer") -> None:
         """Takes note of what the broker said to one message."""
@@ -236,9 +275,15 @@ class Link:
 
     def _up(self, session: "Session") -> None:
         self._outbox.connected(time.monotonic())
-        status = _Status(f"connected to {self._broker} (MQTT {session.version})", session.version)
+        deaf = self._listening is not None and time.monotonic() < self._deaf_until
+        left_out = ", without requests for a while: a message there was too large" if deaf else ""
+        status = _Status(f"connected to {self._broker} (MQTT {session.version}){left_out}", session.version)
         if self._once.up(time.monotonic()) is Word.UP:
             logger.info("%s", status.text)
+        lost = session.abilities.lost()
+        if lost and lost != self._lost:
+            logger.warning("%s %s", self._broker, lost)
+        self._lost = lost
         self._connects += 1
         self._status = status
 

@@ -7,7 +7,8 @@ from fer_edge.values import Message
 
 # Messages on their way at once, in either direction. mosquitto's own default; a broker that wants fewer says so.
 MOST_IN_FLIGHT = 20
-# Bytes of one message to us, ten times what a request needs. Without a limit (3.1.1) anybody may send 256 MB.
+# Bytes of one packet to us, ten times what a request needs. In MQTT 5 the broker is asked to keep to it; in both
+# versions the link ends at a length beyond it. Without a limit anybody may send 256 MB.
 LARGEST_PACKET = 16384
 
 

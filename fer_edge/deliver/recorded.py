@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
-import msgspec
-
 from fer_edge.errors import UserError
+from fer_edge.untrusted import DecodeError, decode_object
 
 EVENT = "event"
 VIDEO = "video"  # an event that `fer-edge video` wrote: it has a time in its video, and was never sent
 LONGEST = 1 << 20  # bytes of a line; an event has some 600, and a video may be one line of gigabytes
+DEEPEST = 20  # objects and lists in each other; a message of ours has six
 ENOUGH = 1000  # lines that are none of ours, from the first: there will be no other
 
 
@@ -66,8 +66,8 @@ def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
 
 def _read(line: bytes) -> Recorded | None:
     try:
-        value = msgspec.json.decode(line)
-    except (msgspec.DecodeError, RecursionError):
+        value = decode_object(line, DEEPEST)
+    except DecodeError:
         return None
     match value:
         case {"id": str()}:

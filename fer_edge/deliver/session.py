@@ -19,7 +19,8 @@ from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from fer_edge.deliver import trouble
-from fer_edge.deliver.client import make_client
+from fer_edge.deliver.abilities import ALL, FEATURES, Abilities
+from fer_edge.deliver.client import PacketTooLarge, make_client
 from fer_edge.deliver.credentials import Credentials
 from fer_edge.deliver.doorbell import Doorbell
 from fer_edge.deliver.inbox import Heard, Listening
@@ -37,6 +38,8 @@ from fer_edge.values import Message
 
 # Keepalives without an acknowledgement, while something waits for one, after which a link is given up.
 LATE_KEEPALIVES = 2
+WILDCARDS_NOT_SUPPORTED = 0xA2  # MQTT 5 reason code
+NOTES_KEPT = 10  # lines about malformed packets, until somebody takes them
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -57,15 +60,22 @@ class _Sent(msgspec.Struct, frozen=True):
 class Session:
     """Not thread-safe; one thread opens it, serves it and ends it."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a connection is opened with, by name
         self,
         broker: Broker,
         credentials: Credentials,
         version: Version,
         keepalive_s: int,
+        *,
         will: Message | None,
+        abilities: Abilities = ALL,
     ) -> None:
         self.version = version
+        self.abilities = abilities
+        """What is used of the broker's features; after `open` without what its CONNACK excludes."""
+        self.acknowledged = 0
+        """Messages of QoS 1 that the broker has answered."""
+        self.sent_any = False
         self._broker = broker
         self._keepalive_s = keepalive_s
         self._most_in_flight = MOST_IN_FLIGHT
@@ -73,6 +83,9 @@ class Session:
         self._sent: dict[int, _Sent] = {}  # by message id, oldest first
         self._answers: list[Answer] = []
         self._listening: Listening | None = None
+        self._wildcards = True
+        self._heard: list[Heard] = []
+        self._dropped: list[str] = []
         self._publish_properties = PublishProperties()
         self._greeting: ReasonCode | None = None
         self._farewell: tuple[bool, ReasonCode] | None = None  # whether the broker said it, and why
@@ -82,6 +95,8 @@ class Session:
     @property
     def room(self) -> int:
         """How many more messages may be sent now."""
+        if not self.abilities.qos and self._client.want_write():
+            return 0  # nothing is acknowledged: the socket's own buffer is the only limit
         return max(0, self._most_in_flight - len(self._sent))
 
     def open(self, connect_s: float, answer_s: float) -> None:
@@ -94,7 +109,7 @@ class Session:
         wishes = connect_properties() if self.version == "5" else None
         try:
             self._client.connect(self._broker.host, self._broker.port, self._keepalive_s, properties=wishes)
-        except (OSError, ValueError) as error:  # ValueError: a name that cannot be one
+        except (OSError, ValueError, LookupError) as error:  # ValueError: a name that cannot be one; paho's handshake
             raise Trouble(trouble.unreachable(error, self._broker)) from error
         deadline = time.monotonic() + answer_s
         while self._greeting is None:
@@ -105,20 +120,30 @@ class Session:
             self.serve(left_s)
 
     def listen(self, listening: Listening) -> None:
-        """Subscribes; what comes is told while the session is served. A refusal comes as an answer."""
-        self._listening = listening
+        """Subscribe; what comes is handed over while the session is served. A refusal comes as an answer."""
+        filters = tuple(one for one in listening.filters if self._wildcards or not set(one) & set("+#"))
+        for one in set(listening.filters) - set(filters):
+            name = "Wildcard subscription not supported"
+            self._answers.append(Answer(None, one, WILDCARDS_NOT_SUPPORTED, name, subscription=True))
+        self._listening = Listening(filters, listening.hear)
+        if not filters:
+            return
         if self.version == "5":
             # Retained messages keep their mark, also those that are sent while we are here.
             options = SubscribeOptions(qos=1, retainAsPublished=True)
-            code, _ = self._client.subscribe([(one, options) for one in listening.filters])
+            code, _ = self._client.subscribe([(one, options) for one in filters])
         else:
-            code, _ = self._client.subscribe([(one, 1) for one in listening.filters])
+            code, _ = self._client.subscribe([(one, 1) for one in filters])
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ending()
 
     def send(self, parcel: Parcel) -> None:
-        """Sends one message; a parcel with QoS 1 is answered later, as is one that is too large for the broker."""
-        message = parcel.message
+        """Send one message with the QoS and retain that the broker takes.
+
+        A parcel with QoS 1 is answered later, as is one that is too large for the broker. Where the broker takes no
+        QoS 1, the parcel is answered as if it were acknowledged.
+        """
+        message = self.abilities.fitted(parcel.message)
         properties = self._publish_properties.of(message) if self.version == "5" else None
         if self._largest is not None and (size := publish_size(message, properties)) > self._largest:
             # Sent, it would end the link (MQTT 5.0, 3.2.2.3.6), and the next one, and so on for ever.
@@ -128,8 +153,11 @@ class Session:
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ending()
+        self.sent_any = True
         if message.qos:
             self._sent[info.mid] = _Sent(parcel, time.monotonic())
+        elif parcel.message.qos:
+            self._answers.append(Answer(parcel.key, message.topic, 0, ""))
 
     def serve(self, timeout_s: float, bell: Doorbell | None = None) -> list[Answer]:
         """Waits for the network, or until ``bell`` is rung, then does what is to be done.
@@ -154,15 +182,20 @@ class Session:
         if bell is not None and bell in readable:
             bell.clear()
         if unread or socket in readable:
-            self._client.loop_read()
-            self._refuse_giants()
+            self._read()
         if socket in writable:
             self._client.loop_write()
         self._client.loop_misc()
+        self._hand_over()
         answers, self._answers = self._answers, []
         if not answers:  # what was answered counts, even if the link has ended since; the next call says so
             self._raise_if_over()
         return answers
+
+    def dropped(self) -> list[str]:
+        """Return a line for each packet that could not be parsed since the last call."""
+        lines, self._dropped = self._dropped, []
+        return lines
 
     def end(self) -> None:
         """Says goodbye: the broker keeps the last will to itself."""
@@ -176,10 +209,19 @@ class Session:
             with contextlib.suppress(OSError):
                 socket.close()
 
-    def _refuse_giants(self) -> None:
-        """Hangs up on a message that is under way and too large, before it fills the memory (3.1.1 has no limit)."""
-        if self._client._in_packet["remaining_length"] > LARGEST_PACKET:  # noqa: SLF001  paho tells nobody else
-            raise Trouble(trouble.giant(LARGEST_PACKET, self._broker))
+    def _read(self) -> None:
+        try:
+            self._client.loop_read()
+        except PacketTooLarge as error:
+            self.abandon()
+            raise Trouble(trouble.giant(LARGEST_PACKET, self._broker), too_large=True) from error
+
+    def _hand_over(self) -> None:
+        """Pass on what was received; outside of paho's callbacks, which take an error for a malformed packet."""
+        received, self._heard = self._heard, []
+        for one in received:
+            if self._listening is not None:
+                self._listening.hear(one)
 
     def _raise_if_over(self) -> None:
         if self._client.socket() is None:
@@ -193,19 +235,23 @@ class Session:
         broker = self._broker
         if self._greeting is not None and self._greeting.is_failure:
             code, name = self._greeting.value, str(self._greeting)
-            return Trouble(trouble.refused(code, name, broker), version=code == trouble.UNSUPPORTED_PROTOCOL)
+            version = code == trouble.UNSUPPORTED_PROTOCOL
+            return Trouble(trouble.refused(code, name, broker), version=version, lacks=FEATURES.get(code))
         by_broker, reason = self._farewell or (False, None)
         if by_broker and reason is not None:
-            return Trouble(trouble.ended(reason.value, str(reason), broker))
+            return Trouble(trouble.ended(reason.value, str(reason), broker), lacks=FEATURES.get(reason.value))
+        if self._greeting is None and self._dropped:
+            return Trouble(trouble.malformed(self._dropped[0], broker), version=True)
         if self._greeting is None and "ALERT" not in self._socket_error:
-            return Trouble(trouble.unanswered(broker, self.version), silent=True)
+            return Trouble(trouble.unanswered(broker, self.version), silent=True, hung_up=True)
         if reason is not None and reason.value == trouble.KEEPALIVE_TIMEOUT:
             return Trouble(trouble.gone_silent(broker))
-        return Trouble(trouble.broken_off(self._socket_error, broker))
+        return Trouble(trouble.broken_off(self._socket_error, broker), hung_up=True)
 
     def _make_client(self, credentials: Credentials, will: Message | None) -> Client:
-        client = make_client(self._broker, credentials, self.version)
+        client = make_client(self._broker, credentials, self.version, LARGEST_PACKET, self._note_dropped)
         if will is not None:
+            will = self.abilities.fitted(will)
             client.will_set(will.topic, will.payload, will.qos, will.retain)
         client.on_connect = self._on_connect
         client.on_publish = self._on_publish
@@ -222,12 +268,18 @@ class Session:
         most = getattr(properties, "ReceiveMaximum", MOST_IN_FLIGHT)
         self._most_in_flight = min(MOST_IN_FLIGHT, most)
         self._largest = getattr(properties, "MaximumPacketSize", None)
+        self._wildcards = bool(getattr(properties, "WildcardSubscriptionAvailable", 1))
+        if not getattr(properties, "RetainAvailable", 1):
+            self.abilities = self.abilities.without("retain")
+        if not getattr(properties, "MaximumQoS", 1):
+            self.abilities = self.abilities.without("qos")
 
     def _on_publish(
         self, _client: Client, _data: object, mid: int, reason: ReasonCode, _more: Properties | None
     ) -> None:
         sent = self._sent.pop(mid, None)
         if sent is not None:
+            self.acknowledged += 1
             name = str(reason) if reason.is_failure else ""  # nobody reads it elsewhere, and paho searches it each time
             self._answers.append(Answer(sent.parcel.key, sent.parcel.message.topic, reason.value, name))
 
@@ -239,8 +291,6 @@ class Session:
             self._answers.append(Answer(None, one, reason.value, str(reason), subscription=True))
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
-        if self._listening is None or len(message.payload) > LARGEST_PACKET:
-            return
         properties = message.properties
         heard = Heard(
             message.topic,
@@ -249,13 +299,17 @@ class Session:
             getattr(properties, "ResponseTopic", None),
             getattr(properties, "CorrelationData", None),
         )
-        self._listening.hear(heard)
+        self._heard.append(heard)
 
     def _on_disconnect(
         self, _client: Client, _data: object, flags: DisconnectFlags, reason: ReasonCode, _more: Properties | None
     ) -> None:
         if self._farewell is None:
             self._farewell = (flags.is_disconnect_packet_from_server, reason)
+
+    def _note_dropped(self, line: str) -> None:
+        if len(self._dropped) < NOTES_KEPT:
+            self._dropped.append(line)
 
     def _note_error(self, text: str) -> None:
         # The only way to learn what the socket said: paho catches the exception and keeps it.

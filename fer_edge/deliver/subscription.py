@@ -20,7 +20,7 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from fer_edge.config import MqttSettings
 from fer_edge.deliver import trouble
-from fer_edge.deliver.client import make_client
+from fer_edge.deliver.client import PacketTooLarge, make_client
 from fer_edge.deliver.connect import broker_of
 from fer_edge.deliver.credentials import load_credentials
 from fer_edge.deliver.trouble import Trouble
@@ -32,6 +32,8 @@ RETRY_S = 1.0
 KEPT_S = 3600  # how long the broker keeps what a broken link misses
 STEP_S = 0.1  # longest wait in one look at the network
 KEEPALIVE_S = 10
+LARGEST_PACKET = 1 << 20  # bytes; an event has some 600
+NOTES_KEPT = 10  # lines about malformed packets, until somebody takes them
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,7 @@ class Subscription:
         self._greeting: ReasonCode | None = None
         self._subscribed: list[ReasonCode] = []  # what the broker said to each topic
         self._heard: list[Heard] = []
+        self._dropped: list[str] = []
         self._client: Client | None = None
 
     def __enter__(self) -> Self:
@@ -84,6 +87,11 @@ class Subscription:
             self._serve(min(timeout_s, STEP_S))
         heard, self._heard = self._heard, []
         yield from heard
+
+    def dropped(self) -> list[str]:
+        """Return a line for each packet that could not be parsed since the last call."""
+        lines, self._dropped = self._dropped, []
+        return [f"{self._broker} sends {line}: dropped" for line in lines]
 
     def again(self) -> bool:
         """Whether a new link came about, after a short wait; to be called until it is so."""
@@ -115,7 +123,7 @@ class Subscription:
                 client.connect(self._broker.host, self._broker.port, KEEPALIVE_S, clean_start=False, properties=session)
             else:
                 client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, LookupError) as error:
             raise Trouble(trouble.unreachable(error, self._broker)) from error
         self._client, self._greeting = client, None
         self._subscribed.clear()
@@ -131,7 +139,11 @@ class Subscription:
 
     def _serve(self, timeout_s: float) -> None:
         assert self._client is not None
-        code = self._client.loop(timeout_s)
+        try:
+            code = self._client.loop(timeout_s)
+        except PacketTooLarge as error:
+            self._client.disconnect()
+            raise Trouble(trouble.giant(LARGEST_PACKET, self._broker), too_large=True) from error
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS and not self._heard:
             raise self._ending()
 
@@ -140,11 +152,13 @@ class Subscription:
             code, name = self._greeting.value, str(self._greeting)
             return Trouble(trouble.refused(code, name, self._broker), version=code == trouble.UNSUPPORTED_PROTOCOL)
         if self._greeting is None:
+            if self._dropped:
+                return Trouble(trouble.malformed(self._dropped.pop(), self._broker), version=True)
             return Trouble(trouble.unanswered(self._broker, self._version or "5"), silent=True)
         return Trouble(trouble.broken_off("", self._broker))
 
     def _make(self, version: Version) -> Client:
-        client = make_client(self._broker, self._credentials, version)
+        client = make_client(self._broker, self._credentials, version, LARGEST_PACKET, self._note_dropped)
         client.connect_timeout = CONNECT_S
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -163,6 +177,10 @@ class Subscription:
     ) -> None:
         self._subscribed.extend(reasons)
 
+    def _note_dropped(self, line: str) -> None:
+        if len(self._dropped) < NOTES_KEPT:
+            self._dropped.append(line)
+
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         expiry_s = getattr(message.properties, "MessageExpiryInterval", None)
         self._heard.append(Heard(message.topic, bytes(message.payload), message.retain, expiry_s))
@@ -172,4 +190,6 @@ def _session(packet: int, kept_s: int) -> Properties:
     """Asks the broker to keep the session for so long after the link."""
     properties = Properties(packet)  # type: ignore[no-untyped-call]
     properties.SessionExpiryInterval = kept_s
+    if packet == PacketTypes.CONNECT:
+        properties.MaximumPacketSize = LARGEST_PACKET
     return properties

@@ -5,6 +5,9 @@ import ssl
 
 import msgspec
 
+from fer_edge.deliver.abilities import Feature
+from fer_edge.plain_text import printable
+
 # MQTT 5 reason codes, OASIS MQTT 5.0 section 2.4. paho translates the return codes of 3.1.1 to the same numbers.
 UNSUPPORTED_PROTOCOL = 0x84
 BAD_CLIENT_ID = 0x85
@@ -26,13 +29,27 @@ class Trouble(Exception):  # noqa: N818 - it is what keeps the link from being, 
     """There is no link, or none any more; the message is one line that says what to do.
 
     ``silent``: the broker took the connection and never answered the greeting, as brokers do that do not know its MQTT
-    version; ``version``: it said that it does not know it.
+    version; ``version``: it said that it does not know it; ``hung_up``: it ended the link without a word; ``lacks``:
+    what it has no support for; ``too_large``: it announced a packet that is not read. Control characters in ``text``
+    are written out: parts of it may be the broker's.
     """
 
-    def __init__(self, text: str, *, silent: bool = False, version: bool = False) -> None:
-        super().__init__(text)
+    def __init__(  # noqa: PLR0913 - what follows from it, by name
+        self,
+        text: str,
+        *,
+        silent: bool = False,
+        version: bool = False,
+        hung_up: bool = False,
+        lacks: Feature | None = None,
+        too_large: bool = False,
+    ) -> None:
+        super().__init__(printable(text))
         self.silent = silent
         self.version = version
+        self.hung_up = hung_up
+        self.lacks = lacks
+        self.too_large = too_large
 
 
 class Broker(msgspec.Struct, frozen=True):
@@ -46,10 +63,11 @@ class Broker(msgspec.Struct, frozen=True):
     websocket_path: str = ""  # empty: plain TCP
 
     def __str__(self) -> str:
-        return f"{self.host}:{self.port}"
+        host = f"[{self.host}]" if ":" in self.host else self.host  # IPv6, RFC 3986 section 3.2.2
+        return f"{host}:{self.port}"
 
 
-def unreachable(error: OSError | ValueError, broker: Broker) -> str:
+def unreachable(error: OSError | ValueError | LookupError, broker: Broker) -> str:
     """Why no connection came about."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _untrusted(error, broker)
@@ -85,6 +103,11 @@ def unanswered(broker: Broker, version: str) -> str:
     return f"{broker} does not answer in MQTT {version}: is this an MQTT broker, and does it want {wish}{also}?"
 
 
+def malformed(what: str, broker: Broker) -> str:
+    """Why what the broker answered the greeting with is none."""
+    return f"{broker} answers with {what}: is this an MQTT broker?"
+
+
 def ended(code: int, name: str, broker: Broker) -> str:
     """Why the broker ended a link with a word (MQTT 5)."""
     if code == SESSION_TAKEN_OVER:
@@ -113,8 +136,11 @@ def gone_silent(broker: Broker) -> str:
 
 
 def giant(limit: int, broker: Broker) -> str:
-    """Somebody sends more than a request can be."""
-    return f"{broker} sends a message of more than {limit} bytes to a request topic: hung up, find out who sends it"
+    """Why the link was ended before a message was read."""
+    return (
+        f"{broker} sends a message of more than {limit} bytes, which is no request and no event: hung up; find out who "
+        "publishes it, clear it where it is retained"
+    )
 
 
 def subscription_refused(topic: str, name: str, broker: Broker) -> str:

@@ -38,7 +38,7 @@ TOPICS = Topics("fer_edge", "porch")
 MODEL = "0123456789abcdef"
 GIVE_UP_S = 60.0  # far beyond what anything here takes, even where ten other things run
 NOWHERE = Folders()
-SHORT = Patience(connect_s=1.0, answer_s=0.5, first_retry_s=0.05, steady_s=0.5, farewell_s=0.5)
+SHORT = Patience(connect_s=1.0, answer_s=0.5, first_retry_s=0.05, steady_s=0.5, farewell_s=0.5, deaf_s=0.1)
 
 
 @pytest.fixture(scope="session")
@@ -325,13 +325,20 @@ def make_device(settings_for: Callable[..., MqttSettings]) -> Iterator[Callable[
     """Gives `make(port, listening, folders, **settings)`, in memory alone without folders; stopped at the end."""
     with ExitStack() as stack:
 
-        def make(port: int, listening: Listening | None = None, folders: Folders = NOWHERE, **others: Any) -> Device:
+        def make(
+            port: int,
+            listening: Listening | None = None,
+            folders: Folders = NOWHERE,
+            deaf_s: float = SHORT.deaf_s,
+            **others: Any,
+        ) -> Device:
+            patience = msgspec.structs.replace(SHORT, deaf_s=deaf_s)
             settings = settings_for(port, **others)
             clocks = Clocks(time.time, time.monotonic, lambda: True)
             # The jitter is the test's own: waits are short, and the same in each run.
             draw = random.Random(1).random
             delivery = Delivery(
-                settings, TOPICS, MODEL, clocks, draw, folders=folders, patience=SHORT, listening=listening
+                settings, TOPICS, MODEL, clocks, draw, folders=folders, patience=patience, listening=listening
             )
             stack.callback(delivery.stop, 1.0)
             delivery.start()

@@ -2,6 +2,8 @@
 
 from typing import Any
 
+import pytest
+
 from fer_edge.deliver.audit import Audit
 
 
@@ -134,3 +136,25 @@ def test_what_is_no_event_is_a_problem_and_does_not_end_the_audit():
 def test_gap_whose_range_and_number_contradict_each_other_is_a_problem():
     wrong = event(9, event_type="gap", missing={"from": 2, "to": 4})
     assert "a gap from 2 to 4 under the number 9" in judge(1, wrong).problems()[0]
+
+
+@pytest.mark.parametrize(
+    "strange",
+    [
+        {"face": "x", "event_type": "face_appeared"},
+        {"face": [1], "event_type": "face_appeared"},
+        {"device": []},
+        {"id": 7},
+        {"id": "a-" + "9" * 5000},
+        {"missing": 7},
+        {"missing": {"from": "1", "to": "2"}},
+        {"missing": {"from": 10**40, "to": 10**40}},
+        {"face": 10**40},
+        {"uptime_s": 10**400},
+    ],
+)
+def test_event_with_values_of_another_kind_is_a_problem_and_no_crash(strange):
+    audit = judge(event(1, event_type="face_appeared"), {**event(2), **strange}, event(2, boot="b"))
+    audit.problems()
+    audit.reports()
+    assert audit.events == 3

@@ -353,10 +353,12 @@ def accepts(port: int) -> bool:
         return client.connect_ex((LOOPBACK, port)) == 0
 
 
-def test_message_that_would_fill_the_memory_is_not_read_to_its_end(script) -> None:
-    announced = b"\x30\xff\xff\xff\x7f"  # PUBLISH, with 268,435,455 bytes to come
-    broker = script([GREETING_311 + announced + b"x" * 1000, b""])
-    session = opened(MqttSettings(host=LOOPBACK, port=broker.port), ("3.1.1",))
-    with pytest.raises(Trouble, match="a message of more than 16384 bytes"):
-        session.serve(1.0)
-    session.abandon()
+@pytest.mark.system
+def test_broker_with_an_address_of_ipv6(make_mosquitto, free_port, settings_for):
+    if not socket.has_ipv6:
+        pytest.skip("this machine has no IPv6")
+    port = free_port()
+    make_mosquitto("allow_anonymous true", f"listener {port} ::1").start()
+    session = opened(settings_for(port, host="::1"))
+    assert session.version == "5"
+    session.end()

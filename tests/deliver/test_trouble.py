@@ -4,7 +4,7 @@ import ssl
 import pytest
 
 from fer_edge.deliver import trouble
-from fer_edge.deliver.trouble import Broker
+from fer_edge.deliver.trouble import Broker, Trouble
 
 BROKER = Broker("hub.lan", 1883, "cam", "fer_edge-porch", tls=False)
 TLS_BROKER = Broker("hub.lan", 8883, "", "fer_edge-porch", tls=True)
@@ -25,6 +25,7 @@ def untrusted(code: int, said: str) -> ssl.SSLCertVerificationError:
         (TimeoutError(), TLS_BROKER, "hub.lan:8883 does not answer"),
         (OSError(113, "No route to host"), BROKER, "no connection to hub.lan:1883: No route to host; check"),
         (ConnectionResetError(104, "reset"), TLS_BROKER, "does not speak TLS as asked (reset)"),
+        (OSError("\x1b[2J\nreset"), BROKER, r"hub.lan:1883: \x1b[2J\nreset; check"),
         (UnicodeError("label too long"), BROKER, "no connection to hub.lan:1883: label too long"),
         (untrusted(10, "certificate has expired"), TLS_BROKER, "renew it, or set this device's clock"),
         (untrusted(9, "certificate is not yet valid"), TLS_BROKER, "renew it, or set this device's clock"),
@@ -33,7 +34,7 @@ def untrusted(code: int, said: str) -> ssl.SSLCertVerificationError:
     ],
 )
 def test_each_way_not_to_connect_is_one_line_that_says_what_to_do(error, broker, line):
-    text = trouble.unreachable(error, broker)
+    text = str(Trouble(trouble.unreachable(error, broker)))
     assert line in text
     assert "\n" not in text
 
@@ -75,3 +76,8 @@ def test_refused_topic_says_where_it_is_allowed():
     line = trouble.publish_refused("a/event", 0x87, "Not authorized", BROKER)
     assert "a/event for user 'cam' (Not authorized): allow it in the broker's access list" in line
     assert "ask the broker's log why" in trouble.publish_refused("a/event", 0x99, "Payload format invalid", BROKER)
+
+
+def test_address_of_ipv6_stands_in_brackets():
+    assert str(Broker("::1", 1883, "", "", tls=False)) == "[::1]:1883"
+    assert str(BROKER) == "hub.lan:1883"
