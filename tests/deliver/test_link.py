@@ -224,6 +224,7 @@ def test_wrong_password_is_told_once_and_tried_for_ever(guarded, make_device, ca
     broker = guarded()
     password = broker.folder / "password"
     password.write_text("wrong\n")
+    password.chmod(0o600)
     device = make_device(broker.port, username="cam", password_file=str(password))
     eventually(lambda: "refuses user 'cam'" in device.state().text, "the refusal")
     time.sleep(0.6)  # several attempts
