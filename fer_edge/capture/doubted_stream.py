@@ -49,7 +49,7 @@ class DoubtedStream:
         if image is None or self._alike.count(image) < ALIKE:
             return image
         self._alike.decided = True
-        logger.info("%s: OpenCV gives the very same picture again and again; PyAV decodes instead", self._name)
+        logger.info("camera %s: OpenCV gives the very same picture again and again; PyAV decodes instead", self._name)
         self._source.close()  # first: there are cameras that serve one viewer
         self._source = self._other()
         return self._source.read()
