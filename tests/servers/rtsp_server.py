@@ -1,8 +1,8 @@
 """An RTSP camera for tests: a ball that moves, H.264, at 15 frames a second.
 
 Run by Debian's own Python, which has the GObject bindings: /usr/bin/python3 rtsp_server.py PORT [USER PASSWORD]
-Prints `ready` when it listens on the loopback address; the stream is at /live, interlaced at /interlaced, and with pixels of
-4:3 at /wide.
+Prints `ready` when it listens on the loopback address; the stream is at /live, interlaced at /interlaced, and with
+pixels of 4:3 at /wide.
 """
 
 import sys
