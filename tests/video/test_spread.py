@@ -1,5 +1,6 @@
 """Many videos in several processes and on a cluster come out as they do one by one."""
 
+import os
 import shutil
 from pathlib import Path
 
@@ -74,3 +75,19 @@ def test_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     with pytest.raises(UserError, match="no Dask scheduler answers there"):
         list(analyse_on_cluster([], Settings(), "not an address"))
+
+
+def test_fifo_and_link_to_a_device_in_a_folder_are_named_and_the_others_go_on(smile: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "films"
+    folder.mkdir()
+    shutil.copy(smile, folder / "c.mp4")
+    os.mkfifo(folder / "a\x1b.mp4")
+    (folder / "b.mp4").symlink_to("/dev/zero")
+    jobs = plan([folder], tmp_path / "out", [Output.EVENTS])
+    reports = list(analyse_all(jobs, Settings(), 1, lambda *what: None))
+    assert [report.failure for report in reports] == [
+        f"{folder}/a\\x1b.mp4: cannot be read: not a regular file",
+        f"{folder}/b.mp4: cannot be read: not a regular file",
+        None,
+    ]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == ["c.events.jsonl"]
