@@ -1,6 +1,8 @@
 """The types of the settings: each text in them bounds what reaches topics, addresses and paths."""
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from msgspec import inspect
 from fer_edge.config import Settings
 from fer_edge.settings_file import parse_settings
 
+REPOSITORY = Path(__file__).resolve().parent.parent
 MARK = "\N{ZERO WIDTH NO-BREAK SPACE}"  # the byte order mark
 
 
@@ -56,6 +59,11 @@ def test_no_text_ends_in_a_line_break_or_another_control_character(key: str, bef
     taken, mistakes = parse_settings(written(key, f"/{before}a{control}"))
     assert taken is None, mistakes
     assert [mistake.key for mistake in mistakes] == [key]
+
+
+def test_no_pattern_of_the_package_ends_in_a_dollar_alone_which_a_line_break_passes() -> None:
+    for path in (REPOSITORY / "fer_edge").rglob("*.py"):
+        assert not re.search(r"pattern=\S*\$[\"']", path.read_text()), path
 
 
 @KEYS

@@ -1,5 +1,8 @@
 """Defaults, file, overrides: who wins, what is taken back, and where each value came from."""
 
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
 from fer_edge.config import Settings
 from fer_edge.settings_layers import amended, check_change, origins, overlaid
 from fer_edge.settings_walk import settle
@@ -84,3 +87,26 @@ def test_every_value_tells_where_it_came_from() -> None:
     assert table["decide"]["emotions"]["happy"]["enter"] == {"value": None, "from": "default"}
     assert table["log_level"] == {"value": "info", "from": "default"}
     assert not {"mqtt", "camera", "device"} & set(table)
+
+
+KEYS = st.sampled_from(["decide", "gates", "emotions", "sad", "enter", "publish", "mqtt", "x", "", "a\nb", "<<"])
+LEAVES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
+CHANGES = st.dictionaries(
+    KEYS, st.recursive(LEAVES, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(KEYS, inner, max_size=4))
+)
+
+
+@settings(deadline=None)
+@given(CHANGES)
+def test_change_of_any_form_is_settings_or_lines_that_can_be_printed(change: dict) -> None:
+    lines = complaints(change)
+    if not lines:
+        settle(overlaid({}, amended({}, change)))
+    assert all(line.isprintable() for line in lines)
+
+
+def test_change_that_is_nested_too_deeply_is_a_mistake() -> None:
+    change: dict = {}
+    for _ in range(5000):
+        change = {"decide": change}
+    assert complaints(change) == ["nested too deeply"]

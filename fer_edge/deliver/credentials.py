@@ -1,5 +1,6 @@
 """What proves who is who: the password, the certificates. Read from files, never shown."""
 
+import logging
 import os
 import ssl
 from collections.abc import Mapping
@@ -13,6 +14,8 @@ from fer_edge.user_path import user_path
 
 LONGEST_PEM = 10_000_000  # bytes; all authorities that Debian trusts have 0.2 MB
 CREDENTIAL = "mqtt-password"  # its name in systemd's LoadCredential=, see systemd.exec(5)
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +35,11 @@ def load_credentials(
     Raises:
         SettingsError: a file is missing, unreadable or not what it should be; one line that names the key.
     """
-    password = None
-    if settings.username:
-        password = read_password(settings.password_file, CREDENTIAL, "mqtt.password_file", environment, quiet=quiet)
+    password = read_password(settings.password_file, CREDENTIAL, "mqtt.password_file", environment, quiet=quiet)
+    if password is not None and not settings.username:
+        if not quiet:
+            logger.warning("credential %s is not used: set mqtt.username too", CREDENTIAL)
+        password = None
     return Credentials(
         username=settings.username,
         password=password,

@@ -22,7 +22,7 @@ EXPRESSION, DETECTOR = "expression", "detector"  # the kinds of networks that th
 
 Positive = Annotated[float, Meta(gt=0.0)]
 Side = Annotated[int, Meta(ge=8, le=1024)]
-Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 CURE = "write one with `fer-convert card`"
 
 AnyCard = TypeVar("AnyCard", bound=Struct)

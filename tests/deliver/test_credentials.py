@@ -60,6 +60,14 @@ def test_systemd_s_credential_is_taken_where_no_file_is_named(tmp_path):
     assert load_credentials(MqttSettings(), environment).password is None
 
 
+def test_password_as_a_credential_without_a_user_name_is_not_sent_and_said_once(tmp_path, caplog):
+    (tmp_path / "mqtt-password").write_text("geheim\n")
+    environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}
+    assert load_credentials(MqttSettings(), environment).password is None
+    assert load_credentials(MqttSettings(), environment, quiet=True).password is None
+    assert caplog.messages == ["credential mqtt-password is not used: set mqtt.username too"]
+
+
 def test_empty_credential_which_the_unit_gives_where_there_is_no_password_file_is_none(tmp_path):
     (tmp_path / "mqtt-password").write_text("\n")
     environment = {"CREDENTIALS_DIRECTORY": str(tmp_path)}

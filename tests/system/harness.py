@@ -91,9 +91,9 @@ class Daemon:
     def log(self) -> str:
         return self.log_path.read_text()
 
-    def wait_for_log(self, text: str) -> None:
+    def wait_for_log(self, text: str, times: int = 1) -> None:
         deadline = time.monotonic() + GIVE_UP_S
-        while text not in self.log():
+        while self.log().count(text) < times:
             assert time.monotonic() < deadline, f"never logged {text!r}:\n{self.log()}"
             time.sleep(0.02)
 

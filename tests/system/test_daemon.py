@@ -125,6 +125,44 @@ def test_reload_takes_over_thresholds_names_what_must_wait_and_survives_mistakes
     subscriber.wait_for(lambda heard: any(event["emotion"] for event in heard.of("event")), "an emotion")
 
 
+POISON = (
+    b"camera: {loop: !!bool x}",
+    b'camera: {width: !!int ""}',
+    b"device: !!timestamp x",
+    b'classify: {model: "a\\0b"}',
+    b'device: "\\ud800"',
+    b"mqtt: {port: " + b"9" * 5000 + b"}",
+    b"[" * 5000,
+    b"device: caf\xe9",
+    b"#" * 200_000,
+    b"camera: &a {<<: *a}",
+)
+
+
+def test_running_daemon_outlives_a_reload_of_anything_and_warns_once_of_what_has_no_effect(
+    broker: Broker, subscriber: Subscriber, start: Start, data: Path
+) -> None:
+    clip = data / "videos" / "single_face.mp4"
+    mqtt = {"host": "127.0.0.1", "port": broker.port, "websocket_path": "/ws"}
+    daemon = start(settings(broker.port, clip, mqtt=mqtt))
+    subscriber.wait_for(lambda heard: heard.of("event"), "an arrival")
+    for number, content in enumerate(POISON, 1):
+        daemon.config.write_bytes(content)
+        answer = subscriber.answer("reload")
+        assert (answer["status"], len(answer["mistakes"])) == ("error", 1), content[:40]
+        assert answer["mistakes"][0].startswith(f"{daemon.config}:"), answer
+        daemon.reload()
+        daemon.wait_for_log("the old settings stay in force", number)
+    daemon.config.unlink()
+    os.mkfifo(daemon.config)
+    assert "not a regular file" in subscriber.answer("reload")["mistakes"][0]
+    daemon.config.unlink()
+    daemon.write(settings(broker.port, clip, mqtt=mqtt, decide={"enter": 0.9}))
+    assert subscriber.answer("reload")["data"]["taken_over"] == ["decide.enter"]
+    assert daemon.log().count("mqtt.websocket_path: has no effect where mqtt.transport is tcp") == 1
+    assert daemon.stop() == 0
+
+
 def test_events_made_before_the_broker_was_there_arrive_when_it_is(start: Start, data: Path, tmp_path: Path) -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
