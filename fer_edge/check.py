@@ -1,5 +1,6 @@
 """`fer-edge check`: everything the daemon needs is tried once, and each line says ok or what to do."""
 
+import socket
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from fer_edge.check_preview import check_preview
 from fer_edge.check_record import check_record
 from fer_edge.config import Settings
 from fer_edge.deliver.probe import probe as probe_broker
+from fer_edge.deliver.topics import Topics
 from fer_edge.errors import EXIT_FAILED, SettingsError, UserError
 from fer_edge.plain_text import plain_text
 from fer_edge.settings_file import load_settings
@@ -37,7 +39,7 @@ def check_all(path: Path | None, console: Console, state: Path) -> int:
     parts: list[tuple[str, Callable[[], str]]] = [
         ("model", lambda: describe_vision(build_vision(settings))),
         ("camera", lambda: probe_camera(settings.camera)),
-        ("broker", lambda: probe_broker(settings.mqtt)),
+        ("broker", lambda: _check_broker(settings)),
     ]
     if settings.preview.enabled:
         parts.append(("preview", lambda: check_preview(settings.preview)))
@@ -45,6 +47,12 @@ def check_all(path: Path | None, console: Console, state: Path) -> int:
         parts.append(("record", lambda: check_record(settings.record, state)))
     codes = [_try(console, name, part) for name, part in parts]
     return max(codes)
+
+
+def _check_broker(settings: Settings) -> str:
+    topics = Topics(settings.mqtt.prefix, settings.device or socket.gethostname())
+    birth = (f"{settings.home_assistant.prefix}/status",) if settings.home_assistant.discovery else ()
+    return probe_broker(settings.mqtt, topics, (topics.requests, *birth))
 
 
 def describe_vision(vision: Vision) -> str:

@@ -150,9 +150,14 @@ def subscription_refused(topic: str, name: str, broker: Broker) -> str:
 
 def publish_refused(topic: str, code: int, name: str, broker: Broker) -> str:
     """Why a message was refused on an otherwise good link."""
+    return f"{trial_refused(topic, code, name, broker)}; it is counted and not sent again"
+
+
+def trial_refused(topic: str, code: int, name: str, broker: Broker) -> str:
+    """Why nothing can be published on a topic over an otherwise good link."""
     what = _REFUSAL_CURES.get(code, "ask the broker's log why")
     user = f" for user {broker.username!r}" if broker.username else ""
-    return f"{broker} refuses what is published on {topic}{user} ({name}): {what}; it is counted and not sent again"
+    return f"{broker} refuses what is published on {topic}{user} ({name}): {what}"
 
 
 _REFUSAL_CURES = {

@@ -18,10 +18,10 @@ from fer_edge.deliver.session import Answer, Session
 from fer_edge.deliver.subscription import Subscription
 from fer_edge.deliver.topics import Topics
 from fer_edge.deliver.trouble import Trouble
-from fer_edge.errors import SettingsError, UserError
 from fer_edge.values import Message
 
 LOOPBACK = "127.0.0.1"
+TOPICS = Topics("fer_edge", "porch")
 GIVE_UP_S = 5.0
 SHORT = Patience(connect_s=1.0, answer_s=0.4, first_retry_s=0.05)
 GREETING_5 = b"\x20\x03\x00\x00\x00"  # CONNACK, success, no properties
@@ -218,8 +218,8 @@ def trusting(ca, **others) -> TlsSettings:
 
 @pytest.mark.system
 def test_tls_with_an_own_authority(tls_broker, certificates, settings_for):
-    line = probe(settings_for(tls_broker().port, host="localhost", tls=trusting(certificates.ca)), SHORT)
-    assert line.endswith("MQTT 5, without a user name, with TLS")
+    line = probe(settings_for(tls_broker().port, host="localhost", tls=trusting(certificates.ca)), TOPICS, (), SHORT)
+    assert "MQTT 5, without a user name, with TLS" in line
 
 
 @pytest.mark.system
@@ -306,8 +306,10 @@ def test_websocket_with_tls(websocket_port, certificates, settings_for):
     port = websocket_port(
         f"cafile {certificates.ca}", f"certfile {certificates.server}", f"keyfile {certificates.server_key}"
     )
-    line = probe(settings_for(port, host="localhost", tls=trusting(certificates.ca), transport="websocket"), SHORT)
-    assert line.endswith("MQTT 5, without a user name, by WebSocket, with TLS")
+    line = probe(
+        settings_for(port, host="localhost", tls=trusting(certificates.ca), transport="websocket"), TOPICS, (), SHORT
+    )
+    assert "MQTT 5, without a user name, by WebSocket, with TLS" in line
 
 
 @pytest.mark.system
@@ -323,29 +325,6 @@ def test_websocket_where_there_is_none_is_told(mosquitto, settings_for):
 def test_tcp_on_a_port_for_websocket_is_told(websocket_port, settings_for):
     with pytest.raises(Trouble, match=r"does not answer in MQTT 5 or 3\.1\.1.* mqtt\.transport: websocket"):
         opened(settings_for(websocket_port()))
-
-
-@pytest.mark.system
-def test_probe_leaves_a_running_daemon_alone_and_is_silent(mosquitto, listen, settings_for, make_device):
-    listener = listen(mosquitto.port)
-    device = make_device(mosquitto.port, client_id="same")
-    device.connects()
-    assert probe(settings_for(mosquitto.port, client_id="same"), SHORT).startswith(
-        f"127.0.0.1:{mosquitto.port}, MQTT 5"
-    )
-    device.say(1)
-    device.settles()
-    listener.gets(1)
-    assert device.state().connects == 1
-    assert len(listener.received) == 2  # online, the event
-
-
-def test_probe_raises_one_line_for_people(free_port, tmp_path):
-    with pytest.raises(UserError, match="is the broker running") as caught:
-        probe(MqttSettings(host=LOOPBACK, port=free_port()), SHORT)
-    assert "\n" not in str(caught.value)
-    with pytest.raises(SettingsError, match=r"mqtt\.password_file: cannot read"):
-        probe(MqttSettings(username="cam", password_file=str(tmp_path / "none")), SHORT)
 
 
 def accepts(port: int) -> bool:
