@@ -1,4 +1,6 @@
+import socket
 import ssl
+import subprocess
 
 import pytest
 
@@ -117,11 +119,53 @@ def test_no_tls_no_context():
     assert load_credentials(MqttSettings(tls=TlsSettings(ca="/nowhere")), {}).tls is None
 
 
+@pytest.fixture
+def as_python_3_13(monkeypatch):
+    """Contexts are made strict, as by Python 3.13."""
+    make = ssl.create_default_context
+
+    def strict(**arguments):
+        context = make(**arguments)
+        context.verify_flags |= ssl.VERIFY_X509_STRICT
+        return context
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+
+
+@pytest.mark.usefixtures("as_python_3_13")
 def test_home_made_authorities_are_verified_without_the_strictness_of_python_3_13(certificates):
     context = load_credentials(MqttSettings(tls=TlsSettings(enabled=True, ca=str(certificates.ca))), {}).tls
     assert context is not None
     assert not context.verify_flags & ssl.VERIFY_X509_STRICT
     assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
+
+
+@pytest.mark.system
+@pytest.mark.usefixtures("as_python_3_13")
+def test_certificates_as_the_manual_of_mosquitto_makes_them_are_taken_and_others_are_not(tmp_path, make_mosquitto):
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=tmp_path, check=True, capture_output=True)
+
+    for name in ("ca", "other"):
+        openssl("req", "-new", "-x509", "-days", "2", "-nodes", "-newkey", "rsa:2048", "-keyout", f"{name}.key",
+                "-out", f"{name}.crt", "-subj", f"/CN={name}")  # fmt: skip
+    openssl(
+        "req", "-new", "-nodes", "-newkey", "rsa:2048", "-keyout", "s.key", "-out", "s.csr", "-subj", "/CN=localhost"
+    )
+    openssl("x509", "-req", "-in", "s.csr", "-CA", "ca.crt", "-CAkey", "ca.key", "-CAcreateserial", "-out", "s.crt",
+            "-days", "2")  # fmt: skip
+    broker = make_mosquitto("allow_anonymous true", f"certfile {tmp_path}/s.crt", f"keyfile {tmp_path}/s.key")
+    broker.start()
+
+    def handshake(ca, host):
+        context = load_credentials(MqttSettings(tls=TlsSettings(enabled=True, ca=str(tmp_path / ca))), {}).tls
+        with socket.create_connection(("127.0.0.1", broker.port)) as plain:
+            context.wrap_socket(plain, server_hostname=host).close()
+
+    handshake("ca.crt", "localhost")
+    for ca, host in (("ca.crt", "elsewhere"), ("other.crt", "localhost")):
+        with pytest.raises(ssl.SSLCertVerificationError):
+            handshake(ca, host)
 
 
 @pytest.mark.parametrize("path", ["/dev/zero", "/dev/null", "/"])
