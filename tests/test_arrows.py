@@ -37,7 +37,8 @@ ALLOWED: dict[str, set[str]] = {
     # Answers requests: it stands between what is heard and what the daemon is made of.
     "attendant": VALUES | {"deliver", "live_settings", "plain_text", "settings_save"},
     "schema": {"config"},
-    "capture": VALUES | {"backoff", "source_scheme", "zones", ""},  # the largest picture, fer_edge.MAX_PIXELS
+    "capture": VALUES
+    | {"backoff", "plain_text", "source_scheme", "zones", ""},  # the largest picture, fer_edge.MAX_PIXELS
     "vision": VALUES | {"models", "zones"},
     "decide": VALUES,
     "deliver": VALUES | {"backoff", "plain_text", "spelling"},  # a broker's words go into errors

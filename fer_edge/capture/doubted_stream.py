@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 from fer_edge.capture.address import redact
 from fer_edge.capture.decoders import ALIKE, INTERLACED_CURE, Alike, PyAvDecoder
+from fer_edge.capture.opencv import RTSP_GUARD
+from fer_edge.capture.stream import OPTIONS, READ_PART, TRANSPORTS, address_of
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
 from fer_edge.errors import SourceError
@@ -17,8 +19,6 @@ if TYPE_CHECKING:
     from fer_edge.capture.sources import Source
 
 OPEN_LIMIT_S = 8.0
-READ_PART = 0.9  # of stall_s, so that a silent stream has been given up before it counts as stalled
-TRANSPORTS = {"auto": ("tcp", "udp"), "tcp": ("tcp",), "udp": ("udp",)}  # in the order in which they are tried
 
 logger = logging.getLogger(__name__)
 
@@ -104,9 +104,9 @@ def _is_rtsp(settings: CameraSettings) -> bool:
 
 def _connect(settings: CameraSettings) -> PyAvDecoder:
     """The decoder, by the first transport that gives pictures."""
-    url = str(settings.source).strip()
+    url = address_of(settings).url(login=True)
     for transport in TRANSPORTS[settings.transport]:
-        options = {"rtsp_transport": transport, "analyzeduration": "1000000"}
+        options = dict(pair.split(";", 1) for pair in f"{OPTIONS.format(transport=transport)}|{RTSP_GUARD}".split("|"))
         try:
             return PyAvDecoder(url, options, (OPEN_LIMIT_S, READ_PART * settings.stall_s))
         except OSError as error:

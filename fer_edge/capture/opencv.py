@@ -1,7 +1,9 @@
-"""The one door to OpenCV's captures: quiet, with time limits, decoding in one thread."""
+"""The one door to OpenCV's captures: quiet, with time limits, decoding in one thread, opening the source alone."""
 
+import io
 import os
 from collections.abc import Sequence
+from typing import cast
 
 import cv2
 
@@ -16,17 +18,29 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 # FFmpeg's options pass through a variable of the process, read at each opening. A user's own are left alone.
 OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 USERS_OPTIONS = os.environ.get(OPTIONS)
-PLAIN_OPTIONS = "rtsp_flags;prefer_tcp"  # OpenCV's own default
+# A playlist, SDP or list of files is a video to FFmpeg, and may name any address or file, which it then opens. So it
+# may use the protocols of the source alone, and of what a camera sends by HTTP read the formats that name nothing.
+FILE_GUARD = "protocol_whitelist;file"
+RTSP_GUARD = "protocol_whitelist;rtsp,rtp,udp,tcp,tls,srtp"
+BYTES_GUARD = (
+    "protocol_whitelist;none"
+    "|format_whitelist;mpegts,mpeg,mov,matroska,webm,flv,live_flv,avi,ogg,asf,h264,hevc,m4v,mpegvideo,mjpeg,mpjpeg"
+)
 
 
-def open_ffmpeg(name: str, limits: Sequence[int] = (), options: str = PLAIN_OPTIONS) -> cv2.VideoCapture:
-    """A capture of a file or URL; it may be closed already, where it could not be opened.
+def open_ffmpeg(
+    source: str | io.BufferedIOBase, limits: Sequence[int] = (), options: str = "", guard: str = FILE_GUARD
+) -> cv2.VideoCapture:
+    """A capture of a file, URL or stream of bytes; it may be closed already, where it could not be opened.
 
-    ``limits`` are pairs of property and value. One decoding thread: with one a core a clip of 640x360 cost half as
-    much CPU again, 4 MiB more, and each thread delays a live stream by a frame.
+    ``limits`` are pairs of property and value. ``guard`` holds also beside a user's own options. A stream must not
+    raise: OpenCV 4.14 ends the process. One decoding thread: with one a core a clip of 640x360 cost half as much CPU
+    again, 4 MiB more, and each thread delays a live stream by a frame.
     """
-    os.environ[OPTIONS] = options if USERS_OPTIONS is None else USERS_OPTIONS
-    capture = cv2.VideoCapture(name, cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *limits])
+    chosen = options if USERS_OPTIONS is None else USERS_OPTIONS
+    os.environ[OPTIONS] = "|".join(filter(None, (chosen, guard)))
+    # The overload for streams asks for its own class in its types, and for io.BufferedIOBase at run time.
+    capture = cv2.VideoCapture(cast("str", source), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *limits])
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # the default, but not in OpenCV 4.11
     return capture
 

@@ -24,12 +24,14 @@ def probe(
     what to do.
     """
     text = str(settings.source)
-    name = device_path(text) if kind_of(text) is Kind.V4L2 else redact(text)
+    kind = kind_of(text)
+    name = device_path(text) if kind is Kind.V4L2 else redact(text)
     source = opener(settings)
     try:
         image = source.read()
         if image is None:
-            raise SourceError(f"{name}: it opens but gives no picture: is another program using it?")
+            hint = ": is another program using it?" if kind is Kind.V4L2 else ""
+            raise SourceError(f"{name}: it opens but gives no picture{hint}")
         rate_hz = _measure(source, clock) if source.live else source.rate_hz
         return f"{_size(image)} at {_rate(rate_hz)} from {name} ({source.format})"
     finally:

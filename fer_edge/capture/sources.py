@@ -6,7 +6,7 @@ from fer_edge.capture.address import Kind, kind_of
 from fer_edge.capture.doubted_stream import doubted
 from fer_edge.capture.folder import ImageFolder
 from fer_edge.capture.picamera import PiCamera
-from fer_edge.capture.stream import Stream
+from fer_edge.capture.stream import open_stream
 from fer_edge.capture.v4l2 import V4l2Camera
 from fer_edge.capture.video import VideoFile
 from fer_edge.config import CameraSettings
@@ -54,7 +54,7 @@ def open_source(settings: CameraSettings) -> Source:
         case Kind.V4L2:
             return V4l2Camera(settings)
         case Kind.STREAM:
-            return doubted(Stream(settings), settings)
+            return doubted(open_stream(settings), settings)
         case Kind.PICAMERA:
             return PiCamera(settings)
         case Kind.IMAGES:

@@ -1,6 +1,7 @@
 """What the capture tests share: a clock that only moves when told, pictures that can be told apart, real files."""
 
-from collections.abc import Callable
+import ssl
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import cv2
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from fer_edge.values import Image
+from tests.servers.http_camera import Answer, HttpCamera
 
 WIDTH, HEIGHT = 96, 64
 
@@ -72,3 +74,17 @@ def uneven_film(tmp_path: Path) -> tuple[Path, list[float]]:
     path = tmp_path / "uneven.gif"
     assert cv2.imwriteanimation(str(path), animation)
     return path, [0.0, 0.1, 0.2, 0.7, 0.75]
+
+
+@pytest.fixture
+def http_camera() -> Iterator[Callable[..., HttpCamera]]:
+    """Starts a camera that answers as it is told."""
+    cameras: list[HttpCamera] = []
+
+    def start(answer: Answer, context: ssl.SSLContext | None = None) -> HttpCamera:
+        cameras.append(HttpCamera(answer, context))
+        return cameras[-1]
+
+    yield start
+    for camera in cameras:
+        camera.close()

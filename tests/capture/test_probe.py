@@ -56,6 +56,11 @@ def test_camera_without_a_picture_is_an_error_and_is_closed(clock) -> None:
     assert source.closed
 
 
+def test_network_camera_without_a_picture_is_not_said_to_be_in_use(clock, picture) -> None:
+    with pytest.raises(SourceError, match=r"it opens but gives no picture$"):
+        probe(CameraSettings(source="http://camera/"), lambda _: Ticking(clock, None, 0.1), clock)
+
+
 def test_password_is_not_in_the_line(clock, picture) -> None:
     source = Ticking(clock, picture(1), 0.1)
     line = probe(CameraSettings(source="rtsp://anna:geheim@camera/live"), lambda _: source, clock)

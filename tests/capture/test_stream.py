@@ -16,7 +16,7 @@ import pytest
 from fer_edge.capture.camera import Camera
 from fer_edge.capture.mailbox import Mailbox
 from fer_edge.capture.probe import probe
-from fer_edge.capture.stream import Stream
+from fer_edge.capture.sources import open_source
 from fer_edge.capture.supervise import CameraState, Phase
 from fer_edge.config import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
@@ -227,15 +227,15 @@ def test_rtsp_camera_with_a_password_opens_with_the_right_one_only(rtsp) -> None
     server = rtsp("anna", "geheim")
     assert probe(CameraSettings(source=server.url("anna:geheim@"))).startswith("320x240 at 1")
     with pytest.raises(SourceError, match="user or password refused") as caught:
-        Stream(CameraSettings(source=server.url("anna:falsch@")))
+        open_source(CameraSettings(source=server.url("anna:falsch@")))
     assert "falsch" not in str(caught.value)
     with pytest.raises(SourceError, match="asks for a user and password"):
-        Stream(CameraSettings(source=server.url()))
+        open_source(CameraSettings(source=server.url()))
 
 
 def test_wrong_path_of_an_rtsp_camera_is_told(rtsp) -> None:
     with pytest.raises(SourceError, match="no such stream: check the path"):
-        Stream(CameraSettings(source=rtsp().url(path="other")))
+        open_source(CameraSettings(source=rtsp().url(path="other")))
 
 
 def test_mjpeg_camera_is_read_and_its_rate_measured(mjpeg) -> None:
@@ -294,6 +294,23 @@ def test_mjpeg_camera_may_change_its_size_while_it_runs(mjpeg, watched, number_o
     assert camera.state(time.monotonic()).phase is Phase.RUNNING
 
 
+def test_rtsp_camera_over_udp_alone_is_read_and_insisting_on_tcp_is_told(rtsp) -> None:
+    url = rtsp().url(path="udp")
+    for transport in ("auto", "udp"):
+        assert probe(CameraSettings(source=url, transport=transport)).startswith("320x240 at 1")
+    with pytest.raises(SourceError, match=r"\(tried TCP; camera.transport: auto tries UDP, too\)"):
+        open_source(CameraSettings(source=url, transport="tcp"))
+
+
+def test_rtsp_login_from_the_settings_may_hold_any_character(rtsp, tmp_path) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("p#s/s @ %41:x\n")
+    secret.chmod(0o600)
+    server = rtsp("an:na".replace(":", "@"), "p#s/s @ %41:x")
+    settings = CameraSettings(source=server.url(), username="an@na", password_file=str(secret))
+    assert probe(settings).startswith("320x240 at 1")
+
+
 def test_recording_behind_an_http_address_is_refused(film, monkeypatch) -> None:
     monkeypatch.chdir(film.parent)
 
@@ -304,5 +321,5 @@ def test_recording_behind_an_http_address_is_refused(film, monkeypatch) -> None:
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}).start()
         with pytest.raises(UnusableSource, match="a recording, not a camera"):
-            Stream(CameraSettings(source=f"http://127.0.0.1:{server.server_port}/film.avi"))
+            open_source(CameraSettings(source=f"http://127.0.0.1:{server.server_port}/film.avi"))
         server.shutdown()

@@ -1,0 +1,194 @@
+"""HTTP as cameras serve it: one GET after another, with login, time limits, and redirects on the same host alone.
+
+The standard library's `http.client` parses; this module adds what it lacks: a deadline for the whole of a step instead
+of one for each packet, tolerance for status lines of streaming servers, and the reason of a failure in one line.
+"""
+
+import http.client
+import io
+import re
+import secrets
+import socket
+import time
+from http import HTTPStatus
+from typing import cast
+from urllib.parse import urljoin
+
+from fer_edge.capture.address import Address, parse_address
+from fer_edge.capture.http_auth import Login, UnknownScheme, login_for
+from fer_edge.capture.reach import NO_LOGIN, REFUSED_LOGIN, brief, connect, meaning, trouble
+from fer_edge.errors import SourceError
+
+MAX_REQUESTS = 6  # for one answer: redirects, and a login
+REDIRECTS = (301, 302, 303, 307, 308)
+READ_BYTES = 65536
+HEADER = re.compile(rb"[A-Za-z-]+:")  # a server that leaves the status line out begins with its headers
+STATUS_BYTES = 5
+
+
+class HttpClient:
+    """One camera by HTTP. Owned by one thread.
+
+    ``name`` is the address as it may be shown; it begins every message.
+    """
+
+    def __init__(self, address: Address, name: str) -> None:
+        self._address = self._target = address
+        self._name = name
+        self._login: Login | None = None
+        self._count = 0  # requests under one challenge
+        self._wire: socket.socket | None = None
+        self._answer: _Answer | None = None
+        self.response: http.client.HTTPResponse | None = None
+
+    @property
+    def content_type(self) -> str:
+        """`image/jpeg` of the last answer's Content-Type, lower case, without its options; empty where it has none."""
+        kind = self.response.headers.get("Content-Type", "") if self.response else ""
+        return kind.partition(";")[0].strip().lower()
+
+    def get(self, deadline: float) -> None:
+        """Request the address, until ``deadline`` in monotonic seconds; `read` then gives what the camera sends.
+
+        Raises:
+            SourceError: the camera does not send it; one line that says why.
+        """
+        try:
+            self._get(deadline)
+        except (OSError, http.client.HTTPException, ValueError) as error:
+            self.close()
+            raise SourceError(f"{self._name}: {trouble(error, self._target.port)}") from error
+        except SourceError:
+            self.close()
+            raise
+
+    def read(self, deadline: float) -> bytes:
+        """Return what has arrived of the answer, at most READ_BYTES; empty at its end and after `close`.
+
+        Raises:
+            TimeoutError: nothing arrived until ``deadline``.
+            OSError, http.client.HTTPException, ValueError: the connection was lost, or the answer breaks HTTP's rules.
+        """
+        if self.response is None or self._answer is None:
+            return b""
+        self._answer.deadline = deadline
+        return self.response.read1(READ_BYTES)
+
+    def close(self) -> None:
+        """Close the connection; a second call does nothing."""
+        if self._wire is not None:
+            self._wire.close()
+        self._wire = self._answer = None
+
+    def _get(self, deadline: float) -> None:
+        last = self.response
+        if last is None or last.will_close or not (last.isclosed() or last.length == 0):
+            self.close()
+        kept = self._wire is not None
+        for _ in range(MAX_REQUESTS):
+            try:
+                response = self._exchange(deadline)
+            except (ConnectionError, http.client.BadStatusLine):
+                self.close()
+                if not kept:  # else the camera closed a connection that was kept open since the last request
+                    raise
+                kept = False
+                continue
+            kept = False
+            if response.status == HTTPStatus.OK:
+                self.response = response
+                return
+            if response.status == HTTPStatus.UNAUTHORIZED:
+                self._log_in(response.headers.get_all("WWW-Authenticate") or [])
+            elif response.status in REDIRECTS:
+                self._target = self._redirected(response.headers.get("Location") or "")
+            else:
+                reason = meaning(response.status, has_user=bool(self._address.username))
+                raise SourceError(f"{self._name}: {reason or f'answers with status {response.status}: check the path'}")
+            self.close()
+        raise SourceError(f"{self._name}: the camera redirects again and again: check the path")
+
+    def _exchange(self, deadline: float) -> http.client.HTTPResponse:
+        """Send one request and read the head of its answer."""
+        if self._wire is None:
+            self._wire = connect(self._target, deadline)
+        target = self._target
+        lines = [f"GET {target.target} HTTP/1.1", f"Host: {target.netloc}", "User-Agent: fer-edge", "Accept: */*"]
+        if self._login is not None:
+            self._count += 1
+            value = self._login.header("GET", target.target, self._count, secrets.token_hex(8))
+            lines.append(f"Authorization: {value}")
+        self._wire.settimeout(max(0.001, deadline - time.monotonic()))
+        self._wire.sendall("\r\n".join([*lines, "", ""]).encode("latin-1", "replace"))
+        self._answer = _Answer(self._wire, deadline)
+        # HTTPResponse asks only for `makefile`.
+        response = http.client.HTTPResponse(cast("socket.socket", self._answer), method="GET")
+        response.begin()
+        return response
+
+    def _log_in(self, offers: list[str]) -> None:
+        """Prepare the next request's proof; raises SourceError where there is none, or where it was refused."""
+        username = self._address.username
+        if not username:
+            raise SourceError(f"{self._name}: {NO_LOGIN}")
+        if self._login is not None and self._count == 1:  # later a challenge may have become old
+            raise SourceError(f"{self._name}: {REFUSED_LOGIN}")
+        try:
+            self._login = login_for(offers, username, self._address.password)
+        except UnknownScheme as error:
+            schemes = brief(str(error))
+            raise SourceError(f"{self._name}: asks for a login by {schemes}, only Basic and Digest are known") from None
+        self._count = 0
+
+    def _redirected(self, location: str) -> Address:
+        """Where a redirect leads; raises SourceError where that is another host, or no encryption any more."""
+        try:
+            to = parse_address(urljoin(self._target.url(), location))
+        except SourceError:
+            raise SourceError(f"{self._name}: redirects to what is no address") from None
+        if to.scheme not in ("http", "https") or to.host.lower() != self._target.host.lower():
+            where = brief(f"{to.scheme}://{to.netloc}")
+            raise SourceError(f"{self._name}: redirects to another host, {where}: name that one if it is the camera")
+        if self._target.encrypted and not to.encrypted:
+            raise SourceError(f"{self._name}: redirects from https to http, which would send the password in clear")
+        return to
+
+
+class _Answer(io.RawIOBase):
+    """The bytes of one answer, until a deadline; a status line that is not HTTP's own is put right."""
+
+    def __init__(self, wire: socket.socket, deadline: float) -> None:
+        self._wire = wire
+        self._head: bytes | None = None  # what was read to see the status line, and not handed over yet
+        self.deadline = deadline  # monotonic seconds
+
+    def makefile(self, _mode: str) -> io.BufferedReader:
+        return io.BufferedReader(self, READ_BYTES)
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
+        if self._head is None:
+            self._head = self._status_line()
+        if self._head:
+            count = min(len(self._head), len(buffer))
+            buffer[:count], self._head = self._head[:count], self._head[count:]
+            return count
+        return self._receive(buffer)
+
+    def _status_line(self) -> bytes:
+        """The first bytes, as HTTP would have them: `ICY 200 OK` and a missing status line are fine."""
+        head, part = b"", bytearray(READ_BYTES)
+        while len(head) < STATUS_BYTES and (count := self._receive(memoryview(part))):
+            head += part[:count]
+        if head.startswith(b"ICY "):
+            return b"HTTP/1.0 " + head[4:]
+        return b"HTTP/1.0 200 OK\r\n" + head if HEADER.match(head) else head
+
+    def _receive(self, buffer: memoryview) -> int:
+        left_s = self.deadline - time.monotonic()
+        if left_s <= 0:
+            raise TimeoutError
+        self._wire.settimeout(left_s)
+        return self._wire.recv_into(buffer)
