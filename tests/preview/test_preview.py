@@ -6,15 +6,23 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
+from msgspec.structs import replace
 
-from fer_edge.config import PreviewSettings, Settings
+from fer_edge.config import DecideSettings, PreviewSettings, Settings
 from fer_edge.keeper import Keeper
+from fer_edge.live_settings import LiveSettings
 from fer_edge.preview.preview import Preview
+from fer_edge.settings_file import load_document, load_settings
+from fer_edge.settings_save import Draft
 
 TOKEN = "0123456789abcdef"
+ZONE = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0))
 GUESS = "a-secret-that-was-typed-here-by-mistake"
 
 
@@ -30,6 +38,68 @@ def preview(tmp_path: Path) -> Iterator[Preview]:
     one.start()
     yield one
     one.stop()
+
+
+@pytest.fixture
+def saving(tmp_path: Path) -> Iterator[tuple[Preview, Keeper, Path]]:
+    """A page whose saves go into a real file and come into force; without a token."""
+    path = tmp_path / "config.yaml"
+    path.write_text("# by hand\ndecide: {enter: 0.6}\n")
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    document = load_document(path)
+    live = LiveSettings(document, path, None)
+
+    def adopt(change: dict[str, Any], draft: Draft | None) -> None:
+        live.change(change, draft)
+        one.stage.reconfigure(live.settings.decide, 1.0)
+
+    keeper = Keeper(path, adopt)
+    one = Preview(replace(document.settings, preview=PreviewSettings(port=port)), "kitchen", keeper)
+    one.start()
+    yield one, keeper, path
+    one.stop()
+
+
+def saved(saving: tuple[Preview, Keeper, Path], *bodies: tuple[str, object]) -> list[int]:
+    """The statuses of saves that two browsers send at one moment, while this thread serves as the main thread does."""
+    preview, keeper, _ = saving
+
+    def save(address: str, body: object) -> int:
+        headers = {"X-Fer-Edge": "page", "Content-Type": "application/json"}
+        request = urllib.request.Request(preview.url + address, msgspec.json.encode(body), headers)
+        try:
+            with urllib.request.urlopen(request, timeout=30) as answer:
+                return int(answer.status)
+        except urllib.error.HTTPError as error:
+            return error.code
+
+    with ThreadPoolExecutor(len(bodies)) as browsers:
+        answers = [browsers.submit(save, *body) for body in bodies]
+        while not all(answer.done() for answer in answers):
+            keeper.serve()
+        return sorted(answer.result() for answer in answers)
+
+
+def test_thresholds_and_zones_of_two_browsers_at_one_moment_are_both_in_the_file(saving) -> None:
+    was = DecideSettings(enter=0.6)
+    thresholds = ("keep", {"decide": replace(was, enter=0.7), "was": was})
+    zones = ("zones", {"zones": [ZONE], "were": []})
+    assert saved(saving, thresholds, zones) == [200, 200]
+    settings = load_settings(saving[2])
+    assert (settings.decide.enter, settings.privacy.zones) == (0.7, (ZONE,))
+    assert saving[2].read_text().startswith("# by hand\n")
+
+
+def test_of_two_browsers_that_save_other_thresholds_at_one_moment_one_is_kept_whole_and_one_refused(saving) -> None:
+    was = DecideSettings(enter=0.6)
+    first, second = replace(was, enter=0.7), replace(was, leave=0.3)
+    assert saved(saving, ("keep", {"decide": first, "was": was}), ("keep", {"decide": second, "was": was})) == [
+        200,
+        409,
+    ]
+    assert load_settings(saving[2]).decide in (first, second)
 
 
 def status(preview: Preview, token: str) -> int:
