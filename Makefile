@@ -2,6 +2,7 @@
 # make check   the developer's loop: lint, types, fast tests
 # make test    everything: real broker, cameras over the network, Debian systems that are booted, the converter
 # make test-system   what is too slow for it: whole machines in QEMU, x86-64 and 64-bit Arm
+# make fuzz    damaged inputs through every entrance for FUZZ_S seconds; FUZZ_SEED=n repeats a run, FUZZ_CASE=name:n a case
 # make deb     Debian packages of this checkout, for bookworm and trixie on amd64 and arm64, into out/
 #
 # Each sets up what it needs in .venv (the edge, no TensorFlow) and .venv-converter (the converter), and nowhere else.
@@ -15,7 +16,9 @@ TEST_PACKAGES = chromium chromium-driver iproute2 mosquitto openssl python3-gi g
 # What emulates a machine, and its programs where a disk is made for it.
 EMULATION_PACKAGES = debootstrap systemd-container e2fsprogs ipxe-qemu qemu-system-arm qemu-system-x86 qemu-user-static seabios
 
-.PHONY: run check test test-system deb lint clean packages
+FUZZ_S ?= 600
+
+.PHONY: run check test test-system fuzz deb lint clean packages
 .DELETE_ON_ERROR:
 
 run: .venv/demo.stamp
@@ -32,6 +35,9 @@ test: packages .venv/test.stamp .venv-converter/test.stamp lint
 test-system: .venv/test.stamp
 	@tools/need.sh $(EMULATION_PACKAGES)
 	.venv/bin/pytest -m emulated tests/system
+
+fuzz: .venv/test.stamp
+	.venv/bin/python -m tests.fuzz --seconds $(FUZZ_S) $(FUZZ_SEED:%=--seed %) $(FUZZ_CASE:%=--case %)
 
 deb: .venv/bin/python
 	@for suite in bookworm trixie; do for arch in amd64 arm64; do \

@@ -9,6 +9,8 @@ from pathlib import Path
 import click
 import pytest
 
+from tests.fuzz.entrances import ENTRANCES
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 PROGRAMS = {"fer-edge": ("fer_edge.cli", "commands"), "fer-convert": ("converter.__main__", "fer_convert")}
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
@@ -139,3 +141,12 @@ def test_a_wrong_command_line_would_be_found(line: str, said: str) -> None:
 @pytest.mark.parametrize("line", ["fer-edge --version", "fer-convert train --help", "fer-edge tune scene.csv"])
 def test_a_right_command_line_is_let_pass(line: str) -> None:
     assert not mistake(line.split())
+
+
+def test_every_file_that_the_page_on_security_names_is_there_and_every_entrance_is_in_its_table() -> None:
+    text = (REPOSITORY / "docs" / "security.md").read_text()
+    named = set(re.findall(r"`((?:tests|fer_edge|systemd)/[\w./-]+)`", text))
+    assert len(named) > 15
+    assert [path for path in named if not (REPOSITORY / path).exists()] == []
+    entrances = re.findall(r"^\| (`[a-z`, ]+`) \|", text.partition("| entrance |")[2], re.MULTILINE)
+    assert re.findall(r"`(\w+)`", " ".join(entrances)) == [entrance.name for entrance in ENTRANCES]

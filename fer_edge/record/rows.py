@@ -101,7 +101,8 @@ def _step(row: Mapping[str, str]) -> Step:
 
 def _face(row: Mapping[str, str]) -> Face:
     unscored = Unscored(row["unscored"]) if row["unscored"] else None
-    scores = None if unscored else np.array([np.float32(row[emotion]) for emotion in EMOTIONS], np.float32)
+    with np.errstate(over="ignore"):  # it becomes infinite, and is refused
+        scores = None if unscored else np.array([np.float32(row[emotion]) for emotion in EMOTIONS], np.float32)
     if scores is not None and not np.isfinite(scores).all():
         raise ValueError("a score is not a number")
     brightness, sharpness = row.get("brightness"), row.get("sharpness")
