@@ -22,6 +22,8 @@ CURES = {
 }
 MAX_BYTES = 100_000  # the shipped one has 16 KB; PyYAML takes seconds for so much, and a reload may not take 30
 
+DEEPEST = 30  # brackets within brackets; settings need four
+
 
 class Document(msgspec.Struct, frozen=True):
     """A settings file without a mistake."""
@@ -82,13 +84,25 @@ def parse_document(text: str) -> tuple[Document | None, list[Mistake]]:
     return (None, listed(mistakes)) if mistakes else (Document(settings, values), [])
 
 
+class _Loader(yaml.SafeLoader):
+    def fetch_flow_collection_start(self, token_class: type[yaml.Token]) -> None:
+        """Begin a list or mapping in brackets.
+
+        Raises:
+            RecursionError: it is nested too deeply. PyYAML's time for such is quadratic: 3 KB of `[` take 20 s.
+        """
+        if self.flow_level >= DEEPEST:
+            raise RecursionError
+        super().fetch_flow_collection_start(token_class)
+
+
 def _composed(text: str) -> yaml.Node | Mistake | None:
     r"""The root of YAML's nodes, None of an empty text, or why there is none.
 
     Beside its own YAMLError PyYAML raises ValueError (`"\UFFFFFFFF"`, `%YAML` with 5,000 digits) and RecursionError.
     """
     try:
-        loader = yaml.SafeLoader(text)
+        loader = _Loader(text)
     except yaml.reader.ReaderError as error:
         before = text[: error.position]
         line, column = before.count("\n") + 1, len(before) - before.rfind("\n")

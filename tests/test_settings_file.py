@@ -254,6 +254,7 @@ def test_device_that_no_topic_can_hold_is_a_mistake(value: str) -> None:
         ("a: b: c\n", "c.yaml:1:5: is not YAML: a value that holds a colon needs quotes"),
         ("device: a\n---\ndevice: b\n", "is not YAML: it holds a second document (---): keep one"),
         ("[" * 3000, "c.yaml:1:1: is not a settings file: it is nested too deeply"),
+        ("device: " + "[" * 31 + "]" * 31, "c.yaml:1:1: is not a settings file: it is nested too deeply"),
         ("? [a, b]\n: 1\n", "c.yaml:1:3: holds a list or a section where a key belongs"),
     ],
 )
