@@ -20,6 +20,7 @@ from fer_edge.capture.camera import Camera
 from fer_edge.capture.mailbox import Mailbox
 from fer_edge.capture.shutter import Shutter
 from fer_edge.capture.sources import Source, open_source
+from fer_edge.capture.stream import check_login
 from fer_edge.config import LEAST_AGGREGATE_S, CameraSettings, Settings
 from fer_edge.decide.decider import Decider
 from fer_edge.deliver.delivery import Delivery, Folders
@@ -124,6 +125,8 @@ class App:
         pipeline = Pipeline(self._vision.see, self._decider, self._reporter, witnesses, self._vision.forget)
         mailbox = Mailbox()
         zones = Zones(settings.privacy.zones)
+        if settings.camera.username:
+            check_login(settings.camera)
         self._shutter = Shutter(
             lambda: Camera(settings.camera, mailbox, opener=lambda camera: blacked_out(opener(camera), zones)),
             mailbox,

@@ -16,7 +16,7 @@ from fer_edge.capture.address import Address, redact
 from fer_edge.capture.decoders import pixel_aspect, square
 from fer_edge.capture.http_client import HttpClient
 from fer_edge.capture.jpeg import START, JpegError, JpegReader
-from fer_edge.capture.opencv import BYTES_GUARD, format_name, open_ffmpeg
+from fer_edge.capture.opencv import BYTES_GUARD, format_name, open_ffmpeg, size_flaw
 from fer_edge.capture.reach import brief, trouble
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
@@ -176,6 +176,10 @@ class HttpVideo:
         if not self._capture.isOpened():
             kind = brief(client.content_type) or "no type"
             raise SourceError(f"{name}: it answers ({kind}), but sends no video that can be read: check the path")
+        flaw = size_flaw(self._capture)
+        if flaw is not None:
+            self._capture.release()
+            raise SourceError(f"{name}: {flaw}")
         self.format = format_name(self._capture)
 
     def read(self) -> Image | None:

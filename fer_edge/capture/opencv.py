@@ -7,6 +7,8 @@ from typing import cast
 
 import cv2
 
+from fer_edge import MAX_PIXELS
+
 # OpenCV and FFmpeg write to stderr whenever a camera is away; what matters of it is said once by our own log. Whoever
 # looks for a fault in them sets these variables. Both are read at run time, so it does not matter who imported cv2.
 if "OPENCV_LOG_LEVEL" not in os.environ:
@@ -43,6 +45,14 @@ def open_ffmpeg(
     capture = cv2.VideoCapture(cast("str", source), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *limits])
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # the default, but not in OpenCV 4.11
     return capture
+
+
+def size_flaw(capture: cv2.VideoCapture) -> str | None:
+    """Return the sentence on pictures that are too large to be decoded; None of others."""
+    width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
+    return (
+        f"{width}x{height} pixels, more than the {MAX_PIXELS} that are decoded" if width * height > MAX_PIXELS else None
+    )
 
 
 def open_v4l2(path: str, select_timeout_s: int) -> cv2.VideoCapture:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from fer_edge.capture.address import Kind, device_path, kind_of, redact
 from fer_edge.capture.sources import Source, open_source
+from fer_edge.capture.stream import check_login
 from fer_edge.config import CameraSettings
 from fer_edge.errors import SourceError
 from fer_edge.values import Image
@@ -26,6 +27,8 @@ def probe(
     text = str(settings.source)
     kind = kind_of(text)
     name = device_path(text) if kind is Kind.V4L2 else redact(text)
+    if kind is Kind.STREAM:
+        check_login(settings)
     source = opener(settings)
     try:
         image = source.read()

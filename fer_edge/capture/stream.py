@@ -1,6 +1,7 @@
 """A network camera: RTSP by FFmpeg, HTTP by `mjpeg.py`."""
 
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -8,7 +9,7 @@ import cv2
 
 from fer_edge.capture.address import Address, parse_address, redact
 from fer_edge.capture.decoders import pixel_aspect, square
-from fer_edge.capture.opencv import RTSP_GUARD, USERS_OPTIONS, format_name, open_ffmpeg
+from fer_edge.capture.opencv import RTSP_GUARD, USERS_OPTIONS, format_name, open_ffmpeg, size_flaw
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
 from fer_edge.errors import SourceError
@@ -71,6 +72,12 @@ def address_of(settings: CameraSettings, *, quiet: bool = True) -> Address:
     return replace(address, username=username, password=password or "")
 
 
+def check_login(settings: CameraSettings) -> None:
+    """Log, once before the first attempt to connect, where others may read the camera's password file."""
+    with suppress(SourceError):  # the attempt itself says why
+        address_of(settings, quiet=False)
+
+
 class RtspCamera:
     """An RTSP stream. Owned by the thread that reads it."""
 
@@ -106,6 +113,10 @@ def _connect(settings: CameraSettings, address: Address, read_limit_ms: int) -> 
         options = OPTIONS.format(transport=transport)
         capture = open_ffmpeg(address.url(login=True), limits, options, RTSP_GUARD)
         if capture.isOpened():
+            flaw = size_flaw(capture)
+            if flaw is not None:
+                capture.release()
+                raise SourceError(f"{name}: {flaw}")
             return capture
         from fer_edge.capture.reach import why_not  # noqa: PLC0415 - 10 ms that only a failure needs
 

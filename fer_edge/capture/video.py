@@ -5,7 +5,6 @@ from pathlib import Path
 
 import cv2
 
-from fer_edge import MAX_PIXELS
 from fer_edge.capture.decoders import (
     ALIKE,
     INTERLACED_CURE,
@@ -15,7 +14,7 @@ from fer_edge.capture.decoders import (
     is_doubtful,
     second_decoder,
 )
-from fer_edge.capture.opencv import format_name, open_ffmpeg
+from fer_edge.capture.opencv import format_name, open_ffmpeg, size_flaw
 from fer_edge.capture.upright import upright
 from fer_edge.config import CameraSettings
 from fer_edge.errors import UnusableSource
@@ -157,8 +156,8 @@ def _open(path: Path) -> cv2.VideoCapture:
     capture = open_ffmpeg(whole)
     if not capture.isOpened() or format_name(capture).lower() in TEXT_FORMATS:
         raise UnusableSource(f"{shown}: not a video that can be read")
-    width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-    if width * height > MAX_PIXELS:
+    flaw = size_flaw(capture)
+    if flaw is not None:
         capture.release()
-        raise UnusableSource(f"{shown}: {width}x{height} pixels, more than the {MAX_PIXELS} that are decoded")
+        raise UnusableSource(f"{shown}: {flaw}")
     return capture

@@ -1,11 +1,15 @@
 """What a source is, and that nothing secret of it is ever written."""
 
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from fer_edge.capture.address import Kind, device_path, kind_of, parse_address, redact
+from fer_edge.capture.camera import Camera
+from fer_edge.capture.mailbox import Mailbox
+from fer_edge.config import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
 
 
@@ -85,6 +89,20 @@ def test_password_of_any_form_of_address_is_never_shown(url: str) -> None:
     assert "1234" not in redact(url)
     for function in (kind_of, parse_address):
         assert "geheim" not in outcome(function, url)
+
+
+@pytest.mark.parametrize("url", FORMS)
+def test_password_is_in_no_log_and_no_state_of_a_camera_that_cannot_be_opened(url: str, caplog, clock) -> None:
+    caplog.set_level(logging.DEBUG)
+    settings = CameraSettings(source=url.replace("10.0.0.2", "127.0.0.1").replace("@h/x", "@127.0.0.1/x"))
+    camera = Camera(settings, Mailbox(), clock=clock, wait=lambda _: camera.stop())
+    try:
+        camera.run()
+        shown = repr(camera.state(clock.now))
+    except UnusableSource as error:
+        shown = str(error)
+    assert shown.isprintable()
+    assert "geheim" not in shown + caplog.text
 
 
 def outcome(function: Callable[[str], object], url: str) -> str:

@@ -13,6 +13,7 @@ import cv2
 import pytest
 
 from fer_edge.capture.opencv import open_ffmpeg
+from fer_edge.capture.probe import probe
 from fer_edge.capture.sources import open_source
 from fer_edge.config import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
@@ -243,6 +244,20 @@ def test_password_file_that_cannot_be_read_is_named_and_may_come_later(http_came
     said = refusal(camera.url(), username="anna", password_file=str(tmp_path / "none"))
     assert said.startswith("camera.password_file: cannot read")
     assert camera.requests == []
+
+
+def test_password_file_that_others_may_read_is_named_by_check_and_not_at_each_attempt(
+    http_camera, jpeg, tmp_path: Path, caplog
+) -> None:
+    secret = tmp_path / "secret"
+    secret.write_text("x\n")
+    secret.chmod(0o644)
+    camera = http_camera(lambda _, send: send(MULTIPART + b"".join(map(DIALECTS["usual"], [jpeg(1)] * 3))))
+    settings = CameraSettings(source=camera.url(), username="anna", password_file=str(secret), stall_s=1.0)
+    open_source(settings).close()
+    assert "chmod 600" not in caplog.text
+    probe(settings)
+    assert caplog.text.count("chmod 600") == 1
 
 
 def test_redirect_on_the_same_host_is_followed_and_no_other(http_camera, jpeg, number_of) -> None:
