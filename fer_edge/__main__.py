@@ -3,7 +3,7 @@
 import sys
 
 from fer_edge.errors import UserError
-from fer_edge.operate.logs import enable_crash_traces
+from fer_edge.operate.logs import enable_crash_traces, escape_warnings
 from fer_edge.operate.signals import hold_reloads
 from fer_edge.output import OutputError, give_up_output, tell_failures_of_output
 from fer_edge.plain_text import escaped
@@ -12,6 +12,7 @@ from fer_edge.plain_text import escaped
 def main() -> None:
     """Runs the command line; what a user can cure is said in plain lines, a bug crashes with its traceback."""
     enable_crash_traces()
+    escape_warnings()
     if sys.argv[1:2] == ["run"]:
         hold_reloads()
     tell_failures_of_output()

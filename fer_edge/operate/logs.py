@@ -48,6 +48,12 @@ def enable_crash_traces() -> None:
         return  # a process without stderr
 
 
+def escape_warnings() -> None:
+    """Have warnings of a command that sets up no log, which go to stderr as they are, formatted by PlainFormatter."""
+    if logging.lastResort is not None:
+        logging.lastResort.setFormatter(PlainFormatter())
+
+
 def set_up_logging(level: str) -> None:
     """Sends this program's records of ``level`` and above to stderr; libraries speak from warning on."""
     handler = logging.StreamHandler(sys.stderr)

@@ -3,9 +3,11 @@
 import gzip
 import logging
 import os
+from collections.abc import Sequence
 from pathlib import Path
 
-from fer_edge.record.score_file import NoOpening, read_table
+from fer_edge.errors import UserError
+from fer_edge.record.score_file import TableError, read_table
 from fer_edge.record.steps import Part, Recording
 
 TABLES = 8  # of the ring; dropping the oldest loses an eighth
@@ -67,29 +69,35 @@ class Ring:
 def read_ring(folder: Path) -> list[Recording]:
     """A recording for each run of the daemon that the ring still holds, oldest first; none where there is no ring.
 
-    Tables that a power cut left without their opening are passed over, and that is said.
+    A table that cannot be read, as a power cut leaves one, is passed over, and that is logged.
 
     Raises:
-        UserError: there is no table but such, or one cannot be read for another reason.
+        TableError: there is no table but such.
     """
     runs: dict[str, list[Part]] = {}
     began: dict[str, float | None] = {}
-    passed_over: list[NoOpening] = []
+    passed_over: list[TableError] = []
     for path in _tables(folder):
         try:
             origin, kept = read_table(path)
-        except NoOpening as error:
+        except TableError as error:
             passed_over.append(error)
             continue
         runs.setdefault(origin.run, []).append(Part(tuple(kept), origin.decide, origin.lost_s))
         began.setdefault(origin.run, origin.began_wall)
-    if passed_over and not runs:
-        raise passed_over[0]
-    if passed_over:
-        more = len(passed_over) - 1
-        others = f" (and {more} more table{'' if more == 1 else 's'})" if more else ""
-        logger.warning("%s%s; passed over", passed_over[0], others)
+    name_passed_over(passed_over, any_read=bool(runs))
     return [Recording(run, tuple(parts), began[run]) for run, parts in runs.items()]
+
+
+def name_passed_over(failures: Sequence[UserError], *, any_read: bool) -> None:
+    """Log the tables that are passed over, in one line; raise the first where there are no others."""
+    if not failures:
+        return
+    if not any_read:
+        raise failures[0]
+    more = len(failures) - 1
+    others = f" (and {more} more table{'' if more == 1 else 's'})" if more else ""
+    logger.warning("%s%s; passed over", failures[0], others)
 
 
 def _tables(folder: Path) -> list[Path]:
@@ -97,9 +105,16 @@ def _tables(folder: Path) -> list[Path]:
     found = [
         path
         for path in folder.glob(f"{PREFIX}*{SUFFIX}")
-        if path.name.removeprefix(PREFIX).partition("-")[0].isdecimal()
+        if path.name.removeprefix(PREFIX).partition("-")[0].isdecimal() and _is_file(path)
     ]
     return sorted(found, key=_number)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that may be listed and not entered
+        return False
 
 
 def _number(path: Path) -> int:

@@ -6,6 +6,7 @@ A face in a frame is a row. A frame without a face, a tick and a farewell are a 
 import csv
 import io
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from math import isfinite
 
 import numpy as np
 
@@ -18,6 +19,8 @@ FACE_COLUMNS = ("face", "first_seen_s", "last_seen_s", "x", "y", "w", "h", *EMOT
 GATE_COLUMNS = ("unscored", "brightness", "sharpness")
 VERDICT_COLUMNS = ("emotion", "confidence", "outcome")  # what was held then; for people, a replay does not read them
 COLUMNS = (*STEP_COLUMNS, *FACE_COLUMNS, *GATE_COLUMNS, *VERDICT_COLUMNS)
+MAX_FACES = 1000  # in a frame
+MAX_REASON = 200  # characters of what a cell held
 
 
 class RowError(ValueError):
@@ -55,7 +58,9 @@ def steps(lines: Iterable[str]) -> Iterator[Step]:
         try:
             step = _step(row)
         except (ValueError, TypeError) as error:
-            raise RowError(line, f"cannot be read: {error}") from error
+            raise RowError(line, f"cannot be read: {str(error)[:MAX_REASON]}") from error
+        if latest is not None and len(latest.faces) >= MAX_FACES:
+            raise RowError(line, f"has more than {MAX_FACES} faces in a frame")
         if latest is not None and not _same_frame(latest, step):
             yield latest
             latest = None
@@ -96,7 +101,7 @@ def _step(row: Mapping[str, str]) -> Step:
         raise ValueError("it has not as many cells as the header")
     number = int(row["frame"]) if row["frame"] else None
     faces = (_face(row),) if row["face"] else ()
-    return Step(StepKind(row["step"]), float(row["time_s"]), faces, row["reason"] or None, number)
+    return Step(StepKind(row["step"]), _finite(row["time_s"]), faces, row["reason"] or None, number)
 
 
 def _face(row: Mapping[str, str]) -> Face:
@@ -108,12 +113,12 @@ def _face(row: Mapping[str, str]) -> Face:
     brightness, sharpness = row.get("brightness"), row.get("sharpness")
     return Face(
         id=int(row["face"]),
-        box=Box(*(float(row[key]) for key in ("x", "y", "w", "h"))),
-        first_seen=float(row["first_seen_s"]),
-        last_seen=float(row["last_seen_s"]),
+        box=Box(*(_finite(row[key]) for key in ("x", "y", "w", "h"))),
+        first_seen=_finite(row["first_seen_s"]),
+        last_seen=_finite(row["last_seen_s"]),
         scores=scores,
         unscored=unscored,
-        quality=Quality(float(brightness), float(sharpness)) if brightness and sharpness else None,
+        quality=Quality(_finite(brightness), _finite(sharpness)) if brightness and sharpness else None,
     )
 
 
@@ -125,6 +130,13 @@ def _same_frame(one: Step, other: Step) -> bool:
 
 def _joined(one: Step, other: Step) -> Step:
     return Step(one.kind, one.now, one.faces + other.faces, one.reason, one.number)
+
+
+def _finite(text: str) -> float:
+    value = float(text)
+    if not isfinite(value):
+        raise ValueError(f"{text} is not a finite number")
+    return value
 
 
 def _float(value: float) -> str:

@@ -12,6 +12,9 @@ from fer_edge.labels import EMOTIONS
 from fer_edge.settings_layers import overlaid
 from fer_edge.settings_walk import check_values, settle
 
+# Beside its own YAMLError PyYAML raises what its constructors do, of `!!bool x`, `!!int ""`, `!!timestamp x`, `[[[[`.
+NOT_A_VALUE = (yaml.YAMLError, ValueError, LookupError, AttributeError, TypeError, OverflowError, RecursionError)
+
 
 def assigned(decide: DecideSettings, assignments: Sequence[str]) -> DecideSettings:
     """``decide`` with what `decide.enter=0.7` or `happy.enter=0.7` and the like say; `decide.` may be left out.
@@ -72,7 +75,7 @@ def _nested(path: Sequence[str], value: Any) -> dict[str, Any]:
 def _value(assignment: str, text: str) -> Any:
     try:
         return yaml.safe_load(text)
-    except (yaml.YAMLError, ValueError) as error:  # what looks like a date and is none is a ValueError
+    except NOT_A_VALUE as error:
         raise SettingsError(f"--set {assignment}: its value cannot be read") from error
 
 

@@ -12,8 +12,7 @@ from fer_edge.config import DecideSettings
 from fer_edge.errors import SettingsError, UserError
 from fer_edge.labels import EMOTIONS
 from fer_edge.plain_text import plain_text
-from fer_edge.record.folder import read_folder
-from fer_edge.record.score_file import read_recording
+from fer_edge.record.folder import read_sources
 from fer_edge.record.steps import Recording
 from fer_edge.tune.choose import assigned, raised, thresholds
 from fer_edge.tune.compare import compare
@@ -92,11 +91,7 @@ def _changed(decide: DecideSettings, changes: Sequence[str]) -> DecideSettings:
 
 def _read(sources: Sequence[Path], announce: Announce) -> list[Recording]:
     """Tables of scores, and folders with all that are in them; raises UserError."""
-    found: list[Recording] = []
-    tell = announce("reading", len(sources))
-    for source in sources:
-        found += read_folder(source) if source.is_dir() else [read_recording(source)]
-        tell()
+    found = read_sources(sources, announce("reading", len(sources)))
     recordings = [recording for recording in found if any(part.steps for part in recording.parts)]
     if not recordings:
         raise UserError(f"{sources[0]}: holds no scores yet")

@@ -1,6 +1,7 @@
 """What a person saw in a recording, and how well the settings tell it, weighed by time."""
 
 import csv
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
@@ -12,8 +13,10 @@ from fer_edge.errors import UserError
 from fer_edge.labels import canonical
 from fer_edge.record.steps import Recording, Step, StepKind
 from fer_edge.tune.replay import replay
+from fer_edge.untrusted import read_regular
 
 COLUMNS = ("from_s", "to_s", "emotion")
+MAX_LABELS_BYTES = 16 * 1024 * 1024  # half a million spans
 LONGEST_STEP_S = 0.5  # a frame speaks for the time until the next, at most so long
 
 
@@ -49,12 +52,12 @@ def read_spans(path: Path) -> list[Span]:
         UserError: it cannot be read; the line and what is wrong with it.
     """
     try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, skipinitialspace=True)
-            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-            if missing:
-                raise UserError(f"{path}: there is no column {missing[0]}; there must be {', '.join(COLUMNS)}")
-            return [_span(path, reader.line_num, row) for row in reader]
+        text = read_regular(path, MAX_LABELS_BYTES).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise UserError(f"{path}: there is no column {missing[0]}; there must be {', '.join(COLUMNS)}")
+        return [_span(path, reader.line_num, row) for row in reader]
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
     except (UnicodeDecodeError, csv.Error) as error:

@@ -9,7 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fer_edge.config import DecideSettings
 from fer_edge.operate.logs import JournalFormatter, PlainFormatter
+from fer_edge.record.rows import rows
+from fer_edge.record.score_file import Origin, opening
+from fer_edge.record.steps import Step, StepKind
 
 SCRIPT = (
     "import logging; from fer_edge.operate.logs import set_up_logging, set_level; set_up_logging('warning')\n"
@@ -68,6 +72,18 @@ def test_error_of_the_command_line_is_printed_without_what_a_terminal_would_obey
     assert done.returncode == 1
     shown = str(model).replace("\x1b", r"\x1b")
     assert done.stderr == f"fer-edge: {shown}: no such model file: check classify.model\n"
+
+
+def test_warning_of_a_command_without_a_log_is_printed_without_what_a_terminal_would_obey(tmp_path: Path) -> None:
+    for name in ("a\x1b[31m", "b"):
+        (tmp_path / f"{name}.scores.csv").write_text("nothing of ours\n")
+    origin = Origin(decide=DecideSettings(), lost_s=1.0, model="ab", source="x")
+    (tmp_path / "c.scores.csv").write_text(opening(origin) + rows(Step(StepKind.TICK, 1.0)))
+    command = [sys.executable, "-m", "fer_edge", "tune", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0
+    assert done.stderr.startswith(f"{tmp_path}/a\\x1b[31m.scores.csv: not a table of scores")
+    assert "\x1b" not in done.stderr
 
 
 CRASH = """

@@ -6,7 +6,7 @@ import pytest
 
 from fer_edge.config import DecideSettings
 from fer_edge.errors import UserError
-from fer_edge.record.folder import read_folder
+from fer_edge.record.folder import read_folder, read_sources
 from fer_edge.record.ring import Ring
 from fer_edge.record.rows import rows
 from fer_edge.record.score_file import Origin, opening
@@ -62,8 +62,29 @@ def test_folder_with_neither_says_where_either_comes_from(tmp_path: Path) -> Non
         assert word in str(caught.value)
 
 
-def test_table_of_a_video_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+def test_table_of_a_video_that_cannot_be_read_is_named_and_passed_over(tmp_path: Path, caplog) -> None:
     write_videos(tmp_path, "a")
-    (tmp_path / "b.scores.csv").write_text("a,b\n")
-    with pytest.raises(UserError, match=r"b\.scores\.csv: not a table of scores"):
+    write_ring(tmp_path, "one")
+    (tmp_path / "b.scores.csv").write_bytes(b"a,b\xe9\n")
+    assert names(tmp_path) == ["a.scores.csv", "one"]
+    (said,) = caplog.messages
+    assert f"{tmp_path / 'b.scores.csv'}: not a table of scores" in said
+    assert said.endswith("; passed over")
+
+
+def test_folder_in_which_nothing_can_be_read_is_an_error_that_names_the_first(tmp_path: Path) -> None:
+    for name in ("b", "a"):
+        (tmp_path / f"{name}.scores.csv").write_text("a,b\n")
+    with pytest.raises(UserError, match=r"a\.scores\.csv: not a table of scores"):
         read_folder(tmp_path)
+
+
+def test_one_source_of_several_that_cannot_be_read_is_passed_over(tmp_path: Path, caplog) -> None:
+    write_videos(tmp_path, "a")
+    done: list[None] = []
+    sources = [tmp_path / "none.csv", tmp_path / "a.scores.csv"]
+    assert [one.name for one in read_sources(sources, lambda: done.append(None))] == ["a.scores.csv"]
+    assert len(done) == 2
+    assert "none.csv: cannot be read: no such file" in caplog.text
+    with pytest.raises(UserError, match=r"none\.csv"):
+        read_sources(sources[:1], lambda: None)

@@ -1,6 +1,8 @@
 """A bounded ring of tables."""
 
+import gzip
 import logging
+import os
 import random
 from pathlib import Path
 
@@ -114,3 +116,22 @@ def test_ring_of_which_nothing_is_left_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "scores-00000001-one.csv.gz").write_bytes(b"")
     with pytest.raises(UserError, match="scores-00000001-one"):
         read_ring(tmp_path)
+
+
+def test_damaged_rows_of_one_table_do_not_take_the_others(tmp_path: Path, caplog) -> None:
+    cut_ring(tmp_path, gzip.compress(origin("cut").encode() + b"x,frame\n"))
+    (recording,) = read_ring(tmp_path)
+    assert recording.name == "one"
+    assert "scores-00000002-cut.csv.gz:3: cannot be read" in caplog.text
+
+
+def test_what_is_no_file_is_no_table_and_never_dropped(tmp_path: Path) -> None:
+    (tmp_path / "scores-00000001-folder.csv.gz").mkdir()
+    os.mkfifo(tmp_path / "scores-00000002-pipe.csv.gz")
+    ring = Ring(tmp_path, 20_000)
+    ring.begin("one", origin("one"))
+    for number in range(30):
+        ring.append(noise(1000.0 * number, 200))
+    (recording,) = read_ring(tmp_path)
+    assert recording.name == "one"
+    assert (tmp_path / "scores-00000001-folder.csv.gz").is_dir()

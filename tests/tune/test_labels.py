@@ -1,11 +1,16 @@
 """Labels of a person, and the judgement by them."""
 
+import contextlib
+import os
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from fer_edge.errors import UserError
-from fer_edge.tune.labels import Span, read_spans, score
+from fer_edge.tune.labels import MAX_LABELS_BYTES, Span, read_spans, score
 from tests.tune.conftest import PLAIN
 
 
@@ -49,3 +54,36 @@ def test_wrong_label_is_named_by_its_line(tmp_path: Path, text: str, word: str) 
     with pytest.raises(UserError, match=word) as caught:
         read_spans(path)
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("content", "word"),
+    [
+        (b"from_s,to_s,emotion\n1,2,caf\xe9\n", "is not CSV"),
+        (b"from_s,to_s,emotion\n1,2," + b"a" * 200_000 + b"\n", "is not CSV: field larger"),
+        (b"from_s,to_s,emotion,face\n1,2,sad," + b"1" * 5000 + b"\n", ":2: cannot be read"),
+        (b"from_s,to_s,emotion\nnan,2,sad\n", ":2: from_s must be before to_s"),
+        (b" " * (MAX_LABELS_BYTES + 1), "cannot be read: larger than"),
+    ],
+)
+def test_poison_is_refused_in_one_line(tmp_path: Path, content: bytes, word: str) -> None:
+    path = tmp_path / "labels.csv"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=word) as caught:
+        read_spans(path)
+    assert "\n" not in str(caught.value)
+
+
+def test_labels_that_are_no_regular_file_are_refused_without_waiting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "labels.csv")
+    with pytest.raises(UserError, match="cannot be read: not a regular file"):
+        read_spans(tmp_path / "labels.csv")
+
+
+@given(st.binary(max_size=200) | st.text(max_size=100).map(lambda text: b"from_s,to_s,emotion\n" + text.encode()))
+def test_no_bytes_raise_anything_but_the_user_s_error(content: bytes) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "labels.csv")
+        path.write_bytes(content)
+        with contextlib.suppress(UserError):
+            read_spans(path)
