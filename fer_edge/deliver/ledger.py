@@ -20,6 +20,7 @@ from typing import BinaryIO
 import msgspec
 
 from fer_edge.deliver.page import OpenFaces, Page, decode_faces
+from fer_edge.untrusted import open_regular
 from fer_edge.values import Event, Message
 
 logger = logging.getLogger(__name__)
@@ -136,10 +137,14 @@ def read_ledgers(folder: Path, name: str) -> list[Page]:
     """The pages of this daemon's earlier boots that are noted in the folder, oldest first; what is none is removed."""
     pages = []
     for path in folder.glob(f"{glob.escape(name)}.*{SUFFIX}"):
-        with path.open("rb") as file:
-            if not _is_dead(file):
-                continue
-            page = _read(file.read())
+        try:
+            with open_regular(path) as file:
+                if not _is_dead(file):
+                    continue
+                page = _read(file.read(_HALVES + 2 * HALF_BYTES))
+        except OSError as error:
+            logger.warning("%s: cannot be read: %s; passed over", path, error.strerror)
+            continue
         if page is None:
             _remove(path)
         else:
@@ -179,7 +184,7 @@ def _is_dead(file: BinaryIO) -> bool:
 
 
 def _read(data: bytes) -> Page | None:
-    with contextlib.suppress(ValueError, struct.error, msgspec.MsgspecError):
+    with contextlib.suppress(ValueError, OverflowError, RecursionError, struct.error, msgspec.MsgspecError):
         magic, boot, number = _HEAD.unpack_from(data)
         (offset,) = _COUNT.unpack_from(data, _FACES)
         size, checksum = _TEXT.unpack_from(data, offset)

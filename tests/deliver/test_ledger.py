@@ -1,11 +1,16 @@
+import os
 import signal
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from fer_edge.deliver.ledger import Ledger, read_ledgers, remove_ledger
+from fer_edge.deliver.ledger import MAGIC, Ledger, read_ledgers, remove_ledger
 from fer_edge.values import EventKind, Message
 
 
@@ -79,6 +84,27 @@ def test_file_that_is_no_ledger_is_removed_and_another_daemon_s_is_left_alone(di
     (tmp_path / "hall.other.ledger").write_bytes(b"\0" * 4096)
     assert [page.boot for page in read_ledgers(tmp_path, "porch")] == ["b00tb00t"]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["hall.other.ledger", "porch.b00tb00t.ledger"]
+
+
+def test_what_is_no_file_is_passed_over_without_waiting_and_said(tmp_path, caplog):
+    (tmp_path / "porch.folder.ledger").mkdir()
+    os.mkfifo(tmp_path / "porch.pipe.ledger")
+    (tmp_path / "porch.zero.ledger").symlink_to("/dev/zero")
+    assert read_ledgers(tmp_path, "porch") == []
+    assert len(caplog.messages) == 3
+    assert all(message.endswith("; passed over") for message in caplog.messages)
+
+
+@given(st.binary(max_size=300), st.booleans())
+def test_no_bytes_in_a_ledger_raise_anything(content, ours):
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "porch.b00t.ledger").write_bytes((MAGIC if ours else b"") + content)
+        read_ledgers(Path(folder), "porch")
+
+
+def test_offset_beyond_all_memory_is_no_ledger(tmp_path):
+    (tmp_path / "porch.b00t.ledger").write_bytes(MAGIC + b"\xff" * 200)
+    assert read_ledgers(tmp_path, "porch") == []
 
 
 def test_list_of_faces_that_was_torn_is_not_believed(die, tmp_path):
