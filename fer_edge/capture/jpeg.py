@@ -40,11 +40,6 @@ class JpegReader:
         # the next picture; from further back its thumbnail would be found.
         self._resume = 0
 
-    @property
-    def begun(self) -> bool:
-        """Whether the beginning of a picture has arrived, not its end."""
-        return self._begun
-
     def feed(self, data: bytes) -> None:
         """Append ``data``. Raises JpegError where the picture under way is larger than MAX_PICTURE_BYTES."""
         if len(self._buffer) + len(data) > MAX_PICTURE_BYTES:

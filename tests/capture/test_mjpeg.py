@@ -5,6 +5,7 @@ import random
 import re
 import ssl
 import subprocess
+import threading
 import time
 from itertools import count
 from pathlib import Path
@@ -323,6 +324,19 @@ def test_video_by_http_is_read_without_ffmpeg_opening_an_address(http_camera, vi
     assert source.live
     assert numbers(source, number_of, 99) == list(range(10))
     assert camera.connections == 1
+
+
+def test_video_by_http_that_falls_silent_is_given_up(http_camera, videos, number_of) -> None:
+    asked = threading.Event()
+
+    def answer(_request, send):
+        send(b"HTTP/1.0 200 OK\r\nContent-Type: video/mp2t\r\n\r\n" + videos["ts"])
+        asked.wait(20.0)
+
+    source = opened(http_camera(answer).url(), stall_s=2.0)
+    seen = numbers(source, number_of, 99)
+    asked.set()
+    assert 0 < len(seen) <= 10
 
 
 def test_recording_by_http_is_refused_for_good(http_camera, videos) -> None:
