@@ -85,7 +85,7 @@ def read_request(heard: Heard, topics: Topics, discovery: str) -> Request | None
     mistakes += complaints
     if not mistakes:
         mistakes += _check_body(Verb(verb), body)
-    return Request(verb, reply_to, heard.correlation, transaction, body, tuple(mistakes), refused)
+    return Request(verb[:LONGEST_VERB], reply_to, heard.correlation, transaction, body, tuple(mistakes), refused)
 
 
 def _body(payload: bytes) -> tuple[dict[str, Any], list[str]]:

@@ -56,6 +56,9 @@ def test_unknown_verb_is_answered_in_a_known_place() -> None:
     assert request.mistakes == ("unknown request 'paus', did you mean pause?",)
     assert request.reply_to == "fer_edge/porch/response/unknown"
     assert len(str(mistakes(b"{}", "x" * 60_000))) < 300
+    long = asked(b"{}", "x" * 60_000)
+    assert long is not None
+    assert len(long.verb) < 50  # it is repeated in the answer
 
 
 @pytest.mark.parametrize(

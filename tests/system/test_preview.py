@@ -141,7 +141,7 @@ def test_threshold_is_dragged_tried_saved_and_taken_over_and_the_comments_stay(b
     text = daemon.config.read_text()
     assert text.startswith("# by hand\n")
     assert re.search(r"\n  enter: 0.99 +# half\n", text)
-    daemon.wait_for_log("settings reloaded: decide.enter")
+    daemon.wait_for_log("settings changed on the live page: decide.enter")
     mark = "return (document.querySelector('.mark.enter') || {style: {}}).style.left"
     browser.wait(lambda one: one.run(mark) == "99%", "the mark of the new threshold")
     browser.wait(lambda one: one.text("#tune-enter-value") == "0.99", "the slider at what is in force")
@@ -233,6 +233,20 @@ def test_token_is_demanded_at_every_address_but_loopback(browser, serve, url, tm
     browser.run(f"document.getElementById('token').value = '{TOKEN}'; document.forms[0].submit()")
     faces_are_there(browser)
     assert browser.driver.current_url == url
+
+
+def test_page_that_is_open_says_that_the_token_has_changed(browser, serve, url, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(TOKEN)
+    daemon = serve(token_file=str(tmp_path / "token"))
+    browser.driver.delete_all_cookies()
+    browser.open(f"{url}?token={TOKEN}")
+    faces_are_there(browser)
+    assert daemon.stop() == 0
+    (tmp_path / "token").write_text(TOKEN[::-1])
+    serve(token_file=str(tmp_path / "token"))
+    browser.wait_for_text("#banner", "The token is another one now")
+    browser.open(f"{url}?token={TOKEN[::-1]}")
+    faces_are_there(browser)
 
 
 def test_page_works_below_a_path_behind_a_proxy_token_streams_and_saving_included(

@@ -125,10 +125,11 @@ function show(moment) {
 }
 
 async function connect() {
-  const seats = await fetch("seats").then((answer) => answer.json()).catch(() => null);
+  const answer = await fetch("seats").catch(() => null);
+  const seats = answer?.ok ? await answer.json().catch(() => null) : null;
   if (!seats) {
     lamp("page", false, "no connection");
-    banner("The daemon does not answer. Trying again.");
+    banner(answer?.status === 401 ? "The token is another one now. Load the page again." : "The daemon does not answer. Trying again.");
     setTimeout(connect, RETRY_MS);
     return;
   }
