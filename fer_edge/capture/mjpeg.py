@@ -127,6 +127,8 @@ class HttpCamera:
                 if picture is not None:
                     return upright(picture, self._rotate)
                 self._broken += 1
+                if time.monotonic() >= deadline:  # they arrive in time, one after another, and none can be decoded
+                    break
         except TimeoutError:
             pass
         return None

@@ -448,3 +448,27 @@ def pictures_or_the_one_error(url: str) -> int:
         if source is not None:
             source.close()
     return seen
+
+
+# A picture of 16x16 without tables.
+BROKEN_JPEG = b"\xff\xd8\xff\xc0\0\x0b\x08\0\x10\0\x10\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0\x3f\0\x55\xff\xd9"
+
+
+@pytest.mark.parametrize("head", [JPEG_HEAD % len(BROKEN_JPEG), MULTIPART], ids=["polled", "stream"])
+def test_pictures_of_which_none_can_be_decoded_end_a_read_within_its_limit(http_camera, jpeg, head) -> None:
+    answers = count()
+
+    def answer(_request, send) -> None:
+        if head == MULTIPART:
+            send(MULTIPART + part(b"--frame\r\n", jpeg(0)))
+            while True:
+                send(part(b"--frame\r\n", BROKEN_JPEG))
+        elif next(answers):
+            send(head + BROKEN_JPEG)
+        else:
+            send(JPEG_HEAD % len(jpeg(0)) + jpeg(0))
+
+    source = opened(http_camera(answer).url())
+    assert source.read() is not None
+    assert source.read() is None
+    source.close()
