@@ -4,6 +4,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import Any
 
 import msgspec
@@ -29,6 +30,7 @@ class Keeper:
     def __init__(self, path: Path | None, adopt: Adopt, answer_s: float = ANSWER_S) -> None:
         self._path = path
         self._answer_s = answer_s
+        self._saving = Lock()
         self._adopt = adopt
         self._wishes: SimpleQueue[tuple[dict[str, Any], Draft | None, Future[None]]] = SimpleQueue()
 
@@ -42,7 +44,7 @@ class Keeper:
             self._wish(over(decide, before), None)
             return "memory only: there is no config.yaml"
         try:
-            with locked(self._path):
+            with self._saving, locked(self._path):
                 # What was over the file before would hide it.
                 self._wish({"decide": None}, drafted_decide(self._path, decide))
         except Unwritable as error:
@@ -59,7 +61,7 @@ class Keeper:
         if self._path is None:
             raise UserError("there is no config.yaml to save zones to: start fer-edge with --config FILE")
         try:
-            with locked(self._path):
+            with self._saving, locked(self._path):
                 drafted_zones(self._path, zones).commit()
         except Unwritable as error:
             line = msgspec.json.encode({"zones": zones}).decode()

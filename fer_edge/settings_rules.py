@@ -168,6 +168,7 @@ def _unused(settings: Settings) -> Iterator[tuple[str, str, str]]:
         (not scheme, "camera", "username password_file", "where camera.source is no network camera"),
         (not scheme.startswith("rtsp"), "camera", "transport", "where camera.source is not rtsp://"),
         (not local, "camera", "width height", "on a network camera, video or folder: its pictures keep their size"),
+        (scheme.startswith("rtsp"), "camera", "rate_hz", "on rtsp://: set the rate in the camera"),
         (local or bool(scheme), "camera", "loop", "on a camera"),
         (haar, "detect", "model", "where detect.backend is haar"),
         (haar, "detect", "score", "where detect.backend is haar, which has no score"),

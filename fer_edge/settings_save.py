@@ -51,9 +51,10 @@ class Draft(msgspec.Struct, frozen=True):
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Hold off every other save of the file, by any thread and process, from reading it to its replacement.
+    """Hold off every other process's save of the file, from reading to replacing it.
 
-    The lock is on the folder, because the file itself is replaced and another one beside it would stay behind.
+    The lock is on the folder, because the file itself is replaced and another one beside it would stay behind. A file
+    system of the network that has no such locks holds nobody off; a change in between is then found by `Draft.commit`.
 
     Raises:
         Unwritable: the folder cannot be opened.
@@ -63,7 +64,8 @@ def locked(path: Path) -> Iterator[None]:
     except OSError as error:
         raise Unwritable(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
     try:
-        fcntl.flock(folder, fcntl.LOCK_EX)
+        with contextlib.suppress(OSError):
+            fcntl.flock(folder, fcntl.LOCK_EX)
         yield
     finally:
         os.close(folder)

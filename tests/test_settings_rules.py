@@ -86,6 +86,7 @@ def test_text_that_is_longer_than_mqtt_takes_is_refused_by_its_bytes(text: str, 
         ("camera: {source: 0, username: joe, transport: udp, loop: true}", "username transport loop"),
         ("camera: {source: 'http://cam/', width: 320, transport: tcp}", "transport width"),
         ("camera: {source: film.mp4, height: 240}", "height"),
+        ("camera: {source: 'rtsp://cam/', rate_hz: 5}", "rate_hz"),
     ],
 )
 def test_camera_s_setting_that_its_source_does_not_use_is_warned_of(text: str, keys: str) -> None:
@@ -118,6 +119,7 @@ def test_setting_that_another_one_makes_useless_is_warned_of(text: str, keys: st
         "camera: {source: 'picamera:1', width: 320}",
         "camera: {source: 'rtsp://cam/', username: joe, transport: udp}",
         "camera: {source: film.mp4, loop: true}",
+        "camera: {source: 'http://cam/snapshot.jpg', rate_hz: 1}",
         "detect: {backend: yunet, model: x.onnx, score: 0.5}",
         "mqtt: {transport: websocket, websocket_path: /ws}",
         "mqtt: {durability: strict}",
