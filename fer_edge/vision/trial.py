@@ -9,9 +9,7 @@ import contextlib
 import hashlib
 import logging
 import os
-import resource
 import signal
-import subprocess
 import sys
 from functools import cache
 from importlib.resources import files
@@ -44,6 +42,8 @@ def try_model(content: bytes, name: str, kind: Kind) -> None:
     """
     if hashlib.sha256(content).hexdigest() in _shipped():
         return
+    import subprocess  # noqa: PLC0415  a daemon with the models that ship is spared it
+
     command = (sys.executable, "-P", "-m", "fer_edge.vision.trial", kind, name)
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}  # the child finds what we found
     try:
@@ -96,6 +96,8 @@ def _load(content: bytes, name: str, kind: str) -> None:
 
 def _bound() -> None:
     """Limit the child's memory and time, also where its parent has ended; a sandbox may refuse, and has its own."""
+    import resource  # noqa: PLC0415  for the child alone
+
     for which, limit in ((resource.RLIMIT_AS, ADDRESS_SPACE_BYTES), (resource.RLIMIT_CPU, TRIAL_S)):
         with contextlib.suppress(OSError, ValueError):
             resource.setrlimit(which, (limit, limit))
