@@ -9,6 +9,8 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion
 from rich.console import Console
 
@@ -17,7 +19,7 @@ from fer_edge.deliver.audit import Audit
 from fer_edge.deliver.subscription import Heard
 from fer_edge.demo.broker import loopback_broker
 from fer_edge.errors import UserError
-from fer_edge.events import Printer, Wish, follow, take
+from fer_edge.events import Printer, Wish, follow, take, verdict
 from fer_edge.events_recorded import read_recorded
 
 EVENT = {
@@ -198,6 +200,26 @@ def test_live_message_of_any_bytes_on_any_topic_is_shown_or_judged(tmp_path):
                 take(Heard(topic, payload, retain=False, expiry_s=None), audit, printer, all_devices=True)
         assert len(audit.problems()) == 6
     assert "\x1b" not in console.file.getvalue()
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(max_size=10),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from([*EVENT, "from", "to", "boot"]), inner),
+    max_leaves=8,
+)
+
+
+@given(st.lists(st.dictionaries(st.sampled_from([*EVENT, "at_s", "faces", "camera"]), ANYTHING), max_size=4))
+def test_no_event_of_any_shape_ends_what_reads_it(changes):
+    console = Console(file=StringIO(), width=200)
+    audit, printer = Audit(from_start=True), Printer(console, as_json=False)
+    for change in changes:
+        payload = json.dumps({**EVENT, **change}).encode()
+        for kind in ("event", "state", "health", "info", "gap"):
+            take(
+                Heard(f"fer_edge/porch/{kind}", payload, retain=False, expiry_s=None), audit, printer, all_devices=True
+            )
+    verdict(audit, console)
 
 
 @pytest.mark.system

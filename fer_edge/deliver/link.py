@@ -246,7 +246,7 @@ class Link:
 
     def _settle(self, answer: "Answer") -> None:
         """Takes note of what the broker said to one message."""
-        if answer.code == trouble.QUOTA_EXCEEDED:
+        if answer.code == trouble.QUOTA_EXCEEDED and not answer.subscription:
             raise Trouble(trouble.ended(answer.code, answer.name, self._broker))  # it may be taken later
         if answer.code < trouble.FAILURE:
             self._refused_topics.discard(answer.topic)

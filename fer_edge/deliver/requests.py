@@ -58,15 +58,15 @@ def listed(mistakes: Sequence[str]) -> tuple[str, ...]:
 
 
 def read_request(heard: Heard, topics: Topics, discovery: str) -> Request | None:
-    """Return the request that was received; None where it only clears a retained one, which is no request.
+    """Return the request that was received; None where it only clears a retained one, or came on another topic.
 
-    ``discovery`` is Home Assistant's prefix, below which nothing is answered. ``heard`` came on a topic of
-    ``topics.requests``. What clears is known by its empty payload alone: a broker takes the mark of a retained message
-    away from what it passes on at once (3.1.1 always, MQTT 5 unless it can be asked).
+    ``discovery`` is Home Assistant's prefix, below which nothing is answered. What clears is known by its empty payload
+    alone: a broker takes the mark of a retained message away from what it passes on at once (3.1.1 always, MQTT 5
+    unless it can be asked).
     """
-    if not heard.payload:
-        return None
     verb = heard.topic.rpartition("/")[2]
+    if not heard.payload or heard.topic != topics.request(verb):
+        return None
     mistakes: list[str] = []
     if heard.retained:
         mistakes.append("a retained request is never done: publish it without retain, and clear the topic")

@@ -83,6 +83,7 @@ class Session:
         self._sent: dict[int, _Sent] = {}  # by message id, oldest first
         self._answers: list[Answer] = []
         self._listening: Listening | None = None
+        self._subscribe_mid: int | None = None
         self._wildcards = True
         self._heard: list[Heard] = []
         self._dropped: list[str] = []
@@ -131,9 +132,9 @@ class Session:
         if self.version == "5":
             # Retained messages keep their mark, also those that are sent while we are here.
             options = SubscribeOptions(qos=1, retainAsPublished=True)
-            code, _ = self._client.subscribe([(one, options) for one in filters])
+            code, self._subscribe_mid = self._client.subscribe([(one, options) for one in filters])
         else:
-            code, _ = self._client.subscribe([(one, 1) for one in filters])
+            code, self._subscribe_mid = self._client.subscribe([(one, 1) for one in filters])
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ending()
 
@@ -284,8 +285,11 @@ class Session:
             self._answers.append(Answer(sent.parcel.key, sent.parcel.message.topic, reason.value, name))
 
     def _on_subscribe(
-        self, _client: Client, _data: object, _mid: int, reasons: list[ReasonCode], _more: Properties | None
+        self, _client: Client, _data: object, mid: int, reasons: list[ReasonCode], _more: Properties | None
     ) -> None:
+        if mid != self._subscribe_mid:
+            return
+        self._subscribe_mid = None  # once
         filters = self._listening.filters if self._listening else ()
         for one, reason in zip(filters, reasons, strict=False):
             self._answers.append(Answer(None, one, reason.value, str(reason), subscription=True))

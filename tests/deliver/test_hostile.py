@@ -1,17 +1,22 @@
 """What a broker, or whoever publishes through it, can send: nothing of it ends delivery or the daemon."""
 
 import collections
+import random
 import tracemalloc
 from collections.abc import Callable
+from io import StringIO
 from itertools import chain, repeat
 
 import pytest
+from rich.console import Console
 
 from fer_edge.deliver.inbox import Inbox, Listening
 from fer_edge.deliver.properties import LARGEST_PACKET
 from fer_edge.deliver.subscription import Subscription
 from fer_edge.deliver.topics import Topics
 from fer_edge.deliver.trouble import Trouble
+from fer_edge.errors import UserError
+from fer_edge.events import Wish, follow
 from tests.deliver.byte_broker import CONNECT, PUBLISH, SUBSCRIBE, ByteBroker, framed, pair, publish
 
 TOPICS = Topics("fer_edge", "porch")
@@ -202,3 +207,40 @@ def test_subscriber_of_events_reads_no_message_of_megabytes(settings_for):
     ):
         collections.deque(chain.from_iterable(map(subscription.listen, repeat(0.1))), maxlen=0)
     assert caught.value.too_large
+
+
+@pytest.mark.parametrize("protocol", ["5", "3.1.1"])
+def test_rubbish_in_every_kind_of_packet_ends_neither_the_thread_nor_the_link(protocol, listening, eventually):
+    dice = random.Random(15)
+    kinds = [kind for kind in range(1, 16) if kind not in (2, 14)]  # another CONNACK and DISCONNECT may end a link
+    rubbish = b"".join(
+        framed(dice.choice(kinds) << 4 | dice.randrange(16), dice.randbytes(dice.choice((0, 1, 2, 3, 5, 40))))
+        for _ in range(3000)
+    )
+    with ByteBroker(subscribed=rubbish + (GOOD if protocol == "5" else GOOD_311)) as broker:
+        device, taken = listening(broker.port, protocol=protocol)
+        device.say(20)
+        device.settles()
+        eventually(lambda: any(one.payload == b"{}" for one in taken()), "the request after it")
+        assert device.state().connects == 1
+        device.delivery.stop(1.0)
+
+
+def test_command_that_shows_events_ends_with_one_line_at_a_message_of_megabytes(settings_for):
+    console = Console(file=StringIO())
+    with ByteBroker(subscribed=b"\x31\xff\xff\xff\x7f") as broker:
+        settings = settings_for(broker.port, protocol="3.1.1")
+        with pytest.raises(UserError, match="more than 1048576 bytes"):
+            follow(settings, "porch", Wish(for_s=30.0), console, console)
+
+
+def test_command_that_shows_events_names_a_message_that_cannot_be_parsed(settings_for):
+    console, complaints = (Console(file=StringIO(), width=300) for _ in range(2))
+    event = TOPICS.event.encode()
+    bad = publish(event, b"{}", properties=pair(NO_BREAK, b""), identifier=7, retain=False)
+    good = publish(event, b'{"id": "a-1"}', retain=False)
+    with ByteBroker(subscribed=bad + good * 2) as broker:
+        settings = settings_for(broker.port, protocol="5")
+        assert follow(settings, "porch", Wish(count=2), console, complaints) == 0
+    assert complaints.file.getvalue().count("malformed PUBLISH") == 1
+    assert console.file.getvalue().count("a-1") == 2

@@ -176,6 +176,11 @@ def test_other_topics_may_be_answered_on(topic: str) -> None:
     assert (request.mistakes, request.reply_to, request.refused_reply_to) == ((), topic, None)
 
 
+@pytest.mark.parametrize("topic", ["", "pause", "fer_edge/hall/request/pause", "fer_edge/porch/request/a/pause"])
+def test_message_on_a_topic_that_was_not_subscribed_to_is_no_request(topic: str) -> None:
+    assert read_request(Heard(topic, b"{}", retained=False), TOPICS, "homeassistant") is None
+
+
 def test_every_key_of_settings_goes_on_to_who_knows_them() -> None:
     body = {"nonsense": 1, "decide": None}
     request = asked(msgspec.json.encode(body), "settings")
