@@ -9,7 +9,7 @@ from pathlib import Path
 
 import paho.mqtt.client as mqtt
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion
 from rich.console import Console
@@ -209,6 +209,7 @@ ANYTHING = st.recursive(
 )
 
 
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.dictionaries(st.sampled_from([*EVENT, "at_s", "faces", "camera"]), ANYTHING), max_size=4))
 def test_no_event_of_any_shape_ends_what_reads_it(changes):
     console = Console(file=StringIO(), width=200)

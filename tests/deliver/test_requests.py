@@ -2,7 +2,7 @@
 
 import msgspec
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from fer_edge.deliver.inbox import Heard
@@ -111,6 +111,7 @@ def test_retained_request_is_refused_and_clearing_one_is_no_request() -> None:
     assert asked(b"") is None  # as MQTT 3.1.1 passes on what clears a retained one while we are there
 
 
+@settings(deadline=None, max_examples=50, suppress_health_check=[HealthCheck.too_slow])
 @given(st.binary(max_size=300) | st.text(max_size=100).map(str.encode) | JSON.map(msgspec.json.encode))
 def test_no_payload_raises_anything(payload: bytes) -> None:
     for verb in ("pause", "settings"):
