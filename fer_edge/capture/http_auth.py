@@ -12,7 +12,7 @@ SESSION = "-SESS"
 
 
 class UnknownScheme(ValueError):  # noqa: N818 - the error is the scheme's
-    """None of the offered ways to log in is known; the message names them."""
+    """None of the offered ways to log in is known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,7 @@ def login_for(offers: list[str], username: str, password: str) -> Login:
             return Login(username, password, challenge)
     if any(re.search(r"(?:^|,)\s*Basic\b", offer, re.IGNORECASE) for offer in offers):
         return Login(username, password, None)
-    raise UnknownScheme(", ".join(offer.split(None, 1)[0] for offer in offers if offer.strip()) or "nothing")
+    raise UnknownScheme("asks for a login that is neither Basic nor Digest with MD5 or SHA-256")
 
 
 def _digest(

@@ -136,8 +136,7 @@ class HttpClient:
         try:
             self._login = login_for(offers, username, self._address.password)
         except UnknownScheme as error:
-            schemes = brief(str(error))
-            raise SourceError(f"{self._name}: asks for a login by {schemes}, only Basic and Digest are known") from None
+            raise SourceError(f"{self._name}: {error}") from None
         self._count = 0
 
     def _redirected(self, location: str) -> Address:

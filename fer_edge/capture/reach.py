@@ -109,7 +109,7 @@ def why_not(address: Address) -> Reason:
             login = login_for(offers, address.username, address.password)
             status, _ = _describe(address, login)
     except UnknownScheme as error:
-        return Reason(f"asks for a login by {brief(str(error))}, only Basic and Digest are known", final=True)
+        return Reason(str(error), final=True)
     except (OSError, UnicodeError) as error:
         return Reason(trouble(error, address.port), final=True)
     # Other errors may be of the attempt before, which the camera has not cleared away yet.

@@ -177,6 +177,21 @@ def test_address_of_single_pictures_that_fails_later_says_why(http_camera, jpeg)
     source.close()
 
 
+def test_address_that_gives_broken_pictures_alone_is_given_up(http_camera, jpeg) -> None:
+    number = count()
+
+    def answer(_request, send):
+        whole = jpeg(0)
+        body = whole if next(number) == 0 else b"\xff\xd8\xff\xd9"
+        send(JPEG_HEAD % len(body) + body)
+        return True
+
+    source = opened(http_camera(answer).url())
+    assert source.read() is not None
+    assert source.read() is None
+    source.close()
+
+
 DIGEST = (
     b'HTTP/1.1 401 No\r\nWWW-Authenticate: Basic realm="c"\r\n'
     b'WWW-Authenticate: Digest realm="c", nonce="n%d", qop="auth"\r\nContent-Length: 0\r\n\r\n'
@@ -237,7 +252,7 @@ def test_wrong_password_a_missing_one_and_an_unknown_login_are_told_apart(http_c
     assert refusal(basic.url(login="anna:falsch@")).endswith("/video: user or password refused")
     assert "asks for a user and password" in refusal(basic.url())
     other = http_camera(lambda _, send: send(b"HTTP/1.0 401 No\r\nWWW-Authenticate: N\x1b[31m\r\n\r\n"))
-    assert "asks for a login by N, only Basic and Digest are known" in refusal(other.url(login="a:b@"))
+    assert "asks for a login that is neither Basic nor Digest" in refusal(other.url(login="a:b@"))
 
 
 def test_password_file_that_cannot_be_read_is_named_and_may_come_later(http_camera, tmp_path: Path) -> None:
