@@ -18,8 +18,8 @@ from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
-from converter.faces import PUBLIC
-from converter.fer2013 import read_faces
+from converter.data.faces import PUBLIC
+from converter.data.fer2013 import read_faces
 from fer_edge.vision.classify import Classifier, load_classifier
 from fer_edge.vision.preprocess import Grey, resized
 

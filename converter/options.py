@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 
 import click
 
-from converter.faces import PUBLIC, USAGES, DataError, Faces
-from converter.find_layout import ORDERS, RANGES, Scaling, parse_labels
-from converter.splits import HELD_OUT_NAME, HeldOut, held_out_again
+from converter.data.faces import PUBLIC, USAGES, DataError, Faces
+from converter.data.splits import HELD_OUT_NAME, HeldOut, held_out_again
+from converter.networks.layout import ORDERS, RANGES, Scaling, parse_labels
 from fer_edge.errors import UserError
 
 SPLIT_FROM = {  # where a split is looked for, as docs/training.md has it
@@ -98,7 +98,7 @@ def read_splits(data: Path, held_out: HeldOut | None) -> tuple[Faces, Asked]:
 
 
 def _faces(data: Path) -> Faces:
-    from converter.fer2013 import read_faces
+    from converter.data.fer2013 import read_faces
 
     return read_faces(data)
 

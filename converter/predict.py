@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.find_layout import RANGES, Scaling, output_kind, parse_labels
-from converter.keras_files import identify
+from converter.networks.identify import identify
+from converter.networks.layout import RANGES, Scaling, output_kind, parse_labels
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
 from fer_edge.values import Scores
@@ -108,7 +108,7 @@ def _tflite(path: Path) -> tuple[Callable[[list[Grey]], NDArray[np.float32]], st
 def _keras(
     path: Path, weights: Path | None, labels: tuple[str, ...], scaling: Scaling
 ) -> tuple[Callable[[list[Grey]], NDArray[np.float32]], str]:
-    from converter.keras_network import check_classes, load
+    from converter.networks.keras_model import check_classes, load
 
     network = load(identify(path, weights))
     check_classes(network, str(path))

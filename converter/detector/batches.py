@@ -12,10 +12,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from converter.detector.dataset import Photo
 from converter.detector.light import relit
 from converter.detector.paste import cover_faces
-from converter.detector.photos import Photo
-from converter.detector.scenes import Gallery, scene
+from converter.detector.synthesis import Gallery, scene
 from converter.detector.targets import targets
 
 Batch = tuple[NDArray[np.float32], NDArray[np.float32]]  # pictures (n, h, w, 3), targets (n, h / 8, w / 8, 6)

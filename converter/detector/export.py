@@ -12,19 +12,19 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from rich.console import Console
 
-from converter import quantize_job
-from converter.ask_keras import run_worker, written_in
 from converter.detector import export_worker
+from converter.detector.architecture import NAME
 from converter.detector.batches import MEAN, STD
+from converter.detector.dataset import Photo
 from converter.detector.light import relit
-from converter.detector.network import NAME
 from converter.detector.options import photos_option, read_all
-from converter.detector.photos import Photo
-from converter.detector.scenes import Gallery, scene
+from converter.detector.synthesis import Gallery, scene
+from converter.networks.ask_keras import run_worker, written_in
+from converter.networks.tflite import operations
 from converter.outputs import replacing
-from converter.quantize import check_output
-from converter.recipe_file import recorded_recipe
-from converter.score_tflite import operations
+from converter.provenance import recorded_recipe
+from converter.quantize import job as quantize_job
+from converter.quantize.command import check_output
 from fer_edge import __version__
 from fer_edge.config import DetectSettings
 from fer_edge.errors import UserError

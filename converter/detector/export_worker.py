@@ -1,6 +1,6 @@
 """The process that turns a detector into an int8 TFLite file: `python -m converter.detector.export_worker FOLDER`.
 
-As `converter.quantize_worker`, apart because TensorFlow is: slow to start, large, and loud.
+As `converter.quantize.convert`, apart because TensorFlow is: slow to start, large, and loud.
 """
 
 import sys
@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converter import quantize_job
-from converter.detector import network
+from converter.detector import architecture as network
 from converter.detector.batches import inputs
-from converter.network_files import load_weights
-from converter.quantize_worker import without_names
-from converter.worker import done
+from converter.networks.worker import done
+from converter.quantize import job as quantize_job
+from converter.quantize.convert import without_names
+from converter.train.weights import load_weights
 
 PICTURES = "pictures.npy"  # (n, h, w, 3) uint8 BGR, by whose activations the int8 scales are set
 WEIGHTS = "face.weights.h5"

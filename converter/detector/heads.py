@@ -3,8 +3,8 @@
 import cv2
 import numpy as np
 
-from converter.detector.photos import Photo
-from converter.faces import Faces
+from converter.data.faces import Faces
+from converter.detector.dataset import Photo
 
 # Where YuNet's box lies in a FER-2013 face, as fractions of its 48 pixels: side over box 1.00, the box's centre 0.03
 # lower (docs/vision.md), four fifths as wide as high.

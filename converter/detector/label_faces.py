@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from rich.progress import track
 
-from converter.detector.photos import read_coco
-from converter.detector.teacher import Teacher, restated
-from converter.keras_files import one_line
+from converter.detector.dataset import read_coco
+from converter.detector.pseudo_labels import Teacher, restated
+from converter.networks.identify import one_line
 from converter.outputs import replacing
 from fer_edge.errors import UserError
 

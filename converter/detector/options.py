@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from converter.detector.photos import Photo, read_photos
+from converter.detector.dataset import Photo, read_photos
 
 photos_option = click.option(
     "--photos",

@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.detector.photos import Boxes, Photo, Points
+from converter.detector.dataset import Boxes, Photo, Points
 
 MOST_PASTED = 6
 PASTED_PX = (6.0, 56.0)  # sides of the faces

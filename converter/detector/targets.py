@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.detector.photos import Boxes
+from converter.detector.dataset import Boxes
 from fer_edge.vision.cells import STRIDE
 
 CHANNELS = 6  # is a face, weight of saying so, and the logarithms of four reaches

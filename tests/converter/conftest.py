@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converter.faces import Faces
-from converter.fer2013 import read_faces
+from converter.data.faces import Faces
+from converter.data.fer2013 import read_faces
 
 if os.environ.get("CI"):  # where it is broken, the tests that need it would be left out without a word
     importlib.import_module("tensorflow")
@@ -34,7 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Marks as slow what trains or converts, so that `make check` may leave it to `make test`."""
     for item in items:
         uses_command = isinstance(item, pytest.Function) and "convert" in item.fixturenames
-        if uses_command or item.path.stem in SLOW_MODULES:
+        if uses_command or f"{item.path.parent.name}/{item.path.stem}" in SLOW_MODULES:
             item.add_marker(pytest.mark.slow)
 
 
@@ -69,7 +69,7 @@ def convert() -> Convert:
     """`fer-convert` with some arguments, in a process of its own; ``before`` runs in it first, as Python code."""
 
     def run(*arguments: object, before: str = "") -> subprocess.CompletedProcess[str]:
-        code = f"{before}\nfrom converter.__main__ import main\nmain({[str(argument) for argument in arguments]!r})"
+        code = f"{before}\nfrom converter.cli import main\nmain({[str(argument) for argument in arguments]!r})"
         environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
         command = [sys.executable, "-c", code]
         return subprocess.run(command, capture_output=True, text=True, env=environment, check=False, timeout=600)

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from converter.faces import Faces
+from converter.data.faces import Faces
 from converter.predict import FacialExpressionModel
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from converter.detector.photos import Photo
+from converter.detector.dataset import Photo
 
 FACE = (20, 20, 230)  # BGR
 AROUND = (200, 40, 20)

@@ -3,7 +3,7 @@
 import numpy as np
 
 from converter.detector.batches import LARGER_EVERY, Scenes, inputs
-from converter.detector.scenes import Gallery
+from converter.detector.synthesis import Gallery
 from tests.converter.detector.conftest import empty, painted
 
 

@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 from msgspec.structs import replace as changed
 
+from converter.detector.dataset import Photo
 from converter.detector.export import DISTANCE, command, score_offset
-from converter.detector.photos import Photo
-from converter.quantize import check_output
+from converter.quantize.command import check_output
 from fer_edge.config import DetectSettings
 from fer_edge.errors import UserError
 from fer_edge.vision.detector_card import load_detector_card, save_detector_card

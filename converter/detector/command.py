@@ -1,0 +1,117 @@
+"""`fer-convert train-detector`: a face detector from photos with boxes, in a folder from which it can be resumed."""
+
+import dataclasses
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+from rich.console import Console
+
+from converter.detector.config import DetectorRecipe
+from converter.detector.options import photos_option, read_all
+from converter.networks.backend import load_backend, versions
+from converter.outputs import check_folder
+from converter.provenance import is_told, write_story
+from converter.train.story import commit
+from fer_edge.errors import UserError
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+DEFAULT = DetectorRecipe()
+RECIPE_OPTIONS = ("epochs", "scenes", "batch", "height", "width", "rate", "decay", "averaged", "seed")
+
+
+def _number(name: str, kind: Any, text: str) -> Callable[[Command], Command]:
+    return click.option(f"--{name}", type=kind, default=getattr(DEFAULT, name), show_default=True, help=text)
+
+
+@click.command(short_help="Train a face detector.")
+@photos_option
+@click.option(
+    "--heads",
+    type=click.Path(exists=True, path_type=Path),
+    help="FER-2013, whose Training faces are put into some scenes: more people than photos have.",
+)
+@click.option(
+    "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The run's folder."
+)
+@_number("epochs", click.IntRange(1), "Rounds of --scenes.")
+@_number("scenes", click.IntRange(1), "Pictures an epoch, each made anew.")
+@_number("batch", click.IntRange(1), "Pictures a step.")
+@_number("height", int, "Pixels of most pictures, a multiple of 32.")
+@_number("width", int, "The same across.")
+@_number("rate", float, "Highest learning rate.")
+@_number("decay", click.FloatRange(0), "Decay of weights, times the rate.")
+@_number("averaged", click.FloatRange(0, 1), "Horizon of the averaging of weights as a part of the run; 0: none.")
+@_number("seed", click.IntRange(0), "Of the first weights and of every scene.")
+@click.option("--warmup", type=click.FloatRange(0), default=DEFAULT.warmup_epochs, show_default=True)
+@click.option(
+    "--start",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="Begin with these weights (.keras, .weights.h5 or .tflite) instead of fresh ones.",
+)
+@click.option("--workers", type=click.IntRange(1), default=1, show_default=True, help="Threads that make scenes.")
+def command(**given: Any) -> None:
+    """Train a face detector on the photos of COCO files, and keep the network, averaged over the latest epochs.
+
+    A sixteenth of the photos is held out; its loss is the validation loss. Interrupted, the same command goes on
+    where it was. KERAS_BACKEND chooses tensorflow (default), jax (for a GPU) or torch.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    check_folder(given["output"])
+    start = given["start"]
+    recipe = DetectorRecipe(
+        **{name: given[name] for name in RECIPE_OPTIONS},
+        warmup_epochs=given["warmup"],
+        start=hashlib.sha256(start.read_bytes()).hexdigest() if start else "",
+    )
+    with console.status("reading photos"):
+        photos = read_all(given["photos"])
+        heads = _heads(given["heads"])
+    faces = sum(len(photo.faces) for photo in photos)
+    click.echo(f"{len(photos):,} photos, {faces:,} faces in them, {len(heads):,} faces to put into scenes")
+    with console.status("building the network"):
+        backend = load_backend()
+    from converter.detector.trainer import DetectorRun
+
+    folder = given["output"]
+    run = DetectorRun(recipe, photos, heads, folder, start)
+    story = {
+        "network": "face",
+        "recipe": recipe.as_json(),
+        "data": {"photos": run.scenes.gallery.groups, "faces": faces, "heads": len(heads)},
+        "start": start.name if start else None,
+        "backend": backend,
+        "versions": versions(),
+        "commit": commit(),
+    }
+
+    def epoch_ended(run: DetectorRun) -> None:
+        row = run.rows[-1]
+        click.echo(
+            f"epoch {row.epoch}/{recipe.epochs}  loss {row.loss:.4f}  validation loss {row.val_loss:.4f}  "
+            f"{row.seconds:.0f} s"
+        )
+        write_story(folder, story, dataclasses.asdict(row))
+
+    if run.rows:
+        click.echo(f"resuming after epoch {len(run.rows)} of {recipe.epochs}")
+        result = dataclasses.asdict(run.rows[-1])
+        if not is_told(folder, result):  # the end of the last epoch was interrupted
+            write_story(folder, story, result)
+    try:
+        run.train(epoch_ended, workers=given["workers"])
+    except KeyboardInterrupt as error:
+        raise UserError(f"stopped after epoch {len(run.rows)}; the same command goes on from there") from error
+    click.echo(f"{folder / 'face.keras'}: after epoch {len(run.rows)} of {recipe.epochs}")
+
+
+def _heads(data: Path | None) -> list[Any]:
+    if data is None:
+        return []
+    from converter.data.fer2013 import read_faces
+    from converter.detector.heads import heads
+
+    return heads(read_faces(data).split("Training"))

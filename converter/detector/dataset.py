@@ -1,0 +1,110 @@
+"""Photos with the faces in them, read from COCO files: what the detector learns from."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.networks.identify import one_line
+from fer_edge.errors import UserError
+from fer_edge.untrusted import DecodeError, decode_json, read_regular
+
+MAX_COCO_BYTES = 2**30  # the annotations of COCO 2017 have 0.5 GB
+LONGEST_PX = 448  # side to which photos are reduced when they are read: memory, and the pictures of a network are small
+
+Boxes = NDArray[np.float32]  # (n, 4) left, top, right, bottom in pixels
+Points = NDArray[
+    np.float32
+]  # (n, 5, 2) right eye, left eye, nose, right and left corner of the mouth; nan where unknown
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Photo:
+    """One photo. What is neither in a face nor in an ignored box is known to be no face."""
+
+    pixels: NDArray[np.uint8]  # (h, w, 3) BGR
+    faces: Boxes
+    landmarks: Points
+    ignored: Boxes
+    group: str  # the set that it is from
+    known_empty: bool = False  # somebody looked and saw no face; elsewhere the teacher may have missed one
+
+    def halved(self) -> "Photo":
+        """The photo at half its size, by area."""
+        height, width = self.pixels.shape[:2]
+        size = (max(1, width // 2), max(1, height // 2))
+        pixels = np.asarray(cv2.resize(self.pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+        return _scaled(self, pixels, np.array([size[0] / width, size[1] / height], np.float32))
+
+
+def read_photos(annotations: Path, folder: Path) -> list[Photo]:
+    """All photos of a COCO file, whose names are paths in ``folder``.
+
+    A box that is marked `ignore` or `iscrowd` counts neither as a face nor as none. Raises UserError where the file
+    or a photo cannot be read, or there is none.
+    """
+    try:
+        content = read_coco(annotations)
+        boxes: dict[int, list[dict[str, Any]]] = {image["id"]: [] for image in content["images"]}
+        for annotation in content["annotations"]:
+            boxes[annotation["image_id"]].append(annotation)
+        if not boxes:
+            raise UserError(f"{annotations}: names no images; leave it out or label some photos")
+        return [_read(image, boxes[image["id"]], folder) for image in content["images"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise UserError(f"{annotations}: is no COCO file with boxes of faces: {one_line(error)}") from error
+
+
+def read_coco(path: Path) -> dict[str, Any]:
+    """Decode a COCO file. UserError where it cannot be read or is no JSON object."""
+    try:
+        return decode_json(read_regular(path, MAX_COCO_BYTES), dict[str, Any])
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {error.strerror or error}") from error
+    except DecodeError as error:
+        raise UserError(f"{path}: is no COCO file with boxes of faces: {error}") from error
+
+
+def _read(image: dict[str, Any], annotations: list[dict[str, Any]], folder: Path) -> Photo:
+    path = folder / image["file_name"]
+    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if pixels is None:
+        raise UserError(f"{path}: is no picture that OpenCV reads")
+    faces = [one for one in annotations if not one.get("ignore") and not one.get("iscrowd")]
+    ignored = [one for one in annotations if one.get("ignore") or one.get("iscrowd")]
+    group = str(image.get("set", folder.name))
+    photo = Photo(
+        np.asarray(pixels, np.uint8), _boxes(faces), _landmarks(faces), _boxes(ignored), group, bool(image.get("kind"))
+    )
+    height, width = pixels.shape[:2]
+    scale = LONGEST_PX / max(height, width)
+    if scale >= 1:
+        return photo
+    size = (max(1, round(width * scale)), max(1, round(height * scale)))
+    reduced = np.asarray(cv2.resize(pixels, size, interpolation=cv2.INTER_AREA), np.uint8)
+    return _scaled(photo, reduced, np.array([size[0] / width, size[1] / height], np.float32))
+
+
+def _scaled(photo: Photo, pixels: NDArray[np.uint8], factor: NDArray[np.float32]) -> Photo:
+    twice = np.tile(factor, 2)
+    return replace(
+        photo,
+        pixels=pixels,
+        faces=photo.faces * twice,
+        landmarks=photo.landmarks * factor,
+        ignored=photo.ignored * twice,
+    )
+
+
+def _boxes(annotations: list[dict[str, Any]]) -> Boxes:
+    boxes = np.array([one["bbox"] for one in annotations], np.float32).reshape(-1, 4)
+    boxes[:, 2:] += boxes[:, :2]
+    return boxes
+
+
+def _landmarks(annotations: list[dict[str, Any]]) -> Points:
+    unknown = [np.nan] * 10
+    return np.array([one.get("landmarks5") or unknown for one in annotations], np.float32).reshape(-1, 5, 2)

@@ -1,0 +1,147 @@
+"""A detector's training loop, on any Keras backend, and what is kept at the end of each epoch.
+
+A run is a folder as `converter.train.trainer` makes one: the averaged network as face.keras, face.json and
+face.weights.h5, `history.csv`, and `resume.npz`, from which an interrupted run goes on as if it had not been.
+"""
+
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.detector import architecture as network
+from converter.detector.batches import Batch, Scenes
+from converter.detector.config import DetectorRecipe
+from converter.detector.dataset import Photo
+from converter.detector.loss import detection_loss
+from converter.detector.synthesis import Gallery
+from converter.train import resume
+from converter.train.config import drawn_from
+from converter.train.ema import Average
+from converter.train.history import check_loss, write_history
+from converter.train.torch_batch_norm import fused_batch_norm
+from converter.train.weights import begin_with, save_network
+
+HISTORY = "history.csv"
+STATISTICS_BATCHES = 10  # for BatchNorm of the averaged network
+VALIDATION_STEPS = 6  # batches of scenes from photos that are not trained on, the same after every epoch
+VALIDATION_EPOCH = 2**32 - 1  # whose scenes they are; no run comes to it
+HELD_OUT_EVERY = 16  # each so many photos are held out
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One epoch. Losses are of scenes made anew, and of the same held-out ones."""
+
+    epoch: int  # counted from 1
+    rate: float  # learning rate at its end
+    loss: float
+    val_loss: float  # of the averaged network
+    seconds: float  # wall clock, validation included
+
+
+class DetectorRun:
+    """One training run and its folder. Not thread-safe; the caller's thread owns it."""
+
+    def __init__(
+        self, recipe: DetectorRecipe, photos: list[Photo], heads: list[Photo], folder: Path, start: Path | None = None
+    ) -> None:
+        """Build the networks, with the weights of ``start`` where it is given, and take up what ``folder`` holds of an
+        earlier, interrupted run of the same recipe.
+
+        UserError where the folder holds a run of another recipe or other photos, or weights do not fit.
+        """
+        import keras
+
+        digest = resume.digest_of(_arrays(photos, heads))
+        self._story = resume.Story(recipe.as_json(), DetectorRecipe().as_json(), digest, "photos")
+        kept = resume.kept(folder, self._story)
+        chance = drawn_from(recipe.seed, recipe.start)
+        keras.utils.set_random_seed(chance)
+        self.recipe, self.folder = recipe, folder
+        self.rows: list[Row] = []
+        size = (recipe.height, recipe.width, recipe.batch, recipe.steps)
+        held_out = photos[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
+        shown = [photo for number, photo in enumerate(photos, 1) if number % HELD_OUT_EVERY]
+        self.scenes = Scenes(Gallery(shown), heads, *size, chance)
+        self._held_out = Scenes(Gallery(held_out or photos), heads, *size, recipe.seed)
+        self._validation: list[Batch] = []
+        self._network = network.build()
+        if start:
+            begin_with(self._network, start, lambda: self.scenes.made(0, 0)[0])
+        self._average = Average(network.build(), recipe.averaged * recipe.epochs)
+        self._network.compile(optimizer=recipe.optimizer(), loss=detection_loss)
+        self._network.optimizer.build(self._network.trainable_variables)
+        self._trained = resume.Trained(self._network, self._network.optimizer, self._average)
+        if kept:
+            self.rows = [Row(**row) for row in resume.take_up(kept, self._trained)]
+
+    @property
+    def network(self) -> Any:
+        """The averaged network, as it stands after the latest epoch."""
+        return self._average.network
+
+    def train(
+        self,
+        on_epoch: Callable[["DetectorRun"], None] = lambda _: None,
+        on_step: Callable[[int, int], None] = lambda *_: None,
+        workers: int = 1,
+    ) -> None:
+        """Go on to the end. After each epoch the folder is up to date and ``on_epoch`` is called with this run; after
+        each step ``on_step`` with the epoch and the step, both counted from 1.
+        """
+        done, steps = len(self.rows), self.recipe.steps
+        losses: list[float] = []
+        started = time.monotonic()
+        with fused_batch_norm():
+            for number, (pictures, wanted) in enumerate(self.scenes.stream(done, self.recipe.epochs, workers)):
+                # No `fit`: its adapters want all batches of one size.
+                losses.append(float(self._network.train_on_batch(pictures, wanted)))
+                on_step(done + number // steps + 1, number % steps + 1)
+                if len(losses) == steps:
+                    self._epoch_ended(float(np.mean(losses)), started)
+                    on_epoch(self)
+                    losses, started = [], time.monotonic()
+
+    def _epoch_ended(self, loss: float, started: float) -> None:
+        """Average, validate, keep. A loss that is no number ends the run before it overwrites what was good."""
+        done = len(self.rows) + 1
+        check_loss(done, "loss", loss)
+        batches = (self.scenes.made(done - 1, step)[0] for step in range(min(STATISTICS_BATCHES, self.recipe.steps)))
+        self._average.update(self._network.get_weights(), done, batches)
+        val_loss = self._validate()
+        check_loss(done, "validation loss", val_loss)
+        rate = float(self._network.optimizer.learning_rate)
+        self.rows.append(Row(done, rate, loss, val_loss, time.monotonic() - started))
+        save_network(self.network, self.folder, network.NAME)
+        write_history(self.folder / HISTORY, self.rows)
+        resume.keep(self.folder, self._story, self._trained, self.rows)
+
+    def _validate(self) -> float:
+        """The averaged network's loss on scenes of photos that are not trained on.
+
+        The last network is kept, not the best: the rate ends at zero, and the best of many would be so by chance.
+        """
+        from keras import ops
+
+        if not self._validation:
+            self._validation = [self._held_out.made(VALIDATION_EPOCH, step) for step in range(VALIDATION_STEPS)]
+        losses = [
+            detection_loss(
+                ops.convert_to_tensor(wanted), ops.convert_to_tensor(self.network.predict_on_batch(pictures))
+            )
+            for pictures, wanted in self._validation
+        ]
+        return float(np.mean([ops.convert_to_numpy(loss) for loss in losses]))
+
+
+def _arrays(*parts: list[Photo]) -> Iterator[NDArray[Any]]:
+    """What tells one set of photos from another: pixels and boxes."""
+    for photos in parts:
+        yield np.array(len(photos))
+        for photo in photos:
+            yield from (photo.pixels, photo.faces, photo.ignored)

@@ -1,0 +1,145 @@
+"""`fer-convert evaluate`: what networks score on labelled faces, side by side, as the edge runs them.
+
+TFLite files need no TensorFlow here; a Keras network is asked in a process of its own.
+"""
+
+import platform
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+from rich.console import Console
+
+from converter.data.faces import PUBLIC, USAGES, Faces
+from converter.data.splits import HeldOut, held_out_by
+from converter.evaluate.evaluation import Evaluation, evaluate_keras, evaluate_tflite, latencies_ms
+from converter.evaluate.plots import confusion_picture, reliability_picture
+from converter.evaluate.report import (
+    Comparison,
+    Pictures,
+    as_html,
+    as_json,
+    as_markdown,
+    confusion_csv,
+    tables,
+    title,
+)
+from converter.options import data_option, given_labels, given_scaling, layout_options, read_split
+from converter.outputs import replacing
+from converter.provenance import training_story
+from converter.screen import show_table
+from fer_edge.errors import UserError
+from fer_edge.vision.classify import Classifier, load_classifier
+
+TFLITE = ".tflite"
+
+
+@click.command(short_help="Measure any number of networks side by side.")
+@click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="FILE...")
+@data_option
+@click.option("--split", type=click.Choice(USAGES), default=PUBLIC, show_default=True, help="The faces to ask.")
+@click.option(
+    "-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Write a report into this folder, too."
+)
+@layout_options
+def command(  # noqa: PLR0913  one parameter an option is how click works
+    *,
+    files: tuple[Path, ...],
+    data: Path,
+    split: str,
+    output: Path | None,
+    labels: str | None,
+    pixel_range: str | None,
+    mean: float | None,
+    std: float | None,
+) -> None:
+    """Measure each FILE on labelled faces: TFLite files by their cards, with the runner of the edge; .keras files, HDF5
+    files and SavedModel folders by Keras, for comparison.
+
+    The first FILE is what the others are compared with. --labels, --range, --mean and --std are for Keras networks.
+    Where the data have no PublicTest, the faces are those that `fer-convert train` held out for a FILE.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    scaling, order = given_scaling(pixel_range, mean, std), given_labels(labels)
+    classifiers = {path: load_classifier(path) for path in files if _is_tflite(path)}
+    with console.status("reading faces") as status:
+        asked = read_split(data, split, held_out_for(files, classifiers), option="--split")
+        faces = asked.faces
+        evaluations = []
+        for path in files:
+            status.update(f"asking {path.name} about {len(faces):,} faces")
+            if path in classifiers:
+                evaluations.append(evaluate_tflite(path, classifiers[path], faces))
+            else:
+                evaluations.append(evaluate_keras(path, faces, scaling, order, status.update))
+        comparison = compare(evaluations, faces, asked.split, data.name)
+        if output:
+            status.update("drawing")
+            write_report(comparison, output)
+    scores = tables(comparison)[0]
+    show_table(console, title(comparison), scores.columns, scores.rows)
+    if output:
+        console.print(f"written to {output}: report.html, report.md, report.json, pictures and counts", markup=False)
+
+
+def held_out_for(files: Sequence[Path], classifiers: Mapping[Path, Classifier]) -> HeldOut | None:
+    """What was held out when ``files`` were trained, None where none tells; UserError where it was not the same.
+
+    A file that tells nothing, somebody else's, may have learned from these faces.
+    """
+    told: dict[HeldOut, Path] = {}
+    for path in files:
+        trained = classifiers[path].card.training.get("trained") if path in classifiers else training_story(path)
+        held_out = held_out_by(trained)
+        if held_out:
+            told.setdefault(held_out, path)
+    if len(told) > 1:
+        one, other, *_ = told.values()
+        raise UserError(f"{one} and {other} were trained with other faces held out; evaluate them one by one")
+    return next(iter(told), None)
+
+
+def compare(evaluations: Sequence[Evaluation], faces: Faces, split: str, data: str) -> Comparison:
+    """``evaluations`` beside each other, under names that differ, with the TFLite files' speed in this one run."""
+    stems = Counter(evaluation.name for evaluation in evaluations)
+    files = Counter(evaluation.path.name for evaluation in evaluations)
+    named = []
+    for evaluation in evaluations:
+        path = evaluation.path
+        file = path.name if files[path.name] == 1 else f"{path.parent.name}/{path.name}"
+        named.append(replace(evaluation, name=evaluation.name if stems[evaluation.name] == 1 else file))
+    classifiers = [evaluation.classifier for evaluation in named if evaluation.classifier]
+    times = iter(latencies_ms(classifiers, faces.images[0]))
+    latencies = tuple(next(times) if evaluation.classifier else None for evaluation in named)
+    return Comparison(split, data, tuple(named), latencies, platform.machine())
+
+
+def write_report(comparison: Comparison, folder: Path) -> None:
+    """Write report.html, report.md, report.json and, of each network, its pictures and counts into ``folder``."""
+    files: dict[str, bytes] = {}
+    pictures: list[Pictures] = []
+    for number, evaluation in enumerate(comparison.evaluations, 1):
+        stem = f"{number}-{evaluation.path.stem}"
+        heading = f"{evaluation.name} on {title(comparison)}"
+        drawn = Pictures(f"confusion-{stem}.png", f"reliability-{stem}.png")
+        files[drawn.confusion] = confusion_picture(evaluation.measured.confusion, heading)
+        files[drawn.reliability] = reliability_picture(evaluation.measured.reliability, heading)
+        files[f"confusion-{stem}.csv"] = confusion_csv(evaluation.measured.confusion).encode()
+        pictures.append(drawn)
+    files["report.html"] = as_html(
+        comparison, [(files[drawn.confusion], files[drawn.reliability]) for drawn in pictures]
+    )
+    files["report.json"] = as_json(comparison)
+    files["report.md"] = as_markdown(comparison, pictures)
+    for name, content in files.items():
+        with replacing(folder / name) as path:
+            path.write_bytes(content)
+
+
+def _is_tflite(path: Path) -> bool:
+    """Whether ``path`` is for the edge's runner; UserError for what is no whole network."""
+    if path.suffix.lower() == ".json":
+        raise UserError(f"{path}: is an architecture or a card; give the network itself, as .tflite, .keras or .h5")
+    return path.suffix.lower() == TFLITE

@@ -1,0 +1,90 @@
+"""Networks asked about the same labelled faces, so that they can be compared: by the edge's runner, or by Keras."""
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.data.faces import Faces
+from converter.networks.ask_keras import ask_keras, original_probabilities
+from converter.networks.layout import Scaling
+from converter.networks.metrics import Measured, measure
+from converter.networks.tflite import ask_tflite
+from converter.quantize.job import Job
+from fer_edge.errors import UserError
+from fer_edge.vision.classify import Classifier, calibrated
+from fer_edge.vision.preprocess import Grey, resized
+
+ROUNDS = 15  # every network is timed in every round, so that what else the machine does meets all alike
+CALLS = 20  # a round; the first rounds also warm caches, which a median forgets
+MILLISECONDS = 1e3
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evaluation:
+    """One network's answers and what they are worth."""
+
+    name: str
+    path: Path
+    kind: str  # such as `int8`, or which Keras
+    size_bytes: int
+    probabilities: NDArray[np.floating]  # (n, 7) in the order of `EMOTIONS`, as its user would get them
+    measured: Measured
+    classifier: Classifier | None  # None for a Keras network, which the edge does not run
+
+
+def evaluate_tflite(path: Path, classifier: Classifier, faces: Faces) -> Evaluation:
+    """A TFLite file, asked as the edge asks it; ``classifier`` was made from ``path`` and its card."""
+    card = classifier.card
+    probabilities = calibrated(ask_tflite(classifier, faces.images), card.output, card.temperature)
+    kind = str(card.training.get("kind") or classifier.runner.input.dtype)
+    measured = measure(probabilities, faces.labels)
+    return Evaluation(path.stem, path, kind, _size(path), probabilities, measured, classifier)
+
+
+def evaluate_keras(
+    path: Path,
+    faces: Faces,
+    scaling: Scaling | None,
+    labels: tuple[str, ...] | None,
+    say: Callable[[str], None],
+) -> Evaluation:
+    """A Keras network, asked in a process of its own; its layout is found where it is not given."""
+    job = Job(name=path.stem, model=path, scaling=scaling, labels=labels)
+    with contextlib.ExitStack() as stack:
+        try:
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+        except OSError as error:
+            raise UserError(
+                f"no temporary folder can be made: {error.strerror or error}; make room, or set TMPDIR to another place"
+            ) from error
+        answer = ask_keras(job, faces, faces.images[:0], Path(folder), say)
+    kind = answer.result.description.partition(",")[0]
+    probabilities = original_probabilities(answer)
+    return Evaluation(path.stem, path, kind, _size(path), probabilities, measure(probabilities, faces.labels), None)
+
+
+def latencies_ms(classifiers: Sequence[Classifier], face: Grey) -> list[float]:
+    """Median milliseconds on one thread from pixels to calibrated scores, for each of ``classifiers``.
+
+    ``face`` (h, w) is brought to each network's size before the clock starts.
+    """
+    fed = [resized(face, classifier.card.input.height, classifier.card.input.width) for classifier in classifiers]
+    taken: list[list[float]] = [[] for _ in classifiers]
+    for _ in range(ROUNDS):
+        for classifier, pixels, times in zip(classifiers, fed, taken, strict=True):
+            for _ in range(CALLS):
+                start = time.perf_counter()
+                classifier.scores(pixels)
+                times.append(time.perf_counter() - start)
+    return [float(np.median(times)) * MILLISECONDS for times in taken]
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [file for file in path.rglob("*") if file.is_file()]
+    return sum(file.stat().st_size for file in files)

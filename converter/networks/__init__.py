@@ -1,0 +1,1 @@
+"""Networks of other people: identified, checked, loaded, measured."""

@@ -1,0 +1,1 @@
+"""`fer-convert quantize` and `card`."""

@@ -1,0 +1,221 @@
+"""`fer-convert quantize`: any Keras expression network becomes a TFLite file with a card that says what it scores.
+
+Keras file -> worker (layout found, converted) -> asked by the edge's runner -> temperature fitted -> file and card
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import click
+import numpy as np
+from msgspec.structs import replace
+from numpy.typing import NDArray
+from rich.console import Console
+
+from converter.data.faces import Faces
+from converter.data.splits import held_out_by
+from converter.networks.ask_keras import Answer, ask_keras, original_probabilities
+from converter.networks.layout import RANGES, Layout
+from converter.networks.tflite import ask_tflite, calibrated_card, operations
+from converter.options import Asked, data_option, given_labels, given_scaling, layout_options, read_splits
+from converter.outputs import replacing
+from converter.provenance import training_story
+from converter.quantize.job import Job, Kind
+from fer_edge import __version__
+from fer_edge.errors import ModelError, UserError
+from fer_edge.labels import EMOTIONS
+from fer_edge.vision.card import Card, CardInput, card_path, load_card, save_card, sha256_of
+from fer_edge.vision.classify import Classifier
+from fer_edge.vision.runner import Runner
+
+REPRESENTATIVE_A_CLASS = 60  # Training faces of each class by whose activations the int8 scales are set
+SEED = 20130701  # draws them; any would do, a fixed one makes the same file again
+UNTRAINED = Layout(RANGES["-1,1"], EMOTIONS)  # what a network that knows nothing yet is fed: as `train` would
+
+UNTRAINED_FACES = 32  # show whether such a network gives logits or probabilities; its answers mean nothing
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Quantized:
+    """A TFLite file and its card, not yet written."""
+
+    content: bytes
+    card: Card
+
+
+@click.command(short_help="Make a TFLite file and its card from a Keras network.")
+@click.argument("model", type=click.Path(exists=True, path_type=Path))
+@click.argument("weights", required=False, type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The .tflite file to write.")
+@data_option
+@click.option(
+    "--kind",
+    type=click.Choice(["int8", "float16", "dynamic"]),
+    default="int8",
+    show_default=True,
+    help="int8: all integers, fastest. dynamic: int8 weights alone. float16: half the size, the float answers.",
+)
+@click.option("--float-io", is_flag=True, help="Leave input and output of an int8 network float32.")
+@layout_options
+@click.option("--name", help="The network's name in its card and in messages. Without it: the output's file name.")
+@click.option("--licence", default="", help="Under which licence the network may be used; goes into the card.")
+@click.option("--untrained", is_flag=True, help="Take a JSON architecture without weights, to see that it converts.")
+def command(  # noqa: PLR0913  one parameter an option is how click works
+    *,
+    model: Path,
+    weights: Path | None,
+    output: Path,
+    data: Path,
+    kind: Kind,
+    float_io: bool,
+    labels: str | None,
+    pixel_range: str | None,
+    mean: float | None,
+    std: float | None,
+    name: str | None,
+    licence: str,
+    untrained: bool,
+) -> None:
+    """Make a TFLite file and its card from MODEL: a .keras file, a whole-model HDF5 file, a SavedModel folder, or a
+    JSON architecture with its WEIGHTS in HDF5.
+
+    How pixels are scaled and classes ordered is found with labelled faces where it is not given. The card says what
+    the file scores on PublicTest; where the data have none, on what `fer-convert train` held out for MODEL.
+    """
+    console = Console(soft_wrap=True, highlight=False)
+    job = Job(
+        name=name or output.stem,
+        model=model,
+        weights=weights,
+        untrained=untrained,
+        scaling=given_scaling(pixel_range, mean, std) or (UNTRAINED.scaling if untrained else None),
+        labels=given_labels(labels) or (UNTRAINED.labels if untrained else None),
+        kind=kind,
+        float_io=float_io,
+    )
+    check_output(output)
+    # One file's draft lies beside the other's, as the files will, so that saving the card needs no other way.
+    with replacing(output) as drafted, replacing(card_path(output)):
+        with (
+            TemporaryDirectory(dir=output.parent, prefix=".fer-convert-") as work,
+            console.status("reading faces") as at,
+        ):
+            made = quantize(job, *read_splits(data, held_out_by(training_story(model))), Path(work), at.update)
+        drafted.write_bytes(made.content)
+        save_card(replace(made.card, licence=licence), drafted)
+    for line in summary(made.card, output, len(made.content)):
+        console.print(line, markup=False)
+
+
+def quantize(job: Job, training: Faces, asked: Asked, draft: Path, say: Callable[[str], None]) -> Quantized:
+    """The TFLite file of ``job``, scored on ``asked`` as the edge runs it; ``draft`` is an empty folder to work in.
+
+    Raises UserError, one line, for whatever is wrong with the network.
+    """
+    representative = draw_representative(training)
+    split, faces = asked
+    few = faces.chosen(np.arange(min(len(faces), UNTRAINED_FACES))) if job.untrained else faces
+    answer = ask_keras(job, few, representative, draft, say)
+    assert answer.tflite is not None
+    card = _card(job, answer, answer.tflite, len(representative))
+    if not job.untrained:
+        say(f"asking the TFLite file about {len(faces)} faces")
+        raw = ask_tflite(Classifier(card, Runner(answer.tflite, job.name)), faces.images)
+        card = calibrated_card(card, raw, faces.labels, split, original_probabilities(answer))
+    return Quantized(answer.tflite, card)
+
+
+def check_output(output: Path, load: Callable[[Path], object] = load_card) -> None:
+    """Raise UserError where writing ``output`` and its card would fail late or overwrite what is not theirs.
+
+    ``load`` reads a card of ``output``'s kind.
+    """
+    if output.suffix.lower() != ".tflite":
+        raise click.BadParameter(f"must end in .tflite, got {output.name}", param_hint="--output")
+    if output.is_dir():
+        raise UserError(f"{output}: is a folder; give the name of a file")
+    check_card(output, load, "choose another --output")
+
+
+def check_card(model: Path, load: Callable[[Path], object], cure: str) -> None:
+    """Raise UserError that ends in ``cure`` where what lies in the place of ``model``'s card is none."""
+    if not card_path(model).exists():
+        return
+    try:
+        load(model)
+    except ModelError as error:
+        raise UserError(
+            f"{card_path(model)}: is there and is no model card; the card of {model.name} would replace it: {cure}"
+        ) from error
+
+
+def summary(card: Card, output: Path, size: int) -> list[str]:
+    """What a person should know of a file that was written, a line each."""
+    how = card.training
+    lines = [
+        f"{output}: {size / 1000:.1f} kB, card {card_path(output).name}, sha256 {card.short_hash}",
+        f"read: {how['original']}" if "original" in how else "",
+        f"layout: {how['layout']}",
+        f"operations: {', '.join(f'{count} {name}' for name, count in sorted(how['operations'].items()))}",
+    ]
+    for split, scores in card.scores.items():
+        lines.append(
+            f"{split}, {scores['faces']:.0f} faces: top-1 {scores['top1']:.2%}, macro-F1 {scores['macro_f1']:.2%}, "
+            f"ECE {scores['ece']:.2%} (before temperature {card.temperature:g}: {scores['ece_before_temperature']:.2%})"
+        )
+        if "original_top1" in scores:
+            lines.append(
+                f"the original: top-1 {scores['original_top1']:.2%}, macro-F1 {scores['original_macro_f1']:.2%}, "
+                f"ECE {scores['original_ece']:.2%}; the two agree on {scores['agreement_with_original']:.2%}"
+            )
+    return [line for line in lines if line]
+
+
+def draw_representative(training: Faces) -> NDArray[np.uint8]:
+    """(m, 48, 48) uint8: equally many faces of every class, fewer only where it has fewer.
+
+    Raises UserError where a class has none.
+    """
+    generator = np.random.default_rng(SEED)
+    chosen = []
+    for label, emotion in enumerate(EMOTIONS):
+        there = np.flatnonzero(training.labels == label)
+        if not len(there):
+            raise UserError(f"--data: its Training split has no face that is {emotion}; every class is needed")
+        chosen.append(generator.permutation(there)[:REPRESENTATIVE_A_CLASS])
+    faces: NDArray[np.uint8] = training.images[np.concatenate(chosen)]
+    return faces
+
+
+def _card(job: Job, answer: Answer, content: bytes, representative: int) -> Card:
+    result = answer.result
+    how: dict[str, object] = {
+        "made_from": " + ".join(path.name for path in (job.model, job.weights) if path),
+        "original": result.description,
+        "kind": job.kind,
+        "layout": result.found or ("none: untrained" if job.untrained else "given by the user"),
+        "softmax": "cut" if result.softmax_cut else "not cut",
+        "operations": dict(operations(content)),
+        "converter": f"fer-edge {__version__}, TensorFlow {result.tensorflow}",
+    }
+    if story := training_story(job.model):
+        how["trained"] = story
+    if job.kind == "int8":
+        how["representative"] = {"split": "Training", "faces": representative, "seed": SEED}
+    return Card(
+        name=job.name,
+        sha256=sha256_of(content),
+        labels=result.labels,
+        input=CardInput(
+            height=result.height,
+            width=result.width,
+            channels=result.channels,
+            mean=result.scaling.mean,
+            std=result.scaling.std,
+        ),
+        output=result.output,
+        training=how,
+        notes="untrained: random weights" if job.untrained else "",
+    )

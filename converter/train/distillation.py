@@ -1,0 +1,108 @@
+"""Distillation (Hinton et al. 2015): what trained networks say of the training faces, as part of the targets.
+
+The teachers see each face once as it is and once mirrored, before the training starts; what they said is then mixed
+with label and votes. Asking them about every augmented picture would cost a forward pass of the large networks for
+each step of the small one.
+"""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from converter.data.faces import Faces
+from converter.networks.identify import Container, identify, one_line
+from converter.networks.layout import LEAST_ACCURACY, output_kind
+from converter.networks.safety import COMPILED, check_architecture, layer_names
+from converter.networks.tflite import ask_tflite
+from converter.train.architectures import SIZE_PX
+from converter.train.batches import inputs
+from converter.train.folded import SUFFIX
+from fer_edge.errors import UserError
+from fer_edge.labels import EMOTIONS
+from fer_edge.vision.card import card_path, load_card
+from fer_edge.vision.classify import calibrated, load_classifier
+
+BATCH = 256
+
+Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, 48, 48) faces to (n, 7) probabilities
+
+
+def taught(teachers: Sequence[Path], training: Faces) -> NDArray[np.float32]:
+    """(n, 7) float32, rows sum to 1: the mean probabilities of ``teachers`` for the faces of ``training``.
+
+    A teacher is a .keras file, or a TFLite file with its card, whose temperature then counts. UserError where a file is
+    no network of this converter's shape, its card does not fit, or what it says does not fit the labels at all.
+    """
+    mirrored = np.ascontiguousarray(training.images[:, :, ::-1])
+    said = np.zeros((len(training), len(EMOTIONS)), np.float64)
+    for path in teachers:
+        ask = _tflite(path) if path.suffix.lower() == SUFFIX else _keras(path)
+        plain = ask(training.images)
+        _check(path, plain, training.labels)
+        said += plain
+        said += ask(mirrored)
+    shares: NDArray[np.float32] = (said / said.sum(axis=1, keepdims=True)).astype(np.float32)
+    return shares
+
+
+def digest(teachers: Sequence[Path]) -> str:
+    """SHA-256 over the files, empty for none: a run that is resumed must have had the same teachers.
+
+    A TFLite file's card is one of them: class order, scaling and temperature are in it. UserError where it has none.
+    """
+    if not teachers:
+        return ""
+    digests = (hashlib.sha256(path.read_bytes()).digest() for teacher in teachers for path in _files(teacher))
+    return hashlib.sha256(b"".join(digests)).hexdigest()
+
+
+def _files(teacher: Path) -> tuple[Path, ...]:
+    if teacher.suffix.lower() != SUFFIX:
+        return (teacher,)
+    load_card(teacher)  # which says in one line what is wrong with it
+    return (teacher, card_path(teacher))
+
+
+def _check(path: Path, said: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+    """UserError unless ``said`` (n, 7) are probabilities that have something to do with ``labels`` (n,)."""
+    if output_kind(said) != "probabilities":
+        raise UserError(f"{path}: gives no probabilities; end it in a softmax, or give a .tflite file with its card")
+    accuracy = float((said.argmax(axis=1) == labels).mean())
+    if accuracy < LEAST_ACCURACY:
+        raise UserError(
+            f"{path}: reads {accuracy:.0%} of the training faces right, so it expects another class order or scaling "
+            "than this converter's, or knows nothing; quantize it and give the .tflite file with its card"
+        )
+
+
+def _tflite(path: Path) -> Ask:
+    classifier = load_classifier(path)
+    card = classifier.card
+    return lambda faces: calibrated(ask_tflite(classifier, faces), card.output, card.temperature)
+
+
+def _keras(path: Path) -> Ask:
+    import keras
+
+    file = identify(path)
+    if file.container is not Container.KERAS or file.architecture is None:
+        raise UserError(f"{path}: is no .keras file ({file}); give that, or a .tflite file with its card")
+    # `compile=False` leaves out what the model was compiled with, but not what a model within it was.
+    architecture = {key: value for key, value in file.architecture.items() if key != COMPILED}
+    check_architecture(architecture, layer_names(keras), str(path))
+    try:
+        network = keras.models.load_model(path, compile=False)
+    except Exception as error:  # Keras raises whatever its layers raise
+        raise UserError(f"{path}: Keras cannot build this network: {one_line(error)}") from error
+    shapes = (tuple(network.input_shape[1:]), tuple(network.output_shape[1:]))
+    if shapes != ((SIZE_PX, SIZE_PX, 1), (len(EMOTIONS),)):
+        raise UserError(f"{path}: takes {shapes[0]} and gives {shapes[1]}; give a .keras file of `fer-convert train`")
+
+    def ask(faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        said: NDArray[np.float32] = network.predict(inputs(faces), batch_size=BATCH, verbose=0)
+        return said
+
+    return ask

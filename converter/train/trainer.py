@@ -1,0 +1,143 @@
+"""The training loop: Keras' own `fit` on any backend, and what is kept at the end of each epoch.
+
+A run is a folder: the best network so far as <name>.keras, <name>.json and <name>.weights.h5, `history.csv`,
+`recipe.json`, and `resume.npz`, from which an interrupted run goes on as if it had not been.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from converter.data.faces import Faces
+from converter.train import architectures as networks
+from converter.train import resume
+from converter.train.batches import Epochs, inputs, targets
+from converter.train.config import Recipe, drawn_from, make_optimizer
+from converter.train.distillation import taught
+from converter.train.ema import Average
+from converter.train.history import Row, best, check_loss, write_history
+from converter.train.run_files import RunFiles
+from converter.train.torch_batch_norm import fused_batch_norm
+from converter.train.watch_epochs import watcher
+from converter.train.weights import begin_with, save_network
+
+HISTORY = "history.csv"
+STATISTICS_BATCHES = 20  # for BatchNorm of the averaged network; 2,560 faces, 2 % of an epoch's work
+PREDICT_BATCH = 256
+
+
+class Run:
+    """One training run and its folder. Not thread-safe; the caller's thread owns it."""
+
+    def __init__(self, recipe: Recipe, training: Faces, validation: Faces, files: RunFiles) -> None:
+        """Build the networks, with the weights to start with where there are any, ask the teachers, and take up what
+        the folder holds of an earlier, interrupted run of the same recipe.
+
+        UserError where the folder holds a run of another recipe, or weights do not fit.
+        """
+        import keras
+
+        digest = resume.digest_of(
+            array for faces in (training, validation) for array in (faces.images, faces.labels, faces.votes)
+        )
+        self._story = resume.Story(recipe.as_json(), Recipe().as_json(), digest, "faces")
+        kept = resume.kept(files.folder, self._story)  # before Keras is made to work for a run that is refused
+        chance = drawn_from(recipe.seed, recipe.start)
+        keras.utils.set_random_seed(chance)
+        self.recipe = recipe
+        self.folder = files.folder
+        self.rows: list[Row] = []
+        said = taught(files.teachers, training) if files.teachers else None
+        self.epochs = Epochs(
+            training,
+            targets(training, recipe.votes, recipe.smoothing, said, recipe.taught),
+            min(recipe.batch, len(training)),
+            chance,
+            recipe.augment,
+            recipe.balance,
+        )
+        self._validation = (inputs(validation.images), validation.labels)
+        self._network = networks.build(recipe.network)
+        if files.start:
+            begin_with(self._network, files.start, lambda: self.epochs.made(0, 0, self.epochs.order(0))[0])
+        self._average = Average(networks.build(recipe.network), recipe.averaged * recipe.epochs)
+        self._model = networks.logits_model(self._network)
+        self._model.compile(
+            optimizer=make_optimizer(recipe, self.epochs.steps),
+            loss=keras.losses.CategoricalCrossentropy(from_logits=True),
+            weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+        )
+        self._model.optimizer.build(self._model.trainable_variables)
+        self._trained = resume.Trained(self._network, self._model.optimizer, self._average)
+        if kept:
+            self.rows = [Row(**row) for row in resume.take_up(kept, self._trained)]
+
+    @property
+    def network(self) -> Any:
+        """The averaged network, as it stands after the latest epoch."""
+        return self._average.network
+
+    @property
+    def finished(self) -> bool:
+        """Whether there is nothing left to do: all epochs shown, or too many without getting better."""
+        top = best(self.rows)
+        stale = top is not None and 0 < self.recipe.patience <= len(self.rows) - top.epoch
+        return len(self.rows) >= self.recipe.epochs or stale
+
+    def train(
+        self,
+        on_epoch: Callable[["Run"], None] = lambda _: None,
+        on_step: Callable[[int, int], None] = lambda *_: None,
+        workers: int = 1,
+    ) -> None:
+        """Go on to the end. After each epoch the folder is up to date and ``on_epoch`` is called with this run;
+        after each step ``on_step`` with the epoch and the step, both counted from 1.
+        """
+        if self.finished:
+            return
+
+        def epoch_ended(loss: float, accuracy: float, seconds: float) -> bool:
+            self._epoch_ended(loss, accuracy, seconds)
+            on_epoch(self)
+            return self.finished
+
+        done = len(self.rows)
+        with fused_batch_norm():
+            self._model.fit(
+                self.epochs.stream(done, self.recipe.epochs, workers),
+                steps_per_epoch=self.epochs.steps,
+                initial_epoch=done,
+                epochs=self.recipe.epochs,
+                callbacks=[watcher(epoch_ended, on_step)],
+                shuffle=False,  # the stream is shuffled already
+                verbose=0,
+            )
+
+    def _epoch_ended(self, loss: float, accuracy: float, seconds: float) -> None:
+        """Average, validate, keep. A loss that is no number ends the run before it overwrites what was good."""
+        done = len(self.rows) + 1
+        check_loss(done, "loss", loss)
+        order = self.epochs.order(done - 1)
+        steps = range(min(STATISTICS_BATCHES, self.epochs.steps))
+        batches = (self.epochs.made(done - 1, step, order)[0] for step in steps)
+        started = time.monotonic()
+        self._average.update(self._network.get_weights(), done, batches)
+        val_loss, val_accuracy = self._validate()
+        check_loss(done, "validation loss", val_loss)
+        seconds += time.monotonic() - started
+        rate = float(self._model.optimizer.learning_rate)
+        self.rows.append(Row(done, rate, loss, accuracy, val_loss, val_accuracy, seconds))
+        top = best(self.rows)
+        if top is self.rows[-1]:
+            save_network(self.network, self.folder, self.recipe.network)
+        write_history(self.folder / HISTORY, self.rows)
+        resume.keep(self.folder, self._story, self._trained, self.rows)
+
+    def _validate(self) -> tuple[float, float]:
+        """Cross-entropy and accuracy of the averaged network against the labels alone."""
+        faces, labels = self._validation
+        probabilities = self.network.predict(faces, batch_size=PREDICT_BATCH, verbose=0)
+        likelihood = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)
+        return float(-np.log(likelihood).mean()), float((probabilities.argmax(1) == labels).mean())
