@@ -1,9 +1,7 @@
 """`fer-convert export-detector`: a trained detector becomes the int8 file that the daemon runs, with its card."""
 
-import shutil
-from collections.abc import Callable
+from collections.abc import Iterator
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import click
@@ -12,19 +10,20 @@ from msgspec.structs import replace
 from numpy.typing import NDArray
 from rich.console import Console
 
-from converter.detector import export_worker
+from converter.detector import architecture
 from converter.detector.architecture import NAME
-from converter.detector.batches import MEAN, STD
+from converter.detector.batches import MEAN, STD, inputs
 from converter.detector.dataset import Photo
 from converter.detector.light import relit
 from converter.detector.options import photos_option, read_all
 from converter.detector.synthesis import Gallery, scene
-from converter.networks.ask_keras import run_worker, written_in
 from converter.networks.tflite import operations
+from converter.networks.worker import Limits, Report, run_in_worker
 from converter.outputs import replacing
 from converter.provenance import recorded_recipe
-from converter.quantize import job as quantize_job
 from converter.quantize.command import check_output
+from converter.quantize.convert import without_names
+from converter.train.weights import load_weights
 from fer_edge import __version__
 from fer_edge.config import DetectSettings
 from fer_edge.errors import UserError
@@ -79,18 +78,13 @@ def command(run: Path, output: Path, photos: tuple[tuple[Path, Path], ...], name
     click.echo(f"{output}: {len(content):,} bytes, scores shifted by {card.score_offset:+.2f}")
 
 
-def exported(run: Path, photos: list[Photo], say: Callable[[str], None]) -> bytes:
+def exported(run: Path, photos: list[Photo], report: Report) -> bytes:
     """The int8 file of the network in the folder ``run``."""
     weights = run / f"{NAME}.weights.h5"
     if not weights.is_file():
         raise UserError(f"{run}: has no {weights.name}: it is no folder of `fer-convert train-detector`")
     scenes = _representative(photos)
-    with TemporaryDirectory(prefix="fer-convert-") as folder:
-        with written_in(Path(folder).parent):
-            shutil.copy(weights, Path(folder) / export_worker.WEIGHTS)
-            np.save(Path(folder) / export_worker.PICTURES, scenes)
-        run_worker("converter.detector.export_worker", Path(folder), weights, say)
-        return (Path(folder) / quantize_job.TFLITE).read_bytes()
+    return run_in_worker(_converted, weights, scenes, model=weights, report=report, limits=Limits())
 
 
 def score_offset(card: DetectorCard, content: bytes, photos: list[Photo]) -> float:
@@ -134,3 +128,39 @@ def _story(run: Path, content: bytes) -> dict[str, Any]:
     if (trained := recorded_recipe(run)) is not None:
         how["trained"] = trained
     return how
+
+
+def _converted(weights: Path, pictures: NDArray[np.uint8], report: Report) -> bytes:
+    """Return the int8 file, in the worker process; its input has the size of ``pictures`` (n, h, w, 3) by default."""
+    import tensorflow as tf
+    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
+
+    report("converting to int8")
+    model = architecture.build(_tensorflow_depth_to_space)
+    load_weights(model, weights)
+    spec = tf.TensorSpec((1, *pictures.shape[1:]), tf.float32)
+    graph = tf.function(lambda picture: model(picture, training=False)).get_concrete_function(spec)
+    frozen = convert_variables_to_constants_v2(graph)  # only of constants do BatchNorms fold
+    converter = tf.lite.TFLiteConverter.from_concrete_functions([frozen], tf.Module())
+    converter.optimizations = [tf.lite.Optimize.DEFAULT]
+
+    def samples() -> Iterator[list[NDArray[np.float32]]]:
+        for picture in pictures:
+            yield [inputs(picture[None])]
+
+    converter.representative_dataset = samples
+    converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
+    converter.inference_input_type = converter.inference_output_type = tf.int8
+    return without_names(converter.convert())
+
+
+def _tensorflow_depth_to_space(x: Any) -> Any:
+    """One operation of TFLite; of Keras' own reshapes the converter would make a picture of one size."""
+    import tensorflow as tf
+    from keras import layers
+
+    class DepthToSpace(layers.Layer):  # type: ignore[misc]  # Keras ships no types
+        def call(self, x: Any) -> Any:
+            return tf.nn.depth_to_space(x, 2)
+
+    return DepthToSpace()(x)

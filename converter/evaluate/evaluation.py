@@ -1,9 +1,7 @@
 """Networks asked about the same labelled faces, so that they can be compared: by the edge's runner, or by Keras."""
 
-import contextlib
-import tempfile
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,12 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.data.faces import Faces
-from converter.networks.ask_keras import ask_keras, original_probabilities
+from converter.networks.inference import Source, infer
 from converter.networks.layout import Scaling
 from converter.networks.metrics import Measured, measure
 from converter.networks.tflite import ask_tflite
-from converter.quantize.job import Job
-from fer_edge.errors import UserError
+from converter.networks.worker import Report
 from fer_edge.vision.classify import Classifier, calibrated
 from fer_edge.vision.preprocess import Grey, resized
 
@@ -52,20 +49,12 @@ def evaluate_keras(
     faces: Faces,
     scaling: Scaling | None,
     labels: tuple[str, ...] | None,
-    say: Callable[[str], None],
+    report: Report,
 ) -> Evaluation:
     """A Keras network, asked in a process of its own; its layout is found where it is not given."""
-    job = Job(name=path.stem, model=path, scaling=scaling, labels=labels)
-    with contextlib.ExitStack() as stack:
-        try:
-            folder = stack.enter_context(tempfile.TemporaryDirectory())
-        except OSError as error:
-            raise UserError(
-                f"no temporary folder can be made: {error.strerror or error}; make room, or set TMPDIR to another place"
-            ) from error
-        answer = ask_keras(job, faces, faces.images[:0], Path(folder), say)
-    kind = answer.result.description.partition(",")[0]
-    probabilities = original_probabilities(answer)
+    inference = infer(Source(path.stem, path, scaling=scaling, labels=labels), faces, report)
+    kind = inference.description.partition(",")[0]
+    probabilities = inference.probabilities()
     return Evaluation(path.stem, path, kind, _size(path), probabilities, measure(probabilities, faces.labels), None)
 
 

@@ -44,7 +44,7 @@ class Network:
     batch: int  # faces a call
     description: str  # container, who wrote it and what read it
 
-    def ask(self, faces: Sequence[Grey], scaling: Scaling) -> NDArray[np.float32]:
+    def ask(self, faces: Sequence[Grey] | NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
         """(n, classes) float32: what the network says of ``faces``, each (h, w) uint8 of any size; n at least 1."""
         # Fed batch by batch: at 224x224x3 all of PublicTest together would take 2 GB.
         batches = (faces[first : first + self.batch] for first in range(0, len(faces), self.batch))

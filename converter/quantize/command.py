@@ -6,7 +6,6 @@ Keras file -> worker (layout found, converted) -> asked by the edge's runner -> 
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 import click
 import numpy as np
@@ -16,13 +15,14 @@ from rich.console import Console
 
 from converter.data.faces import Faces
 from converter.data.splits import held_out_by
-from converter.networks.ask_keras import Answer, ask_keras, original_probabilities
+from converter.networks.inference import Source
 from converter.networks.layout import RANGES, Layout
 from converter.networks.tflite import ask_tflite, calibrated_card, operations
+from converter.networks.worker import Limits, Report, run_in_worker
 from converter.options import Asked, data_option, given_labels, given_scaling, layout_options, read_splits
 from converter.outputs import replacing
 from converter.provenance import training_story
-from converter.quantize.job import Job, Kind
+from converter.quantize.convert import Conversion, Kind, Target, convert
 from fer_edge import __version__
 from fer_edge.errors import ModelError, UserError
 from fer_edge.labels import EMOTIONS
@@ -85,46 +85,43 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     the file scores on PublicTest; where the data have none, on what `fer-convert train` held out for MODEL.
     """
     console = Console(soft_wrap=True, highlight=False)
-    job = Job(
+    source = Source(
         name=name or output.stem,
         model=model,
         weights=weights,
         untrained=untrained,
         scaling=given_scaling(pixel_range, mean, std) or (UNTRAINED.scaling if untrained else None),
         labels=given_labels(labels) or (UNTRAINED.labels if untrained else None),
-        kind=kind,
-        float_io=float_io,
     )
     check_output(output)
     # One file's draft lies beside the other's, as the files will, so that saving the card needs no other way.
     with replacing(output) as drafted, replacing(card_path(output)):
-        with (
-            TemporaryDirectory(dir=output.parent, prefix=".fer-convert-") as work,
-            console.status("reading faces") as at,
-        ):
-            made = quantize(job, *read_splits(data, held_out_by(training_story(model))), Path(work), at.update)
+        with console.status("reading faces") as at:
+            training, asked = read_splits(data, held_out_by(training_story(model)))
+            made = quantize(source, Target(kind, float_io), training, asked, at.update)
         drafted.write_bytes(made.content)
         save_card(replace(made.card, licence=licence), drafted)
     for line in summary(made.card, output, len(made.content)):
         console.print(line, markup=False)
 
 
-def quantize(job: Job, training: Faces, asked: Asked, draft: Path, say: Callable[[str], None]) -> Quantized:
-    """The TFLite file of ``job``, scored on ``asked`` as the edge runs it; ``draft`` is an empty folder to work in.
+def quantize(source: Source, target: Target, training: Faces, asked: Asked, report: Report) -> Quantized:
+    """Return the TFLite file of ``source``, with its scores on ``asked`` as the edge runs it.
 
     Raises UserError, one line, for whatever is wrong with the network.
     """
     representative = draw_representative(training)
     split, faces = asked
-    few = faces.chosen(np.arange(min(len(faces), UNTRAINED_FACES))) if job.untrained else faces
-    answer = ask_keras(job, few, representative, draft, say)
-    assert answer.tflite is not None
-    card = _card(job, answer, answer.tflite, len(representative))
-    if not job.untrained:
-        say(f"asking the TFLite file about {len(faces)} faces")
-        raw = ask_tflite(Classifier(card, Runner(answer.tflite, job.name)), faces.images)
-        card = calibrated_card(card, raw, faces.labels, split, original_probabilities(answer))
-    return Quantized(answer.tflite, card)
+    few = faces.chosen(np.arange(min(len(faces), UNTRAINED_FACES))) if source.untrained else faces
+    made = run_in_worker(
+        convert, source, target, few, representative, model=source.model, report=report, limits=Limits()
+    )
+    card = _card(source, target, made, len(representative))
+    if not source.untrained:
+        report(f"running the TFLite file on {len(faces):,} faces")
+        raw = ask_tflite(Classifier(card, Runner(made.content, source.name)), faces.images)
+        card = calibrated_card(card, raw, faces.labels, split, made.original.probabilities())
+    return Quantized(made.content, card)
 
 
 def check_output(output: Path, load: Callable[[Path], object] = load_card) -> None:
@@ -189,33 +186,33 @@ def draw_representative(training: Faces) -> NDArray[np.uint8]:
     return faces
 
 
-def _card(job: Job, answer: Answer, content: bytes, representative: int) -> Card:
-    result = answer.result
+def _card(source: Source, target: Target, made: Conversion, representative: int) -> Card:
+    original = made.original
     how: dict[str, object] = {
-        "made_from": " + ".join(path.name for path in (job.model, job.weights) if path),
-        "original": result.description,
-        "kind": job.kind,
-        "layout": result.found or ("none: untrained" if job.untrained else "given by the user"),
-        "softmax": "cut" if result.softmax_cut else "not cut",
-        "operations": dict(operations(content)),
-        "converter": f"fer-edge {__version__}, TensorFlow {result.tensorflow}",
+        "made_from": " + ".join(path.name for path in (source.model, source.weights) if path),
+        "original": original.description,
+        "kind": target.kind,
+        "layout": original.found or ("none: untrained" if source.untrained else "given by the user"),
+        "softmax": "cut" if made.softmax_cut else "not cut",
+        "operations": dict(operations(made.content)),
+        "converter": f"fer-edge {__version__}, TensorFlow {made.tensorflow}",
     }
-    if story := training_story(job.model):
+    if story := training_story(source.model):
         how["trained"] = story
-    if job.kind == "int8":
+    if target.kind == "int8":
         how["representative"] = {"split": "Training", "faces": representative, "seed": SEED}
     return Card(
-        name=job.name,
-        sha256=sha256_of(content),
-        labels=result.labels,
+        name=source.name,
+        sha256=sha256_of(made.content),
+        labels=original.labels,
         input=CardInput(
-            height=result.height,
-            width=result.width,
-            channels=result.channels,
-            mean=result.scaling.mean,
-            std=result.scaling.std,
+            height=original.height,
+            width=original.width,
+            channels=original.channels,
+            mean=original.scaling.mean,
+            std=original.scaling.std,
         ),
-        output=result.output,
+        output=made.output,
         training=how,
-        notes="untrained: random weights" if job.untrained else "",
+        notes="untrained: random weights" if source.untrained else "",
     )

@@ -1,83 +1,75 @@
-"""The one process that converts: `python -m converter.quantize.convert FOLDER`, started by the commands.
+"""Conversion of a Keras network to a TFLite file, in the worker process."""
 
-TensorFlow prints to both streams from Python and C++ and takes seconds and a gigabyte; here it does so alone. Lines on
-standard output are this module's: stages for a person. The libraries' noise is sent to standard error.
-"""
-
-import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.networks.identify import identify, one_line
-from converter.networks.keras_model import Network, check_classes, fed, load
-from converter.networks.layout import Scaling, choose_layout, output_kind
+from converter.data.faces import Faces
+from converter.networks.identify import one_line
+from converter.networks.inference import Inference, Source, loaded_and_inferred
+from converter.networks.keras_model import Network, fed
+from converter.networks.layout import OutputKind
 from converter.networks.precision import CURE
-from converter.networks.worker import done
-from converter.quantize import job as quantize_job
-from converter.quantize.job import Job, Result
+from converter.networks.worker import Report
 from fer_edge.errors import UserError
 
 SOFTMAX = "Softmax"
 PASSING = {"Identity"}  # operations that give on what they are given
 
-
-def main(folder: Path) -> int:
-    """Do the job in ``folder``; 0, or 1 after an error that a user can cure, which was said on the pipe."""
-    return done(folder, _work)
+Kind = Literal["int8", "float16", "dynamic"]
 
 
-def _work(folder: Path, say: Callable[[str], None]) -> None:
-    job = quantize_job.read_job(folder)
-    file = identify(job.model, job.weights, untrained=job.untrained)
-    say(f"reading {file}")
-    network = load(file)
-    check_classes(network, str(job.model))
-    with np.load(folder / quantize_job.FACES) as arrays:
-        asked, truth, representative = arrays["asked"], arrays["truth"], arrays["representative"]
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The TFLite file that is wanted."""
 
-    def ask(scaling: Scaling, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        return network.ask(asked[indices], scaling)
-
-    layout, found = choose_layout(ask, truth, job.scaling, job.labels)
-    say(f"asking the network about {len(asked)} faces")
-    outputs = network.ask(asked, layout.scaling)
-    if not np.isfinite(outputs).all():
-        raise UserError(f"{job.model}: answers with numbers that are not finite; its weights are damaged")
-    np.save(folder / quantize_job.OUTPUTS, outputs)
-    cut, tensorflow = False, ""
-    if job.kind:
-        say(f"converting to {job.kind}")
-        cut, tensorflow = _convert(network, job, fed(representative, network, layout.scaling), folder)
-    result = Result(
-        description=network.description,
-        height=network.height,
-        width=network.width,
-        channels=network.channels,
-        scaling=layout.scaling,
-        labels=layout.labels,
-        found=found,
-        original=output_kind(outputs),
-        output="logits" if cut else output_kind(outputs),
-        softmax_cut=cut,
-        tensorflow=tensorflow,
-    )
-    quantize_job.write_struct(result, folder / quantize_job.RESULT)
+    kind: Kind = "int8"
+    float_io: bool = False  # float32 input and output around an int8 network
 
 
-def _convert(network: Network, job: Job, representative: NDArray[np.float32], folder: Path) -> tuple[bool, str]:
-    """Write the TFLite file; gives whether a softmax was cut, and TensorFlow's version."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Conversion:
+    """A TFLite file and the network that it was made from."""
+
+    original: Inference
+    content: bytes
+    output: OutputKind  # of the file
+    softmax_cut: bool
+    tensorflow: str  # version
+
+
+def convert(
+    source: Source, target: Target, faces: Faces, representative: NDArray[np.uint8], report: Report
+) -> Conversion:
+    """Convert the network of ``source``; its own outputs for ``faces`` come with the file.
+
+    ``representative`` (m, 48, 48) set the scales of an int8 file.
+    """
+    import tensorflow as tf
+
+    network, original = loaded_and_inferred(source, faces, report)
+    report(f"converting to {target.kind}")
+    pictures = fed(representative, network, original.scaling)
+    content, cut = tflite_of(network, target, pictures, str(source.model))
+    return Conversion(original, content, "logits" if cut else original.kind, cut, str(tf.__version__))
+
+
+def tflite_of(network: Network, target: Target, representative: NDArray[np.float32], name: str) -> tuple[bytes, bool]:
+    """Return the TFLite file of ``network``, and whether a softmax was cut.
+
+    ``representative`` (m, h, w, c) are inputs of the network; ``name`` begins the message of the UserError.
+    """
     import tensorflow as tf
 
     graph, cut = _without_softmax(_frozen(network))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], tf.Module())
     converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if job.kind == "float16":
+    if target.kind == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if job.kind == "int8":
+    if target.kind == "int8":
 
         def samples() -> Iterator[list[NDArray[np.float32]]]:
             for face in representative:
@@ -85,15 +77,14 @@ def _convert(network: Network, job: Job, representative: NDArray[np.float32], fo
 
         converter.representative_dataset = samples
         converter.target_spec.supported_ops = [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]
-        if not job.float_io:
+        if not target.float_io:
             converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
         content = converter.convert()
     except Exception as error:  # the converter raises RuntimeError, ValueError and its own ConverterError
         reason = CURE if _in_half_precision(graph) else one_line(error)
-        raise UserError(f"{job.model}: TensorFlow cannot convert this network: {reason}") from error
-    (folder / quantize_job.TFLITE).write_bytes(without_names(content))
-    return cut, str(tf.__version__)
+        raise UserError(f"{name}: TensorFlow cannot convert this network: {reason}") from error
+    return without_names(content), cut
 
 
 def without_names(content: bytes) -> bytes:
@@ -140,7 +131,3 @@ def _without_softmax(frozen: Any) -> tuple[Any, bool]:
     imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(definition, name=""), [])
     tensors = [imported.graph.get_tensor_by_name(tensor.name) for tensor in (frozen.inputs[0], operation.inputs[0])]
     return imported.prune(*tensors), True
-
-
-if __name__ == "__main__":
-    sys.exit(main(Path(sys.argv[1])))

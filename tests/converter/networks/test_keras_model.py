@@ -11,8 +11,7 @@ import pytest
 from converter.networks.identify import identify
 from converter.networks.keras_model import Network, check_classes, fed, load
 from converter.networks.layout import RANGES
-from converter.quantize.command import convert as quantize_worker
-from converter.quantize.job import TFLITE, Job
+from converter.quantize.convert import Target, tflite_of
 from fer_edge.errors import UserError
 
 pytest.importorskip("tensorflow")
@@ -83,9 +82,9 @@ def head(layers: Any, x: Any) -> Any:
 
 
 def converted(network: Network, folder: Path) -> Path:
-    job = Job(name="net", model=folder / "net", kind="int8")
-    quantize_worker._convert(network, job, fed(FACES, network, RANGES["0,255"]), folder)
-    return folder / TFLITE
+    path = folder / "net.tflite"
+    path.write_bytes(tflite_of(network, Target(), fed(FACES, network, RANGES["0,255"]), "net")[0])
+    return path
 
 
 @pytest.mark.parametrize("module", ["keras", "tf_keras"])

@@ -139,8 +139,8 @@ def test_a_full_disk_is_one_line_and_what_was_there_stays(
     pytest.importorskip("tensorflow")
     output = tmp_path / "net.tflite"
     output.write_bytes(b"the network of yesterday")
-    # No file may grow beyond 200 kB: the faces for the worker would, as on a disk that has no more room.
-    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (200_000, 200_000))"
+    # No file may grow beyond 50 kB: the network would, as on a disk that has no more room.
+    full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, 50_000))"
     model = data / "models/keras3/mini_xception_119.keras"
     ended = convert("quantize", model, "-o", output, "--data", fer2013_csv, before=full)
     assert ended.returncode == 1
