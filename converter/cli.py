@@ -18,7 +18,7 @@ COMMANDS = {
     "train": ("converter.train.command", "Train a network."),
     "quantize": ("converter.quantize.command", "Turn a Keras network into a TFLite file with its card."),
     "evaluate": ("converter.evaluate.command", "Measure TFLite files as the daemon would run them."),
-    "label-faces": ("converter.detector.label_faces", "Box the faces in photos, with YuNet as the teacher."),
+    "label-faces": ("converter.detector.pseudo_labels", "Box the faces in photos, with YuNet as the teacher."),
     "train-detector": ("converter.detector.command", "Train a face detector."),
     "export-detector": ("converter.detector.export", "Turn a trained detector into a TFLite file with its card."),
     "card": ("converter.quantize.card_command", "Write the card that somebody else's TFLite file lacks."),

@@ -1,10 +1,14 @@
-"""An HTML report in one file: pictures inside, no scripts, nothing fetched, light or dark as the reader's screen is."""
+"""Reports: tables on a terminal, and an HTML page in one file without scripts or external resources."""
 
 import base64
 import re
 from collections.abc import Sequence
 from html import escape
 from pathlib import Path
+
+import click
+from rich.console import Console
+from rich.table import Table
 
 from converter.outputs import replacing
 
@@ -93,3 +97,17 @@ def _cells(tag: str, cells: Sequence[str], right: Sequence[bool]) -> str:
 def _is_numeric(cells: Sequence[str]) -> bool:
     told = [cell for cell in cells if cell not in NOTHING]
     return bool(told) and all(NUMBER.fullmatch(cell) for cell in told)
+
+
+def show_table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """The first column is words, the others are flush right."""
+    if not console.is_terminal:
+        for line in (f"# {title}", *("\t".join(row) for row in (columns, *rows))):
+            click.echo(line)  # rich would turn tabs into blanks
+        return
+    table = Table(title=title, title_justify="left", title_style="bold")
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="right" if index else "left")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)

@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.data.faces import SIZE_PX, USAGES, DataError, Faces
-from converter.data.mistakes import Mistakes
+from converter.data.faces import SIZE_PX, USAGES, DataError, Faces, Mistakes
 from fer_edge.labels import EMOTIONS
 
 PIXELS = SIZE_PX * SIZE_PX

@@ -1,4 +1,4 @@
-"""Labelled faces: what every reader gives and everything after it takes."""
+"""Labelled faces in memory, and the errors of the files that they are read from."""
 
 from dataclasses import dataclass
 
@@ -15,6 +15,7 @@ USAGES = ("Training", PUBLIC, "PrivateTest")
 # FER+ counts ten votes a face over ten columns, in its own order. Seven are ours; contempt is an eighth expression,
 # unknown and NF (no face) say that there is none to name.
 FERPLUS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
+SHOWN = 10  # lines; what follows in a broken file is mostly the same again
 
 
 class DataError(UserError):
@@ -46,3 +47,25 @@ class Faces:
     def counts(self) -> NDArray[np.int64]:
         """(7,) faces of each class, in the order of labels.EMOTIONS."""
         return np.bincount(self.labels, minlength=len(EMOTIONS))
+
+
+class Mistakes:
+    """The bad rows of one file. Not thread-safe; the reader owns it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._lines: list[str] = []
+        self._count = 0
+
+    def add(self, line: int | None, what: str) -> None:
+        """Note one mistake in ``line`` (counted from 1 as editors do), or in the file as a whole."""
+        self._count += 1
+        if len(self._lines) < SHOWN:
+            self._lines.append(f"{self._name}: {what}" if line is None else f"{self._name}:{line}: {what}")
+
+    def complain(self) -> None:
+        """Raise DataError with one line a mistake and a count of those beyond the first ten; silent without any."""
+        if not self._count:
+            return
+        more = self._count - len(self._lines)
+        raise DataError("\n".join([*self._lines, *([f"{self._name}: and {more:,} more bad rows"] if more else [])]))

@@ -11,8 +11,7 @@ from numpy.typing import NDArray
 
 from converter.data import statistics as findings
 from converter.data.csv_table import records, usage_of
-from converter.data.faces import FERPLUS, USAGES, DataError, Faces
-from converter.data.mistakes import Mistakes
+from converter.data.faces import FERPLUS, USAGES, DataError, Faces, Mistakes
 
 # Share of the faces with a FER+ majority whose label says the same. Measured on the 30,541 of Training and PublicTest:
 # 65 % with their own votes, 17 to 18 % with those of a neighbour 1 to 1,000 rows away. Between the two, for classes

@@ -11,8 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.data.faces import SIZE_PX, USAGES, DataError, Faces
-from converter.data.mistakes import Mistakes
+from converter.data.faces import SIZE_PX, USAGES, DataError, Faces, Mistakes
 from fer_edge.labels import EMOTIONS, canonical
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".pgm")

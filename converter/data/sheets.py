@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.data.faces import FERPLUS, SIZE_PX, USAGES, DataError, Faces
-from converter.data.mistakes import Mistakes
+from converter.data.faces import FERPLUS, SIZE_PX, USAGES, DataError, Faces, Mistakes
 from fer_edge.labels import EMOTIONS
 
 LABELS = "labels.csv"

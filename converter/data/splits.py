@@ -1,12 +1,13 @@
 """Which faces a training learns from and which it is chosen by; and which those were, for who measures it later."""
 
-from typing import NamedTuple
+import hashlib
+from collections.abc import Iterable
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from converter.data.faces import DataError, Faces
-from converter.train.resume import digest_of
 from fer_edge.labels import EMOTIONS
 
 HELD_OUT = 10  # where nothing was set aside, every tenth face of a class is
@@ -62,6 +63,14 @@ def held_out_again(faces: Faces, told: HeldOut) -> tuple[Faces, Faces]:
 def digest(faces: Faces) -> str:
     """SHA-256 of pictures and labels, in their order."""
     return digest_of((faces.images, faces.labels))
+
+
+def digest_of(arrays: Iterable[NDArray[Any] | None]) -> str:
+    """SHA-256 of all of them in their order; None is one that is not there."""
+    digest = hashlib.sha256()
+    for array in arrays:
+        digest.update(b"-" if array is None else np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def limited(faces: Faces, count: int, seed: int) -> Faces:

@@ -1,15 +1,18 @@
-"""The detector's network: fully convolutional, so that one file runs at every size whose sides are multiples of 32.
+"""Face detector in Keras: network, training targets and loss.
 
-(n, h, w, 3) float32 BGR in, ``(pixel - 128) / 128``; (n, h / 8, w / 8, 5) float32 from 0 to 6 out, one row of five for
-each cell of 8 x 8 pixels: what `fer_edge.vision.cells` makes faces of.
+The network is fully convolutional, so that one file runs at every size whose sides are multiples of 32: (n, h, w, 3)
+float32 BGR in, ``(pixel - 128) / 128``; (n, h / 8, w / 8, 5) float32 from 0 to 6 out, five numbers for each cell of
+8 x 8 pixels, which `fer_edge.vision.cells` decodes.
 """
 
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from fer_edge.vision.cells import CHANNELS, MIDDLE, SCORE_GAIN
+from converter.detector.dataset import Boxes
+from fer_edge.vision.cells import CHANNELS, MIDDLE, SCORE_GAIN, STRIDE
 
 NAME = "face"
 DEEPEST_STRIDE = 32  # sides of the input are multiples of it: stages are added to one another
@@ -18,6 +21,14 @@ EXPECTED = 0.01  # share of the cells that a fresh network takes for a face (Lin
 EXPECTED_REACH = 1.5  # cells from a face's centre to its edges that it takes such a face to have
 
 Upsample = Callable[[Any], Any]  # (n, h, w, 4 c) to (n, 2 h, 2 w, c)
+TARGETS = 6  # is a face, weight of saying so, and the logarithms of four reaches
+MIDDLE_PART = 0.18  # of a face's sides to either side of its centre: where cells say that it is there
+UNSURE_PART = 0.35  # beyond that and up to here nothing is asked of a cell
+MIDDLE_PX, UNSURE_PX = STRIDE / 2, 0.75 * STRIDE  # at least: one cell has the centre of the smallest face
+LEAST_REACH = 0.06  # cells; a smallest face may lie to one side of its cell's centre
+FACES = 0.4  # share of the faces in the loss of the scores, against 0.6 of what is none
+GAMMA = 2.0  # how little what is known already counts (Lin et al. 2017, "Focal Loss for Dense Object Detection")
+BOXES = 1.5  # weight of the boxes against the scores
 
 
 def build(upsample: Upsample | None = None) -> Any:
@@ -85,3 +96,63 @@ def _first_bias(shape: tuple[int, ...], dtype: Any = None) -> Any:
     bias = np.full(shape, MIDDLE + np.log(EXPECTED_REACH))
     bias[0] = score
     return ops.convert_to_tensor(bias, dtype)
+
+
+def targets(faces: Boxes, ignored: Boxes, height: int, width: int) -> NDArray[np.float32]:
+    """(h / 8, w / 8, 6) float32 for a picture of ``height`` and ``width`` pixels.
+
+    Where faces overlap, the smaller one has the cell: it has fewer. A face counts the square root of its cells, so
+    that near ones do not drown far ones.
+    """
+    rows, columns = np.mgrid[: height // STRIDE, : width // STRIDE].astype(np.float32)
+    x, y = (columns + 0.5) * STRIDE, (rows + 0.5) * STRIDE
+    wanted = np.zeros((*rows.shape, TARGETS), np.float32)
+    wanted[..., 1] = 1.0
+    for left, top, right, bottom in ignored:
+        wanted[
+            (x > left - STRIDE / 2) & (x < right + STRIDE / 2) & (y > top - STRIDE / 2) & (y < bottom + STRIDE / 2), 1
+        ] = 0
+    sides = faces[:, 2:] - faces[:, :2]
+    for left, top, right, bottom in faces[np.argsort(-sides.prod(axis=1), kind="stable")]:
+        w, h = right - left, bottom - top
+        off_x, off_y = np.abs(x - (left + right) / 2), np.abs(y - (top + bottom) / 2)
+        unsure = (off_x <= max(UNSURE_PART * w, UNSURE_PX)) & (off_y <= max(UNSURE_PART * h, UNSURE_PX))
+        middle = (off_x <= max(MIDDLE_PART * w, MIDDLE_PX)) & (off_y <= max(MIDDLE_PART * h, MIDDLE_PX))
+        wanted[unsure & (wanted[..., 0] == 0), 1] = 0
+        reaches = np.stack([x - left, y - top, right - x, bottom - y], axis=-1)[middle] / STRIDE
+        wanted[middle, 0] = 1
+        wanted[middle, 1] = max(1, middle.sum()) ** -0.5
+        wanted[middle, 2:] = np.log(np.maximum(reaches, LEAST_REACH))
+    return wanted
+
+
+def detection_loss(wanted: Any, said: Any) -> Any:
+    """One number for a batch: focal loss of the scores, and 1 - intersection over union of the faces' boxes.
+
+    ``wanted`` (n, h, w, 6) of `targets.targets`, ``said`` (n, h, w, 5) of the network. Both parts are divided by the
+    weight of all faces in the batch, so that pictures full of faces and empty ones are learned from alike.
+    """
+    from keras import ops
+
+    is_face, weight = wanted[..., 0], wanted[..., 1]
+    logit = (said[..., 0] - MIDDLE) * SCORE_GAIN
+    unlike = ops.sigmoid(ops.where(is_face > 0, -logit, logit))  # how far the answer is from the truth, 0 to 1
+    surprise = ops.softplus(ops.where(is_face > 0, -logit, logit))
+    share = ops.where(is_face > 0, FACES, 1 - FACES)
+    scores = ops.sum(weight * share * unlike**GAMMA * surprise)
+    faces = weight * is_face
+    boxes = ops.sum(faces * (1 - _overlap(ops.exp(wanted[..., 2:]), ops.exp(said[..., 1:] - MIDDLE))))
+    return (scores + BOXES * boxes) / ops.maximum(ops.sum(faces), 1.0)
+
+
+def _overlap(a: Any, b: Any) -> Any:
+    """Intersection over union of boxes that share a point, from their reaches (..., 4) to the left, up, right, down."""
+    from keras import ops
+
+    shared = ops.minimum(a, b)
+
+    def area(reach: Any) -> Any:
+        return (reach[..., 0] + reach[..., 2]) * (reach[..., 1] + reach[..., 3])
+
+    both = area(shared)
+    return both / (area(a) + area(b) - both)

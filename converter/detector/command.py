@@ -9,18 +9,26 @@ from typing import Any, TypeVar
 import click
 from rich.console import Console
 
-from converter.detector.config import DetectorRecipe
-from converter.detector.options import photos_option, read_all
+from converter.detector.dataset import Photo, read_photos
+from converter.detector.trainer import DetectorRecipe
 from converter.networks.backend import load_backend, versions
 from converter.outputs import check_folder
-from converter.provenance import is_told, write_story
-from converter.train.story import commit
+from converter.provenance import commit, is_told, write_story
 from fer_edge.errors import UserError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 DEFAULT = DetectorRecipe()
 RECIPE_OPTIONS = ("epochs", "scenes", "batch", "height", "width", "rate", "decay", "averaged", "seed")
+photos_option = click.option(
+    "--photos",
+    required=True,
+    multiple=True,
+    nargs=2,
+    type=click.Path(exists=True, path_type=Path),
+    metavar="COCO FOLDER",
+    help="A COCO file of faces and the folder that its file names begin in; may be given several times.",
+)
 
 
 def _number(name: str, kind: Any, text: str) -> Callable[[Command], Command]:
@@ -112,6 +120,11 @@ def _heads(data: Path | None) -> list[Any]:
     if data is None:
         return []
     from converter.data.fer2013 import read_faces
-    from converter.detector.heads import heads
+    from converter.detector.dataset import heads
 
     return heads(read_faces(data).split("Training"))
+
+
+def read_all(photos: tuple[tuple[Path, Path], ...]) -> list[Photo]:
+    """The photos of all files, one after the other."""
+    return [photo for annotations, folder in photos for photo in read_photos(annotations, folder)]

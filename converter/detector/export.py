@@ -12,11 +12,9 @@ from rich.console import Console
 
 from converter.detector import architecture
 from converter.detector.architecture import NAME
-from converter.detector.batches import MEAN, STD, inputs
+from converter.detector.command import photos_option, read_all
 from converter.detector.dataset import Photo
-from converter.detector.light import relit
-from converter.detector.options import photos_option, read_all
-from converter.detector.synthesis import Gallery, scene
+from converter.detector.synthesis import MEAN, STD, Gallery, inputs, relit, scene
 from converter.networks.tflite import operations
 from converter.networks.worker import Limits, Report, run_in_worker
 from converter.outputs import replacing

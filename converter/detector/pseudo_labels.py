@@ -1,16 +1,25 @@
-"""YuNet's boxes for photos: where nobody drew any, and in place of those that are drawn to another convention.
+"""`fer-convert label-faces`: YuNet's boxes as labels for photos, in a COCO file.
 
-What the detector learns to call a face is the head from the middle of the forehead to the chin, ear to ear, as YuNet
-and the people of WIDER FACE box it. A rectangle round 68 landmarks is 7 % wider and 7 % lower and lies deeper.
+They are the labels where nobody drew any, and replace boxes that were drawn to another convention. The detector's
+definition of a face is the head from the middle of the forehead to the chin, ear to ear, as in YuNet and WIDER FACE. A
+rectangle round 68 landmarks is 7% wider and 7% lower and lies deeper.
 """
 
+import json
+import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import click
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from rich.progress import track
 
+from converter.detector.dataset import read_coco
+from converter.networks.identify import one_line
+from converter.outputs import replacing
 from fer_edge.errors import UserError
 
 SURE, UNSURE = 0.7, 0.3  # scores: a face from the one, nothing is said of what lies between them
@@ -19,6 +28,7 @@ NMS_IOU, MOST = 0.3, 200
 LARGEST_PX = 640  # longer side to which the teacher's picture is reduced; it was trained up to there
 
 Entry = dict[str, Any]  # a COCO annotation
+SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
 
 class Teacher:
@@ -78,3 +88,58 @@ def _iou(a: list[float], b: list[float]) -> float:
     h = min(a[1] + a[3], b[1] + b[3]) - max(a[1], b[1])
     shared = max(w, 0.0) * max(h, 0.0)
     return shared / (a[2] * a[3] + b[2] * b[3] - shared) if shared else 0.0
+
+
+@click.command(short_help="Box the faces in photos, with YuNet as the teacher.")
+@click.argument("photos", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.option("-o", "--output", required=True, type=click.Path(path_type=Path), help="The COCO file to write.")
+@click.option(
+    "--yunet", required=True, type=click.Path(exists=True, dir_okay=False, path_type=Path), help="YuNet's ONNX file."
+)
+@click.option(
+    "--boxes",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="COCO file of boxes drawn by others: they are kept, in YuNet's convention where it sees the same face. Photos "
+    "with a `kind` have no faces, whatever YuNet sees. Without it: all photos in the folder.",
+)
+def command(photos: Path, output: Path, yunet: Path, boxes: Path | None) -> None:
+    """Box the faces in PHOTOS, a folder with folders, for `fer-convert train-detector`."""
+    teacher = Teacher(yunet)
+    images, drawn = _drawn(boxes) if boxes else _found(photos)
+    annotations: list[dict[str, Any]] = []
+    for image in track(images, "boxing faces", disable=not sys.stdout.isatty()):
+        pixels = cv2.imread(str(photos / image["file_name"]), cv2.IMREAD_COLOR)
+        if pixels is None:
+            raise UserError(f"{photos / image['file_name']}: is no picture that OpenCV reads")
+        image["height"], image["width"] = pixels.shape[:2]
+        entries = drawn.get(image["id"], [])
+        if not image.get("kind"):
+            entries = restated(entries, teacher.faces(np.asarray(pixels, np.uint8)))
+        annotations += [
+            entry | {"id": len(annotations) + 1 + number, "image_id": image["id"], "category_id": 1}
+            for number, entry in enumerate(entries)
+        ]
+    content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "face"}]}
+    with replacing(output) as beside:
+        beside.write_text(json.dumps(content), encoding="utf-8")
+    counts = Counter("ignored" if entry.get("ignore") else "faces" for entry in annotations)
+    click.echo(f"{output}: {len(images):,} photos, {counts['faces']:,} faces, {counts['ignored']:,} ignored boxes")
+
+
+def _found(photos: Path) -> tuple[list[dict[str, Any]], dict[int, list[dict[str, Any]]]]:
+    files = sorted(path for path in photos.rglob("*") if path.suffix.lower() in SUFFIXES)
+    if not files:
+        raise UserError(f"{photos}: has no pictures ({', '.join(sorted(SUFFIXES))})")
+    names = [path.relative_to(photos).as_posix() for path in files]
+    return [{"id": number, "file_name": name, "set": photos.name} for number, name in enumerate(names, 1)], {}
+
+
+def _drawn(boxes: Path) -> tuple[list[dict[str, Any]], dict[int, list[dict[str, Any]]]]:
+    try:
+        content = read_coco(boxes)
+        drawn: dict[int, list[dict[str, Any]]] = {}
+        for entry in content["annotations"]:
+            drawn.setdefault(entry["image_id"], []).append(entry)
+        return content["images"], drawn
+    except (KeyError, TypeError) as error:
+        raise UserError(f"{boxes}: is no COCO file with boxes of faces: {one_line(error)}") from error

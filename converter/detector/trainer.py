@@ -1,9 +1,10 @@
-"""A detector's training loop, on any Keras backend, and what is kept at the end of each epoch.
+"""Training of a face detector on any Keras backend.
 
 A run is a folder as `converter.train.trainer` makes one: the averaged network as face.keras, face.json and
-face.weights.h5, `history.csv`, and `resume.npz`, from which an interrupted run goes on as if it had not been.
+face.weights.h5, `history.csv`, and `resume.npz`, from which an interrupted run is resumed exactly.
 """
 
+import dataclasses
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,24 +14,78 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from converter.data.splits import digest_of
 from converter.detector import architecture as network
-from converter.detector.batches import Batch, Scenes
-from converter.detector.config import DetectorRecipe
+from converter.detector.architecture import DEEPEST_STRIDE, detection_loss
 from converter.detector.dataset import Photo
-from converter.detector.loss import detection_loss
-from converter.detector.synthesis import Gallery
-from converter.train import resume
-from converter.train.config import drawn_from
+from converter.detector.synthesis import Batch, Gallery, Scenes
+from converter.train import checkpoint
+from converter.train.config import Recipe, drawn_from, make_optimizer
 from converter.train.ema import Average
 from converter.train.history import check_loss, write_history
-from converter.train.torch_batch_norm import fused_batch_norm
 from converter.train.weights import begin_with, save_network
+from fer_edge.errors import UserError
 
 HISTORY = "history.csv"
 STATISTICS_BATCHES = 10  # for BatchNorm of the averaged network
 VALIDATION_STEPS = 6  # batches of scenes from photos that are not trained on, the same after every epoch
 VALIDATION_EPOCH = 2**32 - 1  # whose scenes they are; no run comes to it
 HELD_OUT_EVERY = 16  # each so many photos are held out
+
+
+@dataclass(frozen=True, slots=True)
+class DetectorRecipe:
+    """How a detector is trained. There is one network, and the scenes' chances are constants where they are made."""
+
+    epochs: int = 100
+    """Rounds of `scenes` pictures; the learning rate falls to zero over them."""
+    scenes: int = 3200
+    """Pictures an epoch, each made anew."""
+    batch: int = 32
+    """Pictures a step."""
+    height: int = 128
+    """Pixels of most pictures, a multiple of 32; every sixth step has pictures of twice the sides."""
+    width: int = 160
+    """The same across."""
+    rate: float = 3e-3
+    """Highest learning rate of AdamW."""
+    warmup_epochs: float = 1.0
+    """Epochs over which the rate rises from zero, before it falls along a cosine."""
+    decay: float = 0.02
+    """Share of the kernels' weights taken away at each step, times the rate."""
+    averaged: float = 0.05
+    """Horizon of the weight averaging as a fraction of the run, 0 for none."""
+    seed: int = 2013
+    """Of the first weights and of every scene (`converter.train.config.drawn_from`)."""
+    start: str = ""
+    """SHA-256 of the weights file that the run began with, empty for fresh weights."""
+
+    def __post_init__(self) -> None:
+        for name in ("epochs", "scenes", "batch"):
+            if getattr(self, name) < 1:
+                raise UserError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        for name in ("height", "width"):
+            if getattr(self, name) < DEEPEST_STRIDE or getattr(self, name) % DEEPEST_STRIDE:
+                raise UserError(f"{name} must be a multiple of {DEEPEST_STRIDE}, got {getattr(self, name)}")
+        self._as_of_networks()  # which checks the rest
+
+    @property
+    def steps(self) -> int:
+        """Batches an epoch."""
+        return max(1, self.scenes // self.batch)
+
+    def optimizer(self) -> Any:
+        """AdamW with this rate, rising and falling."""
+        return make_optimizer(self._as_of_networks(), self.steps)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain values, as they stand in recipe.json and in a checkpoint."""
+        return dataclasses.asdict(self)
+
+    def _as_of_networks(self) -> Recipe:
+        """The settings that an expression network's training has as well."""
+        names = ("epochs", "batch", "rate", "warmup_epochs", "decay", "averaged", "seed")
+        return Recipe(optimizer="adamw", **{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +112,9 @@ class DetectorRun:
         """
         import keras
 
-        digest = resume.digest_of(_arrays(photos, heads))
-        self._story = resume.Story(recipe.as_json(), DetectorRecipe().as_json(), digest, "photos")
-        kept = resume.kept(folder, self._story)
+        digest = digest_of(_arrays(photos, heads))
+        self._story = checkpoint.Story(recipe.as_json(), DetectorRecipe().as_json(), digest, "photos")
+        kept = checkpoint.kept(folder, self._story)
         chance = drawn_from(recipe.seed, recipe.start)
         keras.utils.set_random_seed(chance)
         self.recipe, self.folder = recipe, folder
@@ -76,9 +131,9 @@ class DetectorRun:
         self._average = Average(network.build(), recipe.averaged * recipe.epochs)
         self._network.compile(optimizer=recipe.optimizer(), loss=detection_loss)
         self._network.optimizer.build(self._network.trainable_variables)
-        self._trained = resume.Trained(self._network, self._network.optimizer, self._average)
+        self._trained = checkpoint.Trained(self._network, self._network.optimizer, self._average)
         if kept:
-            self.rows = [Row(**row) for row in resume.take_up(kept, self._trained)]
+            self.rows = [Row(**row) for row in checkpoint.take_up(kept, self._trained)]
 
     @property
     def network(self) -> Any:
@@ -97,15 +152,14 @@ class DetectorRun:
         done, steps = len(self.rows), self.recipe.steps
         losses: list[float] = []
         started = time.monotonic()
-        with fused_batch_norm():
-            for number, (pictures, wanted) in enumerate(self.scenes.stream(done, self.recipe.epochs, workers)):
-                # No `fit`: its adapters want all batches of one size.
-                losses.append(float(self._network.train_on_batch(pictures, wanted)))
-                on_step(done + number // steps + 1, number % steps + 1)
-                if len(losses) == steps:
-                    self._epoch_ended(float(np.mean(losses)), started)
-                    on_epoch(self)
-                    losses, started = [], time.monotonic()
+        for number, (pictures, wanted) in enumerate(self.scenes.stream(done, self.recipe.epochs, workers)):
+            # No `fit`: its adapters want all batches of one size.
+            losses.append(float(self._network.train_on_batch(pictures, wanted)))
+            on_step(done + number // steps + 1, number % steps + 1)
+            if len(losses) == steps:
+                self._epoch_ended(float(np.mean(losses)), started)
+                on_epoch(self)
+                losses, started = [], time.monotonic()
 
     def _epoch_ended(self, loss: float, started: float) -> None:
         """Average, validate, keep. A loss that is no number ends the run before it overwrites what was good."""
@@ -119,7 +173,7 @@ class DetectorRun:
         self.rows.append(Row(done, rate, loss, val_loss, time.monotonic() - started))
         save_network(self.network, self.folder, network.NAME)
         write_history(self.folder / HISTORY, self.rows)
-        resume.keep(self.folder, self._story, self._trained, self.rows)
+        checkpoint.keep(self.folder, self._story, self._trained, self.rows)
 
     def _validate(self) -> float:
         """The averaged network's loss on scenes of photos that are not trained on.

@@ -29,7 +29,7 @@ from converter.evaluate.report import (
 from converter.options import data_option, given_labels, given_scaling, layout_options, read_split
 from converter.outputs import replacing
 from converter.provenance import training_story
-from converter.screen import show_table
+from converter.reports import show_table
 from fer_edge.errors import UserError
 from fer_edge.vision.classify import Classifier, load_classifier
 

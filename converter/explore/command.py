@@ -12,8 +12,7 @@ from converter.data import statistics as findings
 from converter.data.faces import FERPLUS, Faces
 from converter.data.fer2013 import counted, read_faces
 from converter.options import data_option
-from converter.reports import Report
-from converter.screen import show_table
+from converter.reports import Report, show_table
 from fer_edge.labels import EMOTIONS
 
 SEED = 2013  # of the sample pictures

@@ -1,12 +1,15 @@
-"""A Keras network that runs: loaded by the Keras that wrote it, from Keras' own layers alone.
+"""Keras networks that run: loaded by the Keras that wrote them, from Keras' own layers alone, in float32.
 
-TensorFlow is imported here and nowhere else but in the conversion. The module is for the worker's process and for
-notebooks; the commands never import it.
+TensorFlow is imported here and in the conversion, and only when a function is called. Networks trained in half
+precision (policies such as mixed_float16) are built in float32: TensorFlow's converter knows no float16 convolution,
+and under a mixed policy the weights are float32 already.
 """
 
 import json
 import re
+import shutil
 import tempfile
+import zipfile
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,9 +19,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.networks.identify import Container, KerasFile, one_line
+from converter.networks.identify import CONFIG, HDF5_CONFIG, Container, KerasFile, one_line
 from converter.networks.layout import Scaling
-from converter.networks.precision import CURE, in_float32, in_half_precision, write_copy
 from converter.networks.safety import check_architecture, layer_names, without_compilation
 from converter.networks.saved_model import check_one_each, load_graph
 from fer_edge.errors import UserError
@@ -30,6 +32,9 @@ PICTURE_AXES = 4  # n, h, w, c
 VECTOR_AXES = 2  # n, classes
 CHANNELS = (1, 3)
 LEGACY_WEIGHTS = {"layer_names", "model_weights"}  # in the HDF5 files that were usual before `.weights.h5`
+FULL = "float32"
+HALF = {"float16", "bfloat16", "mixed_float16", "mixed_bfloat16"}
+CURE = f"it was saved in half precision; save it again under the policy {FULL}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,3 +200,41 @@ def _is_legacy(weights: Path) -> bool:
 
     with h5py.File(weights, "r") as file:
         return bool(LEGACY_WEIGHTS & {*file.attrs, *file})
+
+
+def in_float32(architecture: Any) -> Any:
+    """A copy of a decoded architecture in which every `dtype` of half precision, a name or a policy, is float32."""
+    if isinstance(architecture, list):
+        return [in_float32(item) for item in architecture]
+    if not isinstance(architecture, dict):
+        return architecture
+    return {
+        key: FULL if key == "dtype" and _name(item) in HALF else in_float32(item) for key, item in architecture.items()
+    }
+
+
+def in_half_precision(architecture: Any) -> bool:
+    """Return whether a decoded architecture has a `dtype` of half precision."""
+    return bool(in_float32(architecture) != architecture)
+
+
+def write_copy(path: Path, architecture: dict[str, Any], copy: Path) -> None:
+    """Write ``path``, a .keras file or a whole model in HDF5, to ``copy`` with another ``architecture``."""
+    text = json.dumps(architecture)
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as old, zipfile.ZipFile(copy, "w") as new:
+            for name in old.namelist():
+                new.writestr(name, text if name == CONFIG else old.read(name))
+        return
+    import h5py
+
+    shutil.copyfile(path, copy)
+    with h5py.File(copy, "r+") as file:
+        file.attrs[HDF5_CONFIG] = text
+
+
+def _name(dtype: Any) -> str:
+    """`mixed_float16` of a policy, {class_name: ..., config: {name: mixed_float16}}, and a plain name as it is."""
+    config = dtype.get("config") if isinstance(dtype, dict) else None
+    name = config.get("name") if isinstance(config, dict) else dtype
+    return name if isinstance(name, str) else ""

@@ -10,9 +10,8 @@ from numpy.typing import NDArray
 from converter.data.faces import Faces
 from converter.networks.identify import one_line
 from converter.networks.inference import Inference, Source, loaded_and_inferred
-from converter.networks.keras_model import Network, fed
+from converter.networks.keras_model import CURE, Network, fed
 from converter.networks.layout import OutputKind
-from converter.networks.precision import CURE
 from converter.networks.worker import Report
 from fer_edge.errors import UserError
 

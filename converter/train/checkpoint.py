@@ -1,8 +1,9 @@
-"""Where an interrupted training stands: every number it needs to go on exactly as it would have."""
+"""Checkpoint of a training run: every number that is needed to resume it exactly."""
 
 import json
 import zipfile
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.outputs import replacing
+from converter.train.ema import Average
 from fer_edge.errors import UserError
 
 FORMAT = 2  # 2: the averaged network's dropout seeds, with which its BatchNorm statistics are measured
 STATE = "state"
+FILE = "resume.npz"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,3 +72,58 @@ def put(variables: list[Any], values: list[NDArray[Any]], what: str) -> None:
         raise UserError(f"the checkpoint's {what} do not fit this network; begin again in another folder")
     for variable, value in zip(variables, values, strict=True):
         variable.assign(value)
+
+
+@dataclass(frozen=True, slots=True)
+class Story:
+    """What must be the same for a run to go on: its recipe, and the SHA-256 of what it learns from."""
+
+    recipe: dict[str, Any]
+    plain: dict[str, Any]
+    """The recipe by default: what a setting was before it was there to be set."""
+    digest: str
+    shown: str
+    """What it learns from, in one word, for messages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What changes while a run goes on."""
+
+    network: Any
+    optimizer: Any
+    average: Average
+
+
+def kept(folder: Path, story: Story) -> Checkpoint | None:
+    """What ``folder`` holds of this very run, if anything; UserError where it is another one."""
+    if not (folder / FILE).exists():
+        return None
+    found = read(folder / FILE)
+    before = story.plain | found.state["recipe"]
+    changed = sorted(key for key, value in story.recipe.items() if before[key] != value)
+    if changed:
+        raise UserError(
+            f"{folder}: holds a run with another {', '.join(changed)}; "
+            "repeat its settings to resume it, or choose another folder"
+        )
+    if found.state["data"] != story.digest:
+        raise UserError(f"{folder}: holds a run on other {story.shown}; choose another folder")
+    return found
+
+
+def keep(folder: Path, story: Story, trained: Trained, rows: Iterable[Any]) -> None:
+    """Write down where the run stands; ``rows`` are the dataclasses of its epochs so far."""
+    state = {"recipe": story.recipe, "data": story.digest, "rows": [asdict(row) for row in rows]}
+    variables, moments = taken(trained.network.variables), taken(trained.optimizer.variables)
+    averaged = taken(trained.average.network.variables)
+    write(folder / FILE, Checkpoint(variables, moments, averaged, state))
+
+
+def take_up(found: Checkpoint, trained: Trained) -> list[dict[str, Any]]:
+    """Give networks and optimizer back what they had; the epochs so far, as they were written down."""
+    put(trained.network.variables, found.variables, "weights")
+    put(trained.optimizer.variables, found.optimizer, "optimizer state")
+    put(trained.average.network.variables, found.average, "averaged weights")
+    rows: list[dict[str, Any]] = found.state["rows"]
+    return rows

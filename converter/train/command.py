@@ -2,12 +2,15 @@
 
 import dataclasses
 import hashlib
+import time
 from contextlib import nullcontext
 from pathlib import Path
-from typing import Any, get_args
+from types import TracebackType
+from typing import Any, Self, get_args
 
 import click
 from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from converter.data.augment import AMOUNTS
 from converter.data.faces import Faces
@@ -16,15 +19,13 @@ from converter.data.splits import HELD_OUT_NAME, limited, training_and_validatio
 from converter.networks.backend import load_backend, versions
 from converter.options import data_option
 from converter.outputs import check_folder
-from converter.provenance import is_told, write_story
+from converter.provenance import commit, data_story, is_told, result_of, write_story
 from converter.train.architectures import NETWORKS
 from converter.train.batches import Balance
 from converter.train.config import DEFAULT_DECAYS, DEFAULT_RATES, Optimizer, Recipe
 from converter.train.distillation import digest
-from converter.train.history import best
-from converter.train.progress import TrainProgress
-from converter.train.run_files import RunFiles
-from converter.train.story import commit, data_story, result_of
+from converter.train.history import Row, best
+from converter.train.trainer import RunFiles
 from fer_edge.errors import UserError
 
 DEFAULT = Recipe()
@@ -182,7 +183,7 @@ def train(  # noqa: PLR0913  what a run is made of
     story: dict[str, Any],
 ) -> None:
     """Run, or resume, one training with everything a person sees of it; ``story`` goes into recipe.json."""
-    from converter.train.curves import draw_curves, live_curves
+    from converter.train.history import draw_curves, live_curves
     from converter.train.trainer import Run
 
     folder = files.folder
@@ -233,3 +234,51 @@ def _recipe(given: dict[str, Any]) -> Recipe:
         start=hashlib.sha256(given["start"].read_bytes()).hexdigest() if given["start"] else "",
         augment=augment,
     )
+
+
+class TrainProgress:
+    """A context in which `step` and `epoch` are told to a person. Not thread-safe; the training loop owns it."""
+
+    def __init__(self, console: Console, epochs: int, steps: int, done: int) -> None:
+        self._console = console
+        self._epochs = epochs
+        self._progress = Progress(
+            TextColumn("epoch {task.fields[epoch]}/{task.fields[epochs]}"),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TextColumn("steps"),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+            transient=True,
+        )
+        self._steps = steps
+        self._task = self._progress.add_task(
+            "", total=epochs * steps, completed=done * steps, epoch=done, epochs=epochs
+        )
+        self._started = time.monotonic()
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+
+    def step(self, epoch: int, step: int) -> None:
+        """``step`` of ``epoch``, both counted from 1, is done."""
+        self._progress.update(self._task, completed=(epoch - 1) * self._steps + step, epoch=epoch)
+
+    def epoch(self, row: Row, *, is_best: bool) -> None:
+        """An epoch is done: one line that stays."""
+        line = (
+            f"epoch {row.epoch:>{len(str(self._epochs))}}/{self._epochs}  loss {row.loss:.4f}  "
+            f"accuracy {row.accuracy:.2%}  validation loss {row.val_loss:.4f}  accuracy {row.val_accuracy:.2%}  "
+            f"{row.seconds:.0f} s{'  best' if is_best else ''}"
+        )
+        if self._console.is_terminal:
+            self._progress.console.print(line, markup=False, style="bold" if is_best else "")
+        else:
+            click.echo(line)

@@ -19,7 +19,7 @@ from converter.networks.safety import COMPILED, check_architecture, layer_names
 from converter.networks.tflite import ask_tflite
 from converter.train.architectures import SIZE_PX
 from converter.train.batches import inputs
-from converter.train.folded import SUFFIX
+from converter.train.weights import SUFFIX
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
 from fer_edge.vision.card import card_path, load_card

@@ -1,31 +1,43 @@
-"""The training loop: Keras' own `fit` on any backend, and what is kept at the end of each epoch.
+"""Training loop: Keras' own `fit` on any backend, and what is saved at the end of each epoch.
 
 A run is a folder: the best network so far as <name>.keras, <name>.json and <name>.weights.h5, `history.csv`,
-`recipe.json`, and `resume.npz`, from which an interrupted run goes on as if it had not been.
+`recipe.json`, and `resume.npz`, from which an interrupted run is resumed exactly.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from converter.data.faces import Faces
+from converter.data.splits import digest_of
 from converter.train import architectures as networks
-from converter.train import resume
+from converter.train import checkpoint
 from converter.train.batches import Epochs, inputs, targets
 from converter.train.config import Recipe, drawn_from, make_optimizer
 from converter.train.distillation import taught
 from converter.train.ema import Average
 from converter.train.history import Row, best, check_loss, write_history
-from converter.train.run_files import RunFiles
-from converter.train.torch_batch_norm import fused_batch_norm
-from converter.train.watch_epochs import watcher
 from converter.train.weights import begin_with, save_network
 
 HISTORY = "history.csv"
 STATISTICS_BATCHES = 20  # for BatchNorm of the averaged network; 2,560 faces, 2 % of an epoch's work
 PREDICT_BATCH = 256
+EpochEnded = Callable[[float, float, float], bool]  # loss, accuracy, seconds; gives whether to stop
+
+
+@dataclass(frozen=True, slots=True)
+class RunFiles:
+    """The run's own folder, and the networks that it begins with and learns from."""
+
+    folder: Path
+    start: Path | None = None
+    """Weights to begin with, .keras, .weights.h5 or .tflite, None for fresh ones."""
+    teachers: Sequence[Path] = ()
+    """Networks whose answers are part of the targets, .keras, or .tflite with its card."""
 
 
 class Run:
@@ -39,11 +51,11 @@ class Run:
         """
         import keras
 
-        digest = resume.digest_of(
+        digest = digest_of(
             array for faces in (training, validation) for array in (faces.images, faces.labels, faces.votes)
         )
-        self._story = resume.Story(recipe.as_json(), Recipe().as_json(), digest, "faces")
-        kept = resume.kept(files.folder, self._story)  # before Keras is made to work for a run that is refused
+        self._story = checkpoint.Story(recipe.as_json(), Recipe().as_json(), digest, "faces")
+        kept = checkpoint.kept(files.folder, self._story)  # before Keras is made to work for a run that is refused
         chance = drawn_from(recipe.seed, recipe.start)
         keras.utils.set_random_seed(chance)
         self.recipe = recipe
@@ -70,9 +82,9 @@ class Run:
             weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         )
         self._model.optimizer.build(self._model.trainable_variables)
-        self._trained = resume.Trained(self._network, self._model.optimizer, self._average)
+        self._trained = checkpoint.Trained(self._network, self._model.optimizer, self._average)
         if kept:
-            self.rows = [Row(**row) for row in resume.take_up(kept, self._trained)]
+            self.rows = [Row(**row) for row in checkpoint.take_up(kept, self._trained)]
 
     @property
     def network(self) -> Any:
@@ -104,16 +116,15 @@ class Run:
             return self.finished
 
         done = len(self.rows)
-        with fused_batch_norm():
-            self._model.fit(
-                self.epochs.stream(done, self.recipe.epochs, workers),
-                steps_per_epoch=self.epochs.steps,
-                initial_epoch=done,
-                epochs=self.recipe.epochs,
-                callbacks=[watcher(epoch_ended, on_step)],
-                shuffle=False,  # the stream is shuffled already
-                verbose=0,
-            )
+        self._model.fit(
+            self.epochs.stream(done, self.recipe.epochs, workers),
+            steps_per_epoch=self.epochs.steps,
+            initial_epoch=done,
+            epochs=self.recipe.epochs,
+            callbacks=[watcher(epoch_ended, on_step)],
+            shuffle=False,  # the stream is shuffled already
+            verbose=0,
+        )
 
     def _epoch_ended(self, loss: float, accuracy: float, seconds: float) -> None:
         """Average, validate, keep. A loss that is no number ends the run before it overwrites what was good."""
@@ -133,7 +144,7 @@ class Run:
         if top is self.rows[-1]:
             save_network(self.network, self.folder, self.recipe.network)
         write_history(self.folder / HISTORY, self.rows)
-        resume.keep(self.folder, self._story, self._trained, self.rows)
+        checkpoint.keep(self.folder, self._story, self._trained, self.rows)
 
     def _validate(self) -> tuple[float, float]:
         """Cross-entropy and accuracy of the averaged network against the labels alone."""
@@ -141,3 +152,26 @@ class Run:
         probabilities = self.network.predict(faces, batch_size=PREDICT_BATCH, verbose=0)
         likelihood = np.maximum(probabilities[np.arange(len(labels)), labels], 1e-7)
         return float(-np.log(likelihood).mean()), float((probabilities.argmax(1) == labels).mean())
+
+
+def watcher(epoch_ended: EpochEnded, on_step: Callable[[int, int], None]) -> Any:
+    """The callback; made here because Keras, and with it its Callback, is imported late."""
+    import keras
+
+    class Watcher(keras.callbacks.Callback):  # type: ignore[misc]  # Keras ships no types
+        async_safe = True  # it reads no logs within an epoch, so a GPU need not wait for it at every step
+
+        # ruff: noqa: ARG002 (Keras' signatures)
+        def on_epoch_begin(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            self._epoch = epoch + 1
+            self._started = time.monotonic()
+
+        def on_train_batch_end(self, batch: int, logs: dict[str, float] | None = None) -> None:
+            on_step(self._epoch, batch + 1)
+
+        def on_epoch_end(self, epoch: int, logs: dict[str, float] | None = None) -> None:
+            assert logs is not None
+            spent = time.monotonic() - self._started
+            self.model.stop_training = epoch_ended(float(logs["loss"]), float(logs["accuracy"]), spent)
+
+    return Watcher()

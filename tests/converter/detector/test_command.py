@@ -12,8 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converter.detector.config import DetectorRecipe
-from converter.detector.trainer import DetectorRun
+from converter.detector.trainer import DetectorRecipe, DetectorRun
 from tests.converter.detector.conftest import empty, painted
 
 keras = pytest.importorskip("keras")

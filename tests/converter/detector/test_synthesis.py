@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from converter.detector.paste import cover_faces, paste_faces
-from converter.detector.synthesis import Gallery, Scene, scene
+from converter.detector.synthesis import Gallery, Scene, cover_faces, paste_faces, scene
 from tests.converter.detector.conftest import AROUND, FACE, empty, painted
 
 HEIGHT, WIDTH = 96, 128

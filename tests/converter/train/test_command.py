@@ -25,9 +25,8 @@ keras = pytest.importorskip("keras")
 from converter.data.faces import Faces  # noqa: E402
 from converter.train import architectures as networks  # noqa: E402  only where Keras is
 from converter.train.config import Recipe  # noqa: E402
-from converter.train.folded import take_from_tflite  # noqa: E402
-from converter.train.run_files import RunFiles  # noqa: E402
-from converter.train.trainer import Run  # noqa: E402
+from converter.train.trainer import Run, RunFiles  # noqa: E402
+from converter.train.weights import take_from_tflite  # noqa: E402
 from fer_edge.vision.card import load_card  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[3]

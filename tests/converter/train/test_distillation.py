@@ -13,7 +13,7 @@ from converter.data.faces import Faces  # noqa: E402
 from converter.train import architectures as networks  # noqa: E402  only where Keras is
 from converter.train.batches import inputs  # noqa: E402
 from converter.train.distillation import digest, taught  # noqa: E402
-from converter.train.folded import take_from_tflite  # noqa: E402
+from converter.train.weights import take_from_tflite  # noqa: E402
 from fer_edge.errors import UserError  # noqa: E402
 
 SHIPS = Path(__file__).resolve().parents[3] / "fer_edge/models/fer-nano.tflite"

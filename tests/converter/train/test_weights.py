@@ -12,7 +12,7 @@ from converter.detector import architecture as detector  # noqa: E402
 from converter.networks.tflite import ask_tflite  # noqa: E402
 from converter.train import architectures as networks  # noqa: E402  only where Keras is
 from converter.train.batches import inputs  # noqa: E402
-from converter.train.folded import folded_weights, take_from_tflite  # noqa: E402
+from converter.train.weights import folded_weights, take_from_tflite  # noqa: E402
 from fer_edge.errors import UserError  # noqa: E402
 from fer_edge.vision.cells import CHANNELS  # noqa: E402
 from fer_edge.vision.classify import load_classifier  # noqa: E402

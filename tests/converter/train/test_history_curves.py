@@ -7,8 +7,7 @@ from types import SimpleNamespace
 import cv2
 import pytest
 
-from converter.train.curves import draw_curves, live_curves
-from converter.train.history import Row, best, write_history
+from converter.train.history import Row, best, draw_curves, live_curves, write_history
 
 FIRST = Row(1, 0.001, 1.9, 0.25, 1.8, 0.31, 10.0)
 SECOND = Row(2, 0.002, 1.5, 0.40, 1.6, 0.44, 10.0)

@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 import pytest
 
-from converter.detector.label_faces import command
+from converter.detector.pseudo_labels import command
 
 
 def test_a_folder_in_place_of_the_boxes_is_a_mistake_of_usage(tmp_path: Path):

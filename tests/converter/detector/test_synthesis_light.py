@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from converter.detector.light import relit
+from converter.detector.synthesis import relit
 
 
 def test_a_picture_keeps_its_size_and_one_generator_gives_one_picture():

@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from converter.detector.batches import LARGER_EVERY, Scenes, inputs
-from converter.detector.synthesis import Gallery
+from converter.detector.synthesis import LARGER_EVERY, Gallery, Scenes, inputs
 from tests.converter.detector.conftest import empty, painted
 
 

@@ -7,7 +7,7 @@ import pytest
 
 keras = pytest.importorskip("keras")
 
-from converter.detector.loss import BOXES, FACES, detection_loss  # noqa: E402  only where Keras is
+from converter.detector.architecture import BOXES, FACES, detection_loss  # noqa: E402  only where Keras is
 
 LOG2 = math.log(2)
 

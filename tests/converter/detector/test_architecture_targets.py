@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from converter.detector.targets import targets
+from converter.detector.architecture import targets
 
 NOWHERE = np.zeros((0, 4), np.float32)
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from converter.networks.precision import in_float32
+from converter.networks.keras_model import in_float32
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from converter.detector.config import DetectorRecipe
+from converter.detector.trainer import DetectorRecipe
 from fer_edge.errors import UserError
 
 
