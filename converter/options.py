@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import click
 
 from converter.data.faces import PUBLIC, USAGES, DataError, Faces
-from converter.data.splits import HELD_OUT_NAME, HeldOut, held_out_again
+from converter.data.splits import HELD_OUT_NAME, HeldOut, reproduce_held_out
 from converter.networks.layout import ORDERS, RANGES, Scaling, parse_labels
 from fer_edge.errors import UserError
 
@@ -27,7 +27,7 @@ data_option = click.option(
 )
 
 
-class Asked(NamedTuple):
+class LabelledFaces(NamedTuple):
     """Labelled faces that networks are asked about."""
 
     split: str  # what they are called in cards and tables
@@ -76,7 +76,7 @@ def given_labels(labels: str | None) -> tuple[str, ...] | None:
     return None if labels is None else parse_labels(labels)
 
 
-def read_split(data: Path, split: str, held_out: HeldOut | None = None, *, option: str | None = None) -> Asked:
+def read_split(data: Path, split: str, held_out: HeldOut | None = None, *, option: str | None = None) -> LabelledFaces:
     """The faces of one split in ``data``; where PublicTest is asked for and not there, those that a run ``held_out``.
 
     Raises UserError where there are none; ``option`` would choose another split.
@@ -84,17 +84,17 @@ def read_split(data: Path, split: str, held_out: HeldOut | None = None, *, optio
     faces = _faces(data)
     if split == PUBLIC and (again := _again(faces, held_out, data)):
         return again[1]
-    return Asked(split, _split(faces, split, data, option))
+    return LabelledFaces(split, _split(faces, split, data, option))
 
 
-def read_splits(data: Path, held_out: HeldOut | None) -> tuple[Faces, Asked]:
+def read_splits(data: Path, held_out: HeldOut | None) -> tuple[Faces, LabelledFaces]:
     """The Training and the PublicTest faces in ``data``; where these are not there, those that a run ``held_out``.
 
     Raises UserError where either is empty.
     """
     faces = _faces(data)
     again = _again(faces, held_out, data)
-    return again or (_split(faces, "Training", data), Asked(PUBLIC, _split(faces, PUBLIC, data)))
+    return again or (_split(faces, "Training", data), LabelledFaces(PUBLIC, _split(faces, PUBLIC, data)))
 
 
 def _faces(data: Path) -> Faces:
@@ -103,15 +103,15 @@ def _faces(data: Path) -> Faces:
     return read_faces(data)
 
 
-def _again(faces: Faces, held_out: HeldOut | None, data: Path) -> tuple[Faces, Asked] | None:
+def _again(faces: Faces, held_out: HeldOut | None, data: Path) -> tuple[Faces, LabelledFaces] | None:
     """What a run learned from and ``held_out``, where there is no PublicTest; None where there is, or no such run."""
     if not held_out or len(faces.split(PUBLIC)):
         return None
     try:
-        training, held = held_out_again(faces, held_out)
+        training, held = reproduce_held_out(faces, held_out)
     except DataError as error:
         raise UserError(f"{data}: {error}; give the data of its training, or data with {SPLIT_FROM[PUBLIC]}") from error
-    return training, Asked(HELD_OUT_NAME, held)
+    return training, LabelledFaces(HELD_OUT_NAME, held)
 
 
 def _split(faces: Faces, split: str, data: Path, option: str | None = None) -> Faces:

@@ -20,24 +20,24 @@ RECIPE = "recipe.json"
 MAX_BYTES = 2**20  # a recipe.json has 2 kB
 
 
-def write_story(folder: Path, story: dict[str, Any], result: dict[str, Any]) -> None:
-    """Write recipe.json: ``story``, and what came of it so far."""
+def write_provenance(folder: Path, provenance: dict[str, Any], result: dict[str, Any]) -> None:
+    """Write recipe.json: ``provenance``, and what came of it so far."""
     with replacing(folder / RECIPE) as beside:
-        beside.write_text(json.dumps({**story, "result": result}, indent=2) + "\n", encoding="utf-8")
+        beside.write_text(json.dumps({**provenance, "result": result}, indent=2) + "\n", encoding="utf-8")
 
 
-def is_told(folder: Path, result: dict[str, Any]) -> bool:
+def is_recorded(folder: Path, result: dict[str, Any]) -> bool:
     """Whether recipe.json tells this very result. It is the last file of an epoch, so the others then do as well."""
     return _read(folder).get("result") == result  # where it was lost, or cut by a power failure, it tells nothing
 
 
-def training_story(model: Path) -> dict[str, Any] | None:
+def training_provenance(model: Path) -> dict[str, Any] | None:
     """What `fer-convert train` wrote beside ``model`` about its training; None where the model is not from there."""
-    story = _read(model.parent)
-    return story if story.get("network") == model.stem else None
+    provenance = _read(model.parent)
+    return provenance if provenance.get("network") == model.stem else None
 
 
-def recorded_recipe(folder: Path) -> dict[str, Any] | None:
+def read_provenance(folder: Path) -> dict[str, Any] | None:
     """Return what recipe.json in ``folder`` holds; None where there is none, UserError where it cannot be read."""
     path = folder / RECIPE
     if not path.exists():
@@ -58,7 +58,7 @@ def _read(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def data_story(path: Path, training: Faces, validation: Faces, held_out: HeldOut | None) -> dict[str, Any]:
+def data_provenance(path: Path, training: Faces, validation: Faces, held_out: HeldOut | None) -> dict[str, Any]:
     """What the data were, counted, for people who read the recipe later; ``held_out`` where there was no PublicTest."""
 
     def of_classes(faces: Faces) -> dict[str, int]:

@@ -35,7 +35,7 @@ def read_table(path: Path) -> Faces:
         images.append(pixels)
         labels.append(label)
         usages.append(usage)
-    mistakes.complain()
+    mistakes.raise_if_any()
     if not images:
         raise DataError(f"{path}: no rows under the header")
     return Faces(np.stack(images), np.array(labels, np.int64), np.array(usages), np.arange(len(labels), dtype=np.int64))

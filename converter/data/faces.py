@@ -63,7 +63,7 @@ class Mistakes:
         if len(self._lines) < SHOWN:
             self._lines.append(f"{self._name}: {what}" if line is None else f"{self._name}:{line}: {what}")
 
-    def complain(self) -> None:
+    def raise_if_any(self) -> None:
         """Raise DataError with one line a mistake and a count of those beyond the first ten; silent without any."""
         if not self._count:
             return

@@ -36,7 +36,7 @@ def with_votes(faces: Faces, path: Path, *, counted: bool) -> Faces:
             usages.append(usage_of(record["usage"]))
         except ValueError:
             mistakes.add(line, "usage must be one of FER-2013's and votes whole numbers")
-    mistakes.complain()
+    mistakes.raise_if_any()
     if faces.rows.max() >= len(votes):
         raise DataError(f"{path}: {len(votes):,} rows, but a face is of row {faces.rows.max():,}; not the whole file")
     if counted:

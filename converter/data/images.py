@@ -52,7 +52,7 @@ def read_folders(folder: Path) -> Faces:
         usages.append(next((known for known in USAGES if path.name.startswith(known)), usage))
         numbered = FERPLUS_NAME.match(path.name)
         rows.append(int(numbered[1]) if numbered else -1)
-    mistakes.complain()
+    mistakes.raise_if_any()
     if not images:
         raise DataError(f"{folder}: no pictures ({', '.join(SUFFIXES)}) in its class folders")
     return Faces(np.stack(images), np.array(labels, np.int64), np.array(usages), np.array(rows, np.int64))

@@ -73,7 +73,7 @@ def _checked(
         else:
             named.add((record["sheet"], index))
             rows.append((record["sheet"], index, row, record["usage"], emotion, votes))
-    mistakes.complain()
+    mistakes.raise_if_any()
     if not rows:
         raise DataError(f"{name}: no rows")
     return rows

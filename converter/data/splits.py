@@ -41,18 +41,18 @@ def training_and_validation(faces: Faces, seed: int) -> tuple[Faces, Faces, Held
     return training.chosen(~held), validation, HeldOut(seed, digest(validation))
 
 
-def held_out_by(story: object) -> HeldOut | None:
-    """What the run of ``story`` (recipe.json, or `trained` in a card) held out; None where it had a PublicTest.
+def held_out_by(provenance: object) -> HeldOut | None:
+    """What the run of ``provenance`` (recipe.json, or `trained` in a card) held out; None where it had a PublicTest.
 
-    Also None where ``story`` is not what `fer-convert train` writes: files of others are read, too.
+    Also None where ``provenance`` is not what `fer-convert train` writes: files of others are read, too.
     """
-    match story:
+    match provenance:
         case {"data": {"held_out": {"seed": int(seed), "sha256": str(sha256)}}} if seed >= 0:
             return HeldOut(seed, sha256)
     return None
 
 
-def held_out_again(faces: Faces, told: HeldOut) -> tuple[Faces, Faces]:
+def reproduce_held_out(faces: Faces, told: HeldOut) -> tuple[Faces, Faces]:
     """What a run learned from, and what it held out. DataError where ``faces`` are not those that it had."""
     training, validation, held_out = training_and_validation(faces, told.seed)
     if held_out != told:

@@ -10,16 +10,16 @@ import click
 from rich.console import Console
 
 from converter.detector.dataset import Photo, read_photos
-from converter.detector.trainer import DetectorRecipe
+from converter.detector.trainer import DetectorConfig
 from converter.networks.backend import load_backend, versions
 from converter.outputs import check_folder
-from converter.provenance import commit, is_told, write_story
+from converter.provenance import commit, is_recorded, write_provenance
 from fer_edge.errors import UserError
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-DEFAULT = DetectorRecipe()
-RECIPE_OPTIONS = ("epochs", "scenes", "batch", "height", "width", "rate", "decay", "averaged", "seed")
+DEFAULT = DetectorConfig()
+CONFIG_OPTIONS = ("epochs", "scenes", "batch", "height", "width", "rate", "decay", "averaged", "seed")
 photos_option = click.option(
     "--photos",
     required=True,
@@ -70,26 +70,26 @@ def command(**given: Any) -> None:
     console = Console(soft_wrap=True, highlight=False)
     check_folder(given["output"])
     start = given["start"]
-    recipe = DetectorRecipe(
-        **{name: given[name] for name in RECIPE_OPTIONS},
+    config = DetectorConfig(
+        **{name: given[name] for name in CONFIG_OPTIONS},
         warmup_epochs=given["warmup"],
         start=hashlib.sha256(start.read_bytes()).hexdigest() if start else "",
     )
     with console.status("reading photos"):
         photos = read_all(given["photos"])
-        heads = _heads(given["heads"])
+        face_crops = _face_crops(given["heads"])
     faces = sum(len(photo.faces) for photo in photos)
-    click.echo(f"{len(photos):,} photos, {faces:,} faces in them, {len(heads):,} faces to put into scenes")
+    click.echo(f"{len(photos):,} photos, {faces:,} faces in them, {len(face_crops):,} faces to put into scenes")
     with console.status("building the network"):
         backend = load_backend()
     from converter.detector.trainer import DetectorRun
 
     folder = given["output"]
-    run = DetectorRun(recipe, photos, heads, folder, start)
-    story = {
+    run = DetectorRun(config, photos, face_crops, folder, start)
+    provenance = {
         "network": "face",
-        "recipe": recipe.as_json(),
-        "data": {"photos": run.scenes.gallery.groups, "faces": faces, "heads": len(heads)},
+        "recipe": config.as_json(),
+        "data": {"photos": run.scenes.gallery.groups, "faces": faces, "heads": len(face_crops)},
         "start": start.name if start else None,
         "backend": backend,
         "versions": versions(),
@@ -99,30 +99,30 @@ def command(**given: Any) -> None:
     def epoch_ended(run: DetectorRun) -> None:
         row = run.rows[-1]
         click.echo(
-            f"epoch {row.epoch}/{recipe.epochs}  loss {row.loss:.4f}  validation loss {row.val_loss:.4f}  "
+            f"epoch {row.epoch}/{config.epochs}  loss {row.loss:.4f}  validation loss {row.val_loss:.4f}  "
             f"{row.seconds:.0f} s"
         )
-        write_story(folder, story, dataclasses.asdict(row))
+        write_provenance(folder, provenance, dataclasses.asdict(row))
 
     if run.rows:
-        click.echo(f"resuming after epoch {len(run.rows)} of {recipe.epochs}")
+        click.echo(f"resuming after epoch {len(run.rows)} of {config.epochs}")
         result = dataclasses.asdict(run.rows[-1])
-        if not is_told(folder, result):  # the end of the last epoch was interrupted
-            write_story(folder, story, result)
+        if not is_recorded(folder, result):  # the end of the last epoch was interrupted
+            write_provenance(folder, provenance, result)
     try:
         run.train(epoch_ended, workers=given["workers"])
     except KeyboardInterrupt as error:
         raise UserError(f"stopped after epoch {len(run.rows)}; the same command goes on from there") from error
-    click.echo(f"{folder / 'face.keras'}: after epoch {len(run.rows)} of {recipe.epochs}")
+    click.echo(f"{folder / 'face.keras'}: after epoch {len(run.rows)} of {config.epochs}")
 
 
-def _heads(data: Path | None) -> list[Any]:
+def _face_crops(data: Path | None) -> list[Any]:
     if data is None:
         return []
     from converter.data.fer2013 import read_faces
-    from converter.detector.dataset import heads
+    from converter.detector.dataset import face_crops
 
-    return heads(read_faces(data).split("Training"))
+    return face_crops(read_faces(data).split("Training"))
 
 
 def read_all(photos: tuple[tuple[Path, Path], ...]) -> list[Photo]:

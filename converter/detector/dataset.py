@@ -114,7 +114,7 @@ def _landmarks(annotations: list[dict[str, Any]]) -> Points:
     return np.array([one.get("landmarks5") or unknown for one in annotations], np.float32).reshape(-1, 5, 2)
 
 
-def heads(faces: Faces) -> list[Photo]:
+def face_crops(faces: Faces) -> list[Photo]:
     """Each face of FER-2013 as a grey photo."""
     nowhere, unknown = np.zeros((0, 4), np.float32), np.full((1, 5, 2), np.nan, np.float32)
     side = faces.images.shape[1]

@@ -14,11 +14,11 @@ from converter.detector import architecture
 from converter.detector.architecture import NAME
 from converter.detector.command import photos_option, read_all
 from converter.detector.dataset import Photo
-from converter.detector.synthesis import MEAN, STD, Gallery, inputs, relit, scene
+from converter.detector.synthesis import MEAN, STD, Gallery, augment_light, inputs, scene
 from converter.networks.tflite import operations
 from converter.networks.worker import Limits, Report, run_in_worker
 from converter.outputs import replacing
-from converter.provenance import recorded_recipe
+from converter.provenance import read_provenance
 from converter.quantize.command import check_output
 from converter.quantize.convert import without_names
 from converter.train.weights import load_weights
@@ -66,7 +66,7 @@ def command(run: Path, output: Path, photos: tuple[tuple[Path, Path], ...], name
                 name=name or output.stem,
                 sha256=sha256_of(content),
                 input=PixelScaling(mean=MEAN, std=STD),
-                training=_story(run, content),
+                training=_provenance(run, content),
                 licence=licence,
             )
             at.update("looking at photos without faces")
@@ -109,12 +109,12 @@ def _runner(content: bytes) -> Runner:
 def _representative(photos: list[Photo]) -> NDArray[np.uint8]:
     rng = np.random.default_rng(SEED)
     gallery = Gallery(photos)
-    scenes = [relit(scene(gallery, [], *SIZE_PX, rng).pixels, rng) for _ in range(REPRESENTATIVE)]
+    scenes = [augment_light(scene(gallery, [], *SIZE_PX, rng).pixels, rng) for _ in range(REPRESENTATIVE)]
     scenes[0][0, 0], scenes[0][0, 1] = 0, 255  # the input's scale is then 1 / 128, and pixels go in as they are
     return np.stack(scenes)
 
 
-def _story(run: Path, content: bytes) -> dict[str, Any]:
+def _provenance(run: Path, content: bytes) -> dict[str, Any]:
     """How the file was made, and what `train-detector` wrote about the training."""
     how: dict[str, Any] = {
         "made_from": f"{NAME}.weights.h5",
@@ -123,7 +123,7 @@ def _story(run: Path, content: bytes) -> dict[str, Any]:
         "converter": f"fer-edge {__version__}",
         "representative": {"scenes": REPRESENTATIVE, "seed": SEED},
     }
-    if (trained := recorded_recipe(run)) is not None:
+    if (trained := read_provenance(run)) is not None:
         how["trained"] = trained
     return how
 

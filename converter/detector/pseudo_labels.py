@@ -31,7 +31,7 @@ Entry = dict[str, Any]  # a COCO annotation
 SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".webp"}
 
 
-class Teacher:
+class YuNetLabeller:
     """A YuNet ONNX file. Not thread-safe; who makes it owns it."""
 
     def __init__(self, path: Path) -> None:
@@ -56,7 +56,7 @@ class Teacher:
         return [_entry(row / scale, float(row[-1])) for row in rows[there]]
 
 
-def restated(drawn: list[Entry], seen: list[Entry]) -> list[Entry]:
+def merge_labels(drawn: list[Entry], seen: list[Entry]) -> list[Entry]:
     """Annotations ``drawn`` by others with the teacher's boxes where it sees the same face, and what else it ``seen``.
 
     A drawn face that the teacher misses stays as it is. What only the teacher sees is taken as it says.
@@ -104,7 +104,7 @@ def _iou(a: list[float], b: list[float]) -> float:
 )
 def command(photos: Path, output: Path, yunet: Path, boxes: Path | None) -> None:
     """Box the faces in PHOTOS, a folder with folders, for `fer-convert train-detector`."""
-    teacher = Teacher(yunet)
+    teacher = YuNetLabeller(yunet)
     images, drawn = _drawn(boxes) if boxes else _found(photos)
     annotations: list[dict[str, Any]] = []
     for image in track(images, "boxing faces", disable=not sys.stdout.isatty()):
@@ -114,7 +114,7 @@ def command(photos: Path, output: Path, yunet: Path, boxes: Path | None) -> None
         image["height"], image["width"] = pixels.shape[:2]
         entries = drawn.get(image["id"], [])
         if not image.get("kind"):
-            entries = restated(entries, teacher.faces(np.asarray(pixels, np.uint8)))
+            entries = merge_labels(entries, teacher.faces(np.asarray(pixels, np.uint8)))
         annotations += [
             entry | {"id": len(annotations) + 1 + number, "image_id": image["id"], "category_id": 1}
             for number, entry in enumerate(entries)

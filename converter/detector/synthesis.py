@@ -31,7 +31,7 @@ LEAST_FACE_PX = 5.0  # side below which nothing is asked either
 MOST_PASTED = 6
 PASTED_PX = (6.0, 56.0)  # sides of the faces
 AROUND = 0.25  # of a face's sides: how much of its photo comes along on each side
-HEADS = 0.35  # share of those that come from `heads`
+FACE_CROPS = 0.35  # share of those that come from `face_crops`
 DECOYS = 0.35  # share of what is pasted that is no face: hands, cups, badges, which would be taken for small ones
 DECOY_PART = (0.08, 0.3)  # width of a decoy over the shorter side of its photo: a hand, not a room
 DECOY_ASPECT = 1.25  # height over width, as of faces
@@ -88,18 +88,20 @@ class Gallery:
         return versions[level], scale * 2**level
 
 
-def scene(gallery: Gallery, heads: list[Photo], height: int, width: int, rng: np.random.Generator) -> Scene:
-    """One picture of ``height`` and ``width``; ``heads`` are photos of nothing but one face, to be put into it."""
+def scene(gallery: Gallery, face_crops: list[Photo], height: int, width: int, rng: np.random.Generator) -> Scene:
+    """One picture of ``height`` and ``width``; ``face_crops`` are photos of nothing but one face, to be put into it."""
     if rng.random() < FOUR_IN_ONE:
-        made = _four(gallery, height, width, rng)
+        made = _mosaic(gallery, height, width, rng)
     else:
         made = _view(gallery, gallery.draw(rng), height, width, rng)
     if rng.random() < PASTED:
-        made = Scene(*paste_faces(made.pixels, made.faces, made.landmarks, made.ignored, gallery.photos, heads, rng))
+        made = Scene(
+            *paste_faces(made.pixels, made.faces, made.landmarks, made.ignored, gallery.photos, face_crops, rng)
+        )
     return made
 
 
-def _four(gallery: Gallery, height: int, width: int, rng: np.random.Generator) -> Scene:
+def _mosaic(gallery: Gallery, height: int, width: int, rng: np.random.Generator) -> Scene:
     """Four views side by side, which makes four times smaller faces and edges that are none."""
     middle_y = int(rng.uniform(0.3, 0.7) * height)
     middle_x = int(rng.uniform(0.3, 0.7) * width)
@@ -209,7 +211,7 @@ def paste_faces(  # noqa: PLR0913, PLR0917  a scene's parts, and what is put int
     landmarks: Points,
     ignored: Boxes,
     photos: list[Photo],
-    heads: list[Photo],
+    face_crops: list[Photo],
     rng: np.random.Generator,
 ) -> tuple[Picture, Boxes, Points, Boxes]:
     """The scene with some more faces, soft at their edges, where there are none yet, and with things that are none.
@@ -220,7 +222,7 @@ def paste_faces(  # noqa: PLR0913, PLR0917  a scene's parts, and what is put int
     kept, points, taken = [*faces], [*landmarks], [*faces]
     for _ in range(rng.integers(1, MOST_PASTED + 1)):
         decoy = rng.random() < DECOYS
-        pool = heads if heads and not decoy and rng.random() < HEADS else photos
+        pool = face_crops if face_crops and not decoy and rng.random() < FACE_CROPS else photos
         photo = pool[rng.integers(len(pool))]
         if not decoy and not len(photo.faces):
             continue
@@ -243,7 +245,7 @@ def paste_faces(  # noqa: PLR0913, PLR0917  a scene's parts, and what is put int
     return pixels, np.array(kept, np.float32).reshape(-1, 4), np.array(points, np.float32).reshape(-1, 5, 2), ignored
 
 
-def cover_faces(pixels: Picture, faces: Boxes, landmarks: Points, rng: np.random.Generator) -> None:
+def occlude_faces(pixels: Picture, faces: Boxes, landmarks: Points, rng: np.random.Generator) -> None:
     """Cloth over mouth and nose, or a bar somewhere, for some of the faces. The picture is changed."""
     for face, points in zip(faces, landmarks, strict=True):
         chance = rng.random()
@@ -342,7 +344,7 @@ def _touch(a: NDArray[np.float32], b: NDArray[np.float32], margin: float) -> boo
     return bool((a[:2] - space < b[2:]).all() and (b[:2] < a[2:] + space).all())
 
 
-def relit(pixels: Picture, rng: np.random.Generator) -> Picture:
+def augment_light(pixels: Picture, rng: np.random.Generator) -> Picture:
     """(h, w, 3) uint8 under another light, through another lens, from another camera."""
     grey = np.arange(256, dtype=np.float32)
     gamma = np.exp(rng.normal(0, 0.25))
@@ -356,10 +358,10 @@ def relit(pixels: Picture, rng: np.random.Generator) -> Picture:
     made = np.asarray(cv2.LUT(pixels, np.clip(table[:, None] * tint, 0, 255).astype(np.uint8)[None]), np.uint8)
     if rng.random() < GREY:
         made = np.asarray(cv2.cvtColor(cv2.cvtColor(made, cv2.COLOR_BGR2GRAY), cv2.COLOR_GRAY2BGR), np.uint8)
-    return _taken(made, rng)
+    return _degraded(made, rng)
 
 
-def _taken(made: Picture, rng: np.random.Generator) -> Picture:
+def _degraded(made: Picture, rng: np.random.Generator) -> Picture:
     """Blur, noise and compression."""
     if rng.random() < BLURRED:
         sigma = rng.uniform(0.3, MOST_BLUR_PX, 2)  # unlike in both directions: a hand that shakes
@@ -383,7 +385,7 @@ class Scenes:
     """All batches of a run."""
 
     gallery: Gallery
-    heads: list[Photo]
+    face_crops: list[Photo]
     height: int
     width: int
     batch: int
@@ -398,9 +400,9 @@ class Scenes:
         pictures = np.empty((count, height, width, 3), np.uint8)
         wanted = []
         for index in range(count):
-            one = scene(self.gallery, self.heads, height, width, rng)
-            cover_faces(one.pixels, one.faces, one.landmarks, rng)
-            pictures[index] = relit(one.pixels, rng)
+            one = scene(self.gallery, self.face_crops, height, width, rng)
+            occlude_faces(one.pixels, one.faces, one.landmarks, rng)
+            pictures[index] = augment_light(one.pixels, rng)
             wanted.append(targets(one.faces, one.ignored, height, width))
         return inputs(pictures), np.stack(wanted)
 

@@ -20,10 +20,10 @@ from converter.detector.architecture import DEEPEST_STRIDE, detection_loss
 from converter.detector.dataset import Photo
 from converter.detector.synthesis import Batch, Gallery, Scenes
 from converter.train import checkpoint
-from converter.train.config import Recipe, drawn_from, make_optimizer
+from converter.train.config import TrainConfig, combined_seed, make_optimizer
 from converter.train.ema import Average
 from converter.train.history import check_loss, write_history
-from converter.train.weights import begin_with, save_network
+from converter.train.weights import load_initial_weights, save_network
 from fer_edge.errors import UserError
 
 HISTORY = "history.csv"
@@ -34,7 +34,7 @@ HELD_OUT_EVERY = 16  # each so many photos are held out
 
 
 @dataclass(frozen=True, slots=True)
-class DetectorRecipe:
+class DetectorConfig:
     """How a detector is trained. There is one network, and the scenes' chances are constants where they are made."""
 
     epochs: int = 100
@@ -56,7 +56,7 @@ class DetectorRecipe:
     averaged: float = 0.05
     """Horizon of the weight averaging as a fraction of the run, 0 for none."""
     seed: int = 2013
-    """Of the first weights and of every scene (`converter.train.config.drawn_from`)."""
+    """Of the first weights and of every scene (`converter.train.config.combined_seed`)."""
     start: str = ""
     """SHA-256 of the weights file that the run began with, empty for fresh weights."""
 
@@ -82,10 +82,10 @@ class DetectorRecipe:
         """Plain values, as they stand in recipe.json and in a checkpoint."""
         return dataclasses.asdict(self)
 
-    def _as_of_networks(self) -> Recipe:
+    def _as_of_networks(self) -> TrainConfig:
         """The settings that an expression network's training has as well."""
         names = ("epochs", "batch", "rate", "warmup_epochs", "decay", "averaged", "seed")
-        return Recipe(optimizer="adamw", **{name: getattr(self, name) for name in names})
+        return TrainConfig(optimizer="adamw", **{name: getattr(self, name) for name in names})
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,12 @@ class DetectorRun:
     """One training run and its folder. Not thread-safe; the caller's thread owns it."""
 
     def __init__(
-        self, recipe: DetectorRecipe, photos: list[Photo], heads: list[Photo], folder: Path, start: Path | None = None
+        self,
+        config: DetectorConfig,
+        photos: list[Photo],
+        face_crops: list[Photo],
+        folder: Path,
+        start: Path | None = None,
     ) -> None:
         """Build the networks, with the weights of ``start`` where it is given, and take up what ``folder`` holds of an
         earlier, interrupted run of the same recipe.
@@ -112,28 +117,28 @@ class DetectorRun:
         """
         import keras
 
-        digest = digest_of(_arrays(photos, heads))
-        self._story = checkpoint.Story(recipe.as_json(), DetectorRecipe().as_json(), digest, "photos")
-        kept = checkpoint.kept(folder, self._story)
-        chance = drawn_from(recipe.seed, recipe.start)
+        digest = digest_of(_arrays(photos, face_crops))
+        self._identity = checkpoint.RunIdentity(config.as_json(), DetectorConfig().as_json(), digest, "photos")
+        kept = checkpoint.read_run(folder, self._identity)
+        chance = combined_seed(config.seed, config.start)
         keras.utils.set_random_seed(chance)
-        self.recipe, self.folder = recipe, folder
+        self.config, self.folder = config, folder
         self.rows: list[Row] = []
-        size = (recipe.height, recipe.width, recipe.batch, recipe.steps)
+        size = (config.height, config.width, config.batch, config.steps)
         held_out = photos[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
         shown = [photo for number, photo in enumerate(photos, 1) if number % HELD_OUT_EVERY]
-        self.scenes = Scenes(Gallery(shown), heads, *size, chance)
-        self._held_out = Scenes(Gallery(held_out or photos), heads, *size, recipe.seed)
+        self.scenes = Scenes(Gallery(shown), face_crops, *size, chance)
+        self._held_out = Scenes(Gallery(held_out or photos), face_crops, *size, config.seed)
         self._validation: list[Batch] = []
         self._network = network.build()
         if start:
-            begin_with(self._network, start, lambda: self.scenes.made(0, 0)[0])
-        self._average = Average(network.build(), recipe.averaged * recipe.epochs)
-        self._network.compile(optimizer=recipe.optimizer(), loss=detection_loss)
+            load_initial_weights(self._network, start, lambda: self.scenes.made(0, 0)[0])
+        self._average = Average(network.build(), config.averaged * config.epochs)
+        self._network.compile(optimizer=config.optimizer(), loss=detection_loss)
         self._network.optimizer.build(self._network.trainable_variables)
-        self._trained = checkpoint.Trained(self._network, self._network.optimizer, self._average)
+        self._state = checkpoint.RunState(self._network, self._network.optimizer, self._average)
         if kept:
-            self.rows = [Row(**row) for row in checkpoint.take_up(kept, self._trained)]
+            self.rows = [Row(**row) for row in checkpoint.restore_run(kept, self._state)]
 
     @property
     def network(self) -> Any:
@@ -149,10 +154,10 @@ class DetectorRun:
         """Go on to the end. After each epoch the folder is up to date and ``on_epoch`` is called with this run; after
         each step ``on_step`` with the epoch and the step, both counted from 1.
         """
-        done, steps = len(self.rows), self.recipe.steps
+        done, steps = len(self.rows), self.config.steps
         losses: list[float] = []
         started = time.monotonic()
-        for number, (pictures, wanted) in enumerate(self.scenes.stream(done, self.recipe.epochs, workers)):
+        for number, (pictures, wanted) in enumerate(self.scenes.stream(done, self.config.epochs, workers)):
             # No `fit`: its adapters want all batches of one size.
             losses.append(float(self._network.train_on_batch(pictures, wanted)))
             on_step(done + number // steps + 1, number % steps + 1)
@@ -165,7 +170,7 @@ class DetectorRun:
         """Average, validate, keep. A loss that is no number ends the run before it overwrites what was good."""
         done = len(self.rows) + 1
         check_loss(done, "loss", loss)
-        batches = (self.scenes.made(done - 1, step)[0] for step in range(min(STATISTICS_BATCHES, self.recipe.steps)))
+        batches = (self.scenes.made(done - 1, step)[0] for step in range(min(STATISTICS_BATCHES, self.config.steps)))
         self._average.update(self._network.get_weights(), done, batches)
         val_loss = self._validate()
         check_loss(done, "validation loss", val_loss)
@@ -173,7 +178,7 @@ class DetectorRun:
         self.rows.append(Row(done, rate, loss, val_loss, time.monotonic() - started))
         save_network(self.network, self.folder, network.NAME)
         write_history(self.folder / HISTORY, self.rows)
-        checkpoint.keep(self.folder, self._story, self._trained, self.rows)
+        checkpoint.save_run(self.folder, self._identity, self._state, self.rows)
 
     def _validate(self) -> float:
         """The averaged network's loss on scenes of photos that are not trained on.

@@ -28,7 +28,7 @@ from converter.evaluate.report import (
 )
 from converter.options import data_option, given_labels, given_scaling, layout_options, read_split
 from converter.outputs import replacing
-from converter.provenance import training_story
+from converter.provenance import training_provenance
 from converter.reports import show_table
 from fer_edge.errors import UserError
 from fer_edge.vision.classify import Classifier, load_classifier
@@ -65,8 +65,8 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     scaling, order = given_scaling(pixel_range, mean, std), given_labels(labels)
     classifiers = {path: load_classifier(path) for path in files if _is_tflite(path)}
     with console.status("reading faces") as status:
-        asked = read_split(data, split, held_out_for(files, classifiers), option="--split")
-        faces = asked.faces
+        labelled = read_split(data, split, held_out_for(files, classifiers), option="--split")
+        faces = labelled.faces
         evaluations = []
         for path in files:
             status.update(f"asking {path.name} about {len(faces):,} faces")
@@ -74,7 +74,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
                 evaluations.append(evaluate_tflite(path, classifiers[path], faces))
             else:
                 evaluations.append(evaluate_keras(path, faces, scaling, order, status.update))
-        comparison = compare(evaluations, faces, asked.split, data.name)
+        comparison = compare(evaluations, faces, labelled.split, data.name)
         if output:
             status.update("drawing")
             write_report(comparison, output)
@@ -91,7 +91,7 @@ def held_out_for(files: Sequence[Path], classifiers: Mapping[Path, Classifier]) 
     """
     told: dict[HeldOut, Path] = {}
     for path in files:
-        trained = classifiers[path].card.training.get("trained") if path in classifiers else training_story(path)
+        trained = classifiers[path].card.training.get("trained") if path in classifiers else training_provenance(path)
         held_out = held_out_by(trained)
         if held_out:
             told.setdefault(held_out, path)

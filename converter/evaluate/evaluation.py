@@ -12,7 +12,7 @@ from converter.data.faces import Faces
 from converter.networks.inference import Source, infer
 from converter.networks.layout import Scaling
 from converter.networks.metrics import Measured, measure
-from converter.networks.tflite import ask_tflite
+from converter.networks.tflite import run_tflite
 from converter.networks.worker import Report
 from fer_edge.vision.classify import Classifier, calibrated
 from fer_edge.vision.preprocess import Grey, resized
@@ -38,7 +38,7 @@ class Evaluation:
 def evaluate_tflite(path: Path, classifier: Classifier, faces: Faces) -> Evaluation:
     """A TFLite file, asked as the edge asks it; ``classifier`` was made from ``path`` and its card."""
     card = classifier.card
-    probabilities = calibrated(ask_tflite(classifier, faces.images), card.output, card.temperature)
+    probabilities = calibrated(run_tflite(classifier, faces.images), card.output, card.temperature)
     kind = str(card.training.get("kind") or classifier.runner.input.dtype)
     measured = measure(probabilities, faces.labels)
     return Evaluation(path.stem, path, kind, _size(path), probabilities, measured, classifier)

@@ -40,11 +40,11 @@ def without_greetings() -> AbstractContextManager[None]:
     It looks for CUDA and says that there is none, before any setting of its own can silence it.
     """
 
-    def say(said: str, failed: bool) -> None:  # noqa: FBT001  as native_stderr_caught gives it
+    def report(said: str, failed: bool) -> None:  # noqa: FBT001  as native_stderr_caught gives it
         if failed:
             sys.stderr.write(said)
 
-    return native_stderr_caught(say)
+    return native_stderr_caught(report)
 
 
 def versions() -> dict[str, str]:

@@ -53,10 +53,10 @@ class Network:
         """(n, classes) float32: what the network says of ``faces``, each (h, w) uint8 of any size; n at least 1."""
         # Fed batch by batch: at 224x224x3 all of PublicTest together would take 2 GB.
         batches = (faces[first : first + self.batch] for first in range(0, len(faces), self.batch))
-        return np.concatenate([np.asarray(self.call(fed(batch, self, scaling))) for batch in batches])
+        return np.concatenate([np.asarray(self.call(network_input(batch, self, scaling))) for batch in batches])
 
 
-def fed(faces: Iterable[Grey], network: Network, scaling: Scaling) -> NDArray[np.float32]:
+def network_input(faces: Iterable[Grey], network: Network, scaling: Scaling) -> NDArray[np.float32]:
     """(n, h, w, c) float32 as ``network`` takes ``faces``, (h, w) uint8: the edge's preprocessing, then the scaling."""
     table = ((np.arange(256) - scaling.mean) / scaling.std).astype(np.float32)
     sized = np.stack([resized(face, network.height, network.width) for face in faces])

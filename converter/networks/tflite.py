@@ -19,7 +19,7 @@ FIGURES = 4  # decimals of a fraction in a card: a tenth of a face in 3,589
 Faces = NDArray[np.uint8]  # (n, 48, 48) grey
 
 
-def ask_tflite(classifier: Classifier, faces: Faces) -> NDArray[np.float32]:
+def run_tflite(classifier: Classifier, faces: Faces) -> NDArray[np.float32]:
     """(n, 7) in the order of `EMOTIONS`: what the network says of each face, before calibration."""
     shape = classifier.card.input
     return np.stack([classifier.raw(resized(face, shape.height, shape.width)) for face in faces])

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from converter.data.faces import PUBLIC, Faces
 from converter.networks.layout import Scaling, choose_layout, output_kind
-from converter.networks.tflite import ask_tflite, calibrated_card, operations
+from converter.networks.tflite import calibrated_card, operations, run_tflite
 from converter.options import data_option, given_labels, given_scaling, layout_options, read_split
 from converter.outputs import replacing
 from converter.quantize.command import check_card, summary
@@ -29,7 +29,7 @@ VECTOR_AXES = 2  # 1, classes
 
 
 @dataclass(frozen=True, slots=True)
-class Given:
+class CardOptions:
     """What a person says of a TFLite file; None is to be found."""
 
     name: str
@@ -61,7 +61,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     the network scores on PublicTest, and the temperature that makes its confidence honest.
     """
     console = Console(soft_wrap=True, highlight=False)
-    given = Given(name or file.stem, given_scaling(pixel_range, mean, std), given_labels(labels), licence)
+    given = CardOptions(name or file.stem, given_scaling(pixel_range, mean, std), given_labels(labels), licence)
     if file.suffix.lower() != ".tflite":  # by which `fer-convert evaluate` and notebooks know it
         raise click.BadParameter(f"must end in .tflite; rename {file.name} first", param_hint="FILE")
     check_card(file, load_card, f"move it away, or rename {file.name}")
@@ -75,7 +75,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
         console.print(line, markup=False)
 
 
-def make_card(content: bytes, given: Given, public: Faces) -> Card:
+def make_card(content: bytes, given: CardOptions, public: Faces) -> Card:
     """The card of the TFLite file ``content``, its temperature fitted and its scores measured on ``public``.
 
     Raises ModelError where it does not run here, UserError where it is no expression network or its layout unclear.
@@ -93,11 +93,11 @@ def make_card(content: bytes, given: Given, public: Faces) -> Card:
     )
 
     def ask(scaling: Scaling, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        return ask_tflite(Classifier(_scaled(draft, scaling), runner), public.images[indices])
+        return run_tflite(Classifier(_scaled(draft, scaling), runner), public.images[indices])
 
     layout, found = choose_layout(ask, public.labels, given.scaling, given.labels)
     card = replace(_scaled(draft, layout.scaling), labels=layout.labels)
-    raw = ask_tflite(Classifier(card, runner), public.images)
+    raw = run_tflite(Classifier(card, runner), public.images)
     how = {
         "layout": found or "given by the user",
         "operations": dict(operations(content)),

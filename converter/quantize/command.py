@@ -17,11 +17,11 @@ from converter.data.faces import Faces
 from converter.data.splits import held_out_by
 from converter.networks.inference import Source
 from converter.networks.layout import RANGES, Layout
-from converter.networks.tflite import ask_tflite, calibrated_card, operations
+from converter.networks.tflite import calibrated_card, operations, run_tflite
 from converter.networks.worker import Limits, Report, run_in_worker
-from converter.options import Asked, data_option, given_labels, given_scaling, layout_options, read_splits
+from converter.options import LabelledFaces, data_option, given_labels, given_scaling, layout_options, read_splits
 from converter.outputs import replacing
-from converter.provenance import training_story
+from converter.provenance import training_provenance
 from converter.quantize.convert import Conversion, Kind, Target, convert
 from fer_edge import __version__
 from fer_edge.errors import ModelError, UserError
@@ -97,21 +97,21 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     # One file's draft lies beside the other's, as the files will, so that saving the card needs no other way.
     with replacing(output) as drafted, replacing(card_path(output)):
         with console.status("reading faces") as at:
-            training, asked = read_splits(data, held_out_by(training_story(model)))
-            made = quantize(source, Target(kind, float_io), training, asked, at.update)
+            training, labelled = read_splits(data, held_out_by(training_provenance(model)))
+            made = quantize(source, Target(kind, float_io), training, labelled, at.update)
         drafted.write_bytes(made.content)
         save_card(replace(made.card, licence=licence), drafted)
     for line in summary(made.card, output, len(made.content)):
         console.print(line, markup=False)
 
 
-def quantize(source: Source, target: Target, training: Faces, asked: Asked, report: Report) -> Quantized:
+def quantize(source: Source, target: Target, training: Faces, labelled: LabelledFaces, report: Report) -> Quantized:
     """Return the TFLite file of ``source``, with its scores on ``asked`` as the edge runs it.
 
     Raises UserError, one line, for whatever is wrong with the network.
     """
     representative = draw_representative(training)
-    split, faces = asked
+    split, faces = labelled
     few = faces.chosen(np.arange(min(len(faces), UNTRAINED_FACES))) if source.untrained else faces
     made = run_in_worker(
         convert, source, target, few, representative, model=source.model, report=report, limits=Limits()
@@ -119,7 +119,7 @@ def quantize(source: Source, target: Target, training: Faces, asked: Asked, repo
     card = _card(source, target, made, len(representative))
     if not source.untrained:
         report(f"running the TFLite file on {len(faces):,} faces")
-        raw = ask_tflite(Classifier(card, Runner(made.content, source.name)), faces.images)
+        raw = run_tflite(Classifier(card, Runner(made.content, source.name)), faces.images)
         card = calibrated_card(card, raw, faces.labels, split, made.original.probabilities())
     return Quantized(made.content, card)
 
@@ -197,8 +197,8 @@ def _card(source: Source, target: Target, made: Conversion, representative: int)
         "operations": dict(operations(made.content)),
         "converter": f"fer-edge {__version__}, TensorFlow {made.tensorflow}",
     }
-    if story := training_story(source.model):
-        how["trained"] = story
+    if provenance := training_provenance(source.model):
+        how["trained"] = provenance
     if target.kind == "int8":
         how["representative"] = {"split": "Training", "faces": representative, "seed": SEED}
     return Card(

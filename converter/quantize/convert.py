@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from converter.data.faces import Faces
 from converter.networks.identify import one_line
 from converter.networks.inference import Inference, Source, loaded_and_inferred
-from converter.networks.keras_model import CURE, Network, fed
+from converter.networks.keras_model import CURE, Network, network_input
 from converter.networks.layout import OutputKind
 from converter.networks.worker import Report
 from fer_edge.errors import UserError
@@ -51,7 +51,7 @@ def convert(
 
     network, original = loaded_and_inferred(source, faces, report)
     report(f"converting to {target.kind}")
-    pictures = fed(representative, network, original.scaling)
+    pictures = network_input(representative, network, original.scaling)
     content, cut = tflite_of(network, target, pictures, str(source.model))
     return Conversion(original, content, "logits" if cut else original.kind, cut, str(tf.__version__))
 

@@ -18,7 +18,7 @@ PROBABILITIES = "probabilities"
 
 
 @dataclass(frozen=True, slots=True)
-class Known:
+class Architecture:
     """A network of `NETWORKS`: how to build it and one line about it."""
 
     build: Callable[[], Any]
@@ -120,8 +120,8 @@ def _classified(inputs: Any, features: Any, name: str) -> Any:
     return keras.Model(inputs, layers.Softmax(name=PROBABILITIES)(logits), name=name)
 
 
-NETWORKS: dict[str, Known] = {
-    "classic": Known(_classic, "the course's network: 4 convolutions, 2 dense layers, 4.48 M parameters"),
-    "small": Known(_small, "plain residual network, 1.09 M parameters, 1.1 MB as int8; the daemon's default"),
-    "nano": Known(_nano, "plain residual network, 130 k parameters, below 150 KB as int8; ships too"),
+NETWORKS: dict[str, Architecture] = {
+    "classic": Architecture(_classic, "the course's network: 4 convolutions, 2 dense layers, 4.48 M parameters"),
+    "small": Architecture(_small, "plain residual network, 1.09 M parameters, 1.1 MB as int8; the daemon's default"),
+    "nano": Architecture(_nano, "plain residual network, 130 k parameters, below 150 KB as int8; ships too"),
 }

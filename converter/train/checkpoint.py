@@ -58,14 +58,14 @@ def read(path: Path) -> Checkpoint:
     return Checkpoint(**groups, state=state)
 
 
-def taken(variables: list[Any]) -> list[NDArray[Any]]:
+def values_of(variables: list[Any]) -> list[NDArray[Any]]:
     """The values of Keras variables as arrays."""
     from keras import ops
 
     return [np.asarray(ops.convert_to_numpy(variable)) for variable in variables]
 
 
-def put(variables: list[Any], values: list[NDArray[Any]], what: str) -> None:
+def assign(variables: list[Any], values: list[NDArray[Any]], what: str) -> None:
     """Give Keras variables their values back; UserError where they are not the same variables."""
     shapes = [tuple(variable.shape) for variable in variables]
     if shapes != [value.shape for value in values]:
@@ -75,10 +75,10 @@ def put(variables: list[Any], values: list[NDArray[Any]], what: str) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Story:
+class RunIdentity:
     """What must be the same for a run to go on: its recipe, and the SHA-256 of what it learns from."""
 
-    recipe: dict[str, Any]
+    config: dict[str, Any]
     plain: dict[str, Any]
     """The recipe by default: what a setting was before it was there to be set."""
     digest: str
@@ -87,7 +87,7 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
-class Trained:
+class RunState:
     """What changes while a run goes on."""
 
     network: Any
@@ -95,35 +95,35 @@ class Trained:
     average: Average
 
 
-def kept(folder: Path, story: Story) -> Checkpoint | None:
+def read_run(folder: Path, identity: RunIdentity) -> Checkpoint | None:
     """What ``folder`` holds of this very run, if anything; UserError where it is another one."""
     if not (folder / FILE).exists():
         return None
     found = read(folder / FILE)
-    before = story.plain | found.state["recipe"]
-    changed = sorted(key for key, value in story.recipe.items() if before[key] != value)
+    before = identity.plain | found.state["recipe"]
+    changed = sorted(key for key, value in identity.config.items() if before[key] != value)
     if changed:
         raise UserError(
             f"{folder}: holds a run with another {', '.join(changed)}; "
             "repeat its settings to resume it, or choose another folder"
         )
-    if found.state["data"] != story.digest:
-        raise UserError(f"{folder}: holds a run on other {story.shown}; choose another folder")
+    if found.state["data"] != identity.digest:
+        raise UserError(f"{folder}: holds a run on other {identity.shown}; choose another folder")
     return found
 
 
-def keep(folder: Path, story: Story, trained: Trained, rows: Iterable[Any]) -> None:
+def save_run(folder: Path, identity: RunIdentity, trained: RunState, rows: Iterable[Any]) -> None:
     """Write down where the run stands; ``rows`` are the dataclasses of its epochs so far."""
-    state = {"recipe": story.recipe, "data": story.digest, "rows": [asdict(row) for row in rows]}
-    variables, moments = taken(trained.network.variables), taken(trained.optimizer.variables)
-    averaged = taken(trained.average.network.variables)
+    state = {"recipe": identity.config, "data": identity.digest, "rows": [asdict(row) for row in rows]}
+    variables, moments = values_of(trained.network.variables), values_of(trained.optimizer.variables)
+    averaged = values_of(trained.average.network.variables)
     write(folder / FILE, Checkpoint(variables, moments, averaged, state))
 
 
-def take_up(found: Checkpoint, trained: Trained) -> list[dict[str, Any]]:
+def restore_run(found: Checkpoint, trained: RunState) -> list[dict[str, Any]]:
     """Give networks and optimizer back what they had; the epochs so far, as they were written down."""
-    put(trained.network.variables, found.variables, "weights")
-    put(trained.optimizer.variables, found.optimizer, "optimizer state")
-    put(trained.average.network.variables, found.average, "averaged weights")
+    assign(trained.network.variables, found.variables, "weights")
+    assign(trained.optimizer.variables, found.optimizer, "optimizer state")
+    assign(trained.average.network.variables, found.average, "averaged weights")
     rows: list[dict[str, Any]] = found.state["rows"]
     return rows

@@ -19,16 +19,16 @@ from converter.data.splits import HELD_OUT_NAME, limited, training_and_validatio
 from converter.networks.backend import load_backend, versions
 from converter.options import data_option
 from converter.outputs import check_folder
-from converter.provenance import commit, data_story, is_told, result_of, write_story
+from converter.provenance import commit, data_provenance, is_recorded, result_of, write_provenance
 from converter.train.architectures import NETWORKS
 from converter.train.batches import Balance
-from converter.train.config import DEFAULT_DECAYS, DEFAULT_RATES, Optimizer, Recipe
+from converter.train.config import DEFAULT_DECAYS, DEFAULT_RATES, Optimizer, TrainConfig
 from converter.train.distillation import digest
 from converter.train.history import Row, best
 from converter.train.trainer import RunFiles
 from fer_edge.errors import UserError
 
-DEFAULT = Recipe()
+DEFAULT = TrainConfig()
 CURVES = "curves.png"
 
 
@@ -142,14 +142,14 @@ def command(**given: Any) -> None:
     KERAS_BACKEND chooses tensorflow (default), jax (for a GPU) or torch.
     """
     console = Console(soft_wrap=True, highlight=False)
-    recipe = _recipe(given)
+    config = _config(given)
     folder = given["output"]
     check_folder(folder)
     with console.status("reading faces"):
         faces = read_faces(given["data"], given["votes"])
-    training, validation, held_out = training_and_validation(faces, recipe.seed)
+    training, validation, held_out = training_and_validation(faces, config.seed)
     if given["limit"]:
-        training, validation = (limited(part, given["limit"], recipe.seed) for part in (training, validation))
+        training, validation = (limited(part, given["limit"], config.seed) for part in (training, validation))
     click.echo(f"{given['data']}: {counted(faces)}")
     click.echo(
         f"training on {len(training):,} faces, validating on {len(validation):,}"
@@ -158,10 +158,10 @@ def command(**given: Any) -> None:
     with console.status("building the network"):
         backend = load_backend()
     start = given["start"]
-    story = {
-        "network": recipe.network,
-        "recipe": recipe.as_json(),
-        "data": data_story(given["data"], training, validation, held_out),
+    provenance = {
+        "network": config.network,
+        "recipe": config.as_json(),
+        "data": data_provenance(given["data"], training, validation, held_out),
         "start": start.name if start else None,
         "teachers": [teacher.name for teacher in given["teachers"]],
         "backend": backend,
@@ -169,33 +169,33 @@ def command(**given: Any) -> None:
         "commit": commit(),
     }
     files = RunFiles(folder, start, given["teachers"])
-    train(recipe, training, validation, files, console, workers=given["workers"], story=story)
+    train(config, training, validation, files, console, workers=given["workers"], provenance=provenance)
 
 
 def train(  # noqa: PLR0913  what a run is made of
-    recipe: Recipe,
+    config: TrainConfig,
     training: Faces,
     validation: Faces,
     files: RunFiles,
     console: Console,
     *,
     workers: int,
-    story: dict[str, Any],
+    provenance: dict[str, Any],
 ) -> None:
-    """Run, or resume, one training with everything a person sees of it; ``story`` goes into recipe.json."""
+    """Run, or resume, one training with everything a person sees of it; ``provenance`` goes into recipe.json."""
     from converter.train.history import draw_curves, live_curves
     from converter.train.trainer import Run
 
     folder = files.folder
     with console.status("asking the teachers") if files.teachers else nullcontext():
-        run = Run(recipe, training, validation, files)
+        run = Run(config, training, validation, files)
     if run.rows:
-        click.echo(f"resuming after epoch {len(run.rows)} of {recipe.epochs}")
+        click.echo(f"resuming after epoch {len(run.rows)} of {config.epochs}")
     live = live_curves()
 
     def write_files(run: Run) -> None:
-        draw_curves(run.rows, recipe.epochs, f"{recipe.network}, {len(training):,} faces", folder / CURVES)
-        write_story(folder, story, result_of(run))
+        draw_curves(run.rows, config.epochs, f"{config.network}, {len(training):,} faces", folder / CURVES)
+        write_provenance(folder, provenance, result_of(run))
 
     def epoch_ended(run: Run) -> None:
         row = run.rows[-1]
@@ -204,9 +204,9 @@ def train(  # noqa: PLR0913  what a run is made of
         if live:
             live(row)
 
-    if run.rows and not is_told(folder, result_of(run)):  # the end of the last epoch was interrupted
+    if run.rows and not is_recorded(folder, result_of(run)):  # the end of the last epoch was interrupted
         write_files(run)
-    with TrainProgress(console, recipe.epochs, run.epochs.steps, len(run.rows)) as progress:
+    with TrainProgress(console, config.epochs, run.epochs.steps, len(run.rows)) as progress:
         try:
             run.train(epoch_ended, progress.step, workers)
         except KeyboardInterrupt as error:
@@ -215,16 +215,16 @@ def train(  # noqa: PLR0913  what a run is made of
     assert top is not None
     click.echo(
         f"best validation accuracy {top.val_accuracy:.2%} in epoch {top.epoch} of {len(run.rows)}: "
-        f"{folder / recipe.network}.keras"
+        f"{folder / config.network}.keras"
     )
 
 
-def _recipe(given: dict[str, Any]) -> Recipe:
+def _config(given: dict[str, Any]) -> TrainConfig:
     augment = AMOUNTS[given["augment"]]
     if given["mixup"] is not None:
         augment = dataclasses.replace(augment, mixup=given["mixup"])
     same = ("network", "epochs", "batch", "optimizer", "rate", "decay", "smoothing", "balance", "averaged", "patience")
-    return Recipe(
+    return TrainConfig(
         **{name: given[name] for name in same},
         warmup_epochs=given["warmup"],
         votes=given["votes_share"],

@@ -15,7 +15,7 @@ DEFAULT_DECAYS: dict[Optimizer, float] = {"adamw": 0.05, "sgd": 5e-4, "adam": 0.
 
 
 @dataclass(frozen=True, slots=True)
-class Recipe:
+class TrainConfig:
     """How a network is trained."""
 
     network: str = "nano"
@@ -47,7 +47,7 @@ class Recipe:
     patience: int = 0
     """Epochs without a better validation accuracy after which the run stops early, 0 for never."""
     seed: int = 2013
-    """Of the first weights, the order of faces, the augmentation and the dropout (`drawn_from`)."""
+    """Of the first weights, the order of faces, the augmentation and the dropout (`combined_seed`)."""
     start: str = ""
     """SHA-256 of the weights file that the run began with, empty for fresh weights."""
     augment: Augment = field(default_factory=Augment)
@@ -73,7 +73,7 @@ class Recipe:
         return dataclasses.asdict(self)
 
 
-def drawn_from(seed: int, start: str) -> int:
+def combined_seed(seed: int, start: str) -> int:
     """What all chance in a run is drawn from, 0 to 2**32 - 1: its seed, and the hash of the weights it begins with.
 
     By the seed alone a run that goes on from another would show every face in the same order, turned the same way and
@@ -82,15 +82,15 @@ def drawn_from(seed: int, start: str) -> int:
     return (seed + int(start[:8] or "0", 16)) % 2**32
 
 
-def make_optimizer(recipe: Recipe, steps: int) -> Any:
+def make_optimizer(config: TrainConfig, steps: int) -> Any:
     """A Keras optimizer whose rate rises over the warm-up and falls to zero at ``steps`` x epochs."""
     import keras
 
-    rate = _rate(recipe.rate or DEFAULT_RATES[recipe.optimizer], recipe, steps)
-    decay = DEFAULT_DECAYS[recipe.optimizer] if recipe.decay is None else recipe.decay
-    if recipe.optimizer == "sgd":
+    rate = _rate(config.rate or DEFAULT_RATES[config.optimizer], config, steps)
+    decay = DEFAULT_DECAYS[config.optimizer] if config.decay is None else config.decay
+    if config.optimizer == "sgd":
         optimizer = keras.optimizers.SGD(rate, momentum=0.9, nesterov=True, weight_decay=decay or None)
-    elif recipe.optimizer == "adam":
+    elif config.optimizer == "adam":
         optimizer = keras.optimizers.Adam(rate, weight_decay=decay or None)
     else:
         optimizer = keras.optimizers.AdamW(rate, weight_decay=decay)
@@ -99,20 +99,20 @@ def make_optimizer(recipe: Recipe, steps: int) -> Any:
     return optimizer
 
 
-def _check_finite(recipe: Recipe) -> None:
+def _check_finite(config: TrainConfig) -> None:
     """UserError for NaN and infinity: a network of NaN would be kept as the best, since nothing compares as better."""
     for name in ("rate", "decay", "warmup_epochs"):
-        value = getattr(recipe, name)
+        value = getattr(config, name)
         if value is not None and not math.isfinite(value):
             raise UserError(f"{name} must be a number, got {value}")
 
 
-def _rate(highest: float, recipe: Recipe, steps: int) -> Any:
+def _rate(highest: float, config: TrainConfig, steps: int) -> Any:
     """Linear warm-up, at most half of the run, then a cosine to zero (Loshchilov and Hutter 2017)."""
     import keras
 
-    total = steps * recipe.epochs
-    warmup = min(round(steps * recipe.warmup_epochs), total // 2)
+    total = steps * config.epochs
+    warmup = min(round(steps * config.warmup_epochs), total // 2)
     if not warmup:
         return keras.optimizers.schedules.CosineDecay(highest, total)
     return keras.optimizers.schedules.CosineDecay(0.0, total - warmup, warmup_target=highest, warmup_steps=warmup)

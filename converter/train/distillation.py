@@ -16,7 +16,7 @@ from converter.data.faces import Faces
 from converter.networks.identify import Container, identify, one_line
 from converter.networks.layout import LEAST_ACCURACY, output_kind
 from converter.networks.safety import COMPILED, check_architecture, layer_names
-from converter.networks.tflite import ask_tflite
+from converter.networks.tflite import run_tflite
 from converter.train.architectures import SIZE_PX
 from converter.train.batches import inputs
 from converter.train.weights import SUFFIX
@@ -81,7 +81,7 @@ def _check(path: Path, said: NDArray[np.float32], labels: NDArray[np.int64]) -> 
 def _tflite(path: Path) -> Ask:
     classifier = load_classifier(path)
     card = classifier.card
-    return lambda faces: calibrated(ask_tflite(classifier, faces), card.output, card.temperature)
+    return lambda faces: calibrated(run_tflite(classifier, faces), card.output, card.temperature)
 
 
 def _keras(path: Path) -> Ask:

@@ -17,11 +17,11 @@ from converter.data.splits import digest_of
 from converter.train import architectures as networks
 from converter.train import checkpoint
 from converter.train.batches import Epochs, inputs, targets
-from converter.train.config import Recipe, drawn_from, make_optimizer
+from converter.train.config import TrainConfig, combined_seed, make_optimizer
 from converter.train.distillation import taught
 from converter.train.ema import Average
 from converter.train.history import Row, best, check_loss, write_history
-from converter.train.weights import begin_with, save_network
+from converter.train.weights import load_initial_weights, save_network
 
 HISTORY = "history.csv"
 STATISTICS_BATCHES = 20  # for BatchNorm of the averaged network; 2,560 faces, 2 % of an epoch's work
@@ -43,7 +43,7 @@ class RunFiles:
 class Run:
     """One training run and its folder. Not thread-safe; the caller's thread owns it."""
 
-    def __init__(self, recipe: Recipe, training: Faces, validation: Faces, files: RunFiles) -> None:
+    def __init__(self, config: TrainConfig, training: Faces, validation: Faces, files: RunFiles) -> None:
         """Build the networks, with the weights to start with where there are any, ask the teachers, and take up what
         the folder holds of an earlier, interrupted run of the same recipe.
 
@@ -54,37 +54,39 @@ class Run:
         digest = digest_of(
             array for faces in (training, validation) for array in (faces.images, faces.labels, faces.votes)
         )
-        self._story = checkpoint.Story(recipe.as_json(), Recipe().as_json(), digest, "faces")
-        kept = checkpoint.kept(files.folder, self._story)  # before Keras is made to work for a run that is refused
-        chance = drawn_from(recipe.seed, recipe.start)
+        self._identity = checkpoint.RunIdentity(config.as_json(), TrainConfig().as_json(), digest, "faces")
+        kept = checkpoint.read_run(
+            files.folder, self._identity
+        )  # before Keras is made to work for a run that is refused
+        chance = combined_seed(config.seed, config.start)
         keras.utils.set_random_seed(chance)
-        self.recipe = recipe
+        self.config = config
         self.folder = files.folder
         self.rows: list[Row] = []
         said = taught(files.teachers, training) if files.teachers else None
         self.epochs = Epochs(
             training,
-            targets(training, recipe.votes, recipe.smoothing, said, recipe.taught),
-            min(recipe.batch, len(training)),
+            targets(training, config.votes, config.smoothing, said, config.taught),
+            min(config.batch, len(training)),
             chance,
-            recipe.augment,
-            recipe.balance,
+            config.augment,
+            config.balance,
         )
         self._validation = (inputs(validation.images), validation.labels)
-        self._network = networks.build(recipe.network)
+        self._network = networks.build(config.network)
         if files.start:
-            begin_with(self._network, files.start, lambda: self.epochs.made(0, 0, self.epochs.order(0))[0])
-        self._average = Average(networks.build(recipe.network), recipe.averaged * recipe.epochs)
+            load_initial_weights(self._network, files.start, lambda: self.epochs.made(0, 0, self.epochs.order(0))[0])
+        self._average = Average(networks.build(config.network), config.averaged * config.epochs)
         self._model = networks.logits_model(self._network)
         self._model.compile(
-            optimizer=make_optimizer(recipe, self.epochs.steps),
+            optimizer=make_optimizer(config, self.epochs.steps),
             loss=keras.losses.CategoricalCrossentropy(from_logits=True),
             weighted_metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
         )
         self._model.optimizer.build(self._model.trainable_variables)
-        self._trained = checkpoint.Trained(self._network, self._model.optimizer, self._average)
+        self._state = checkpoint.RunState(self._network, self._model.optimizer, self._average)
         if kept:
-            self.rows = [Row(**row) for row in checkpoint.take_up(kept, self._trained)]
+            self.rows = [Row(**row) for row in checkpoint.restore_run(kept, self._state)]
 
     @property
     def network(self) -> Any:
@@ -95,8 +97,8 @@ class Run:
     def finished(self) -> bool:
         """Whether there is nothing left to do: all epochs shown, or too many without getting better."""
         top = best(self.rows)
-        stale = top is not None and 0 < self.recipe.patience <= len(self.rows) - top.epoch
-        return len(self.rows) >= self.recipe.epochs or stale
+        stale = top is not None and 0 < self.config.patience <= len(self.rows) - top.epoch
+        return len(self.rows) >= self.config.epochs or stale
 
     def train(
         self,
@@ -117,10 +119,10 @@ class Run:
 
         done = len(self.rows)
         self._model.fit(
-            self.epochs.stream(done, self.recipe.epochs, workers),
+            self.epochs.stream(done, self.config.epochs, workers),
             steps_per_epoch=self.epochs.steps,
             initial_epoch=done,
-            epochs=self.recipe.epochs,
+            epochs=self.config.epochs,
             callbacks=[watcher(epoch_ended, on_step)],
             shuffle=False,  # the stream is shuffled already
             verbose=0,
@@ -142,9 +144,9 @@ class Run:
         self.rows.append(Row(done, rate, loss, accuracy, val_loss, val_accuracy, seconds))
         top = best(self.rows)
         if top is self.rows[-1]:
-            save_network(self.network, self.folder, self.recipe.network)
+            save_network(self.network, self.folder, self.config.network)
         write_history(self.folder / HISTORY, self.rows)
-        checkpoint.keep(self.folder, self._story, self._trained, self.rows)
+        checkpoint.save_run(self.folder, self._identity, self._state, self.rows)
 
     def _validate(self) -> tuple[float, float]:
         """Cross-entropy and accuracy of the averaged network against the labels alone."""

@@ -35,10 +35,10 @@ def save_network(network: Any, folder: Path, name: str) -> None:
         beside.write_text(network.to_json(), encoding="utf-8")
 
 
-def begin_with(network: Any, path: Path, pictures: Callable[[], NDArray[np.float32]]) -> None:
+def load_initial_weights(network: Any, path: Path, pictures: Callable[[], NDArray[np.float32]]) -> None:
     """As `load_weights`, and of a TFLite file, whose network then sees ``pictures`` (`take_from_tflite`)."""
     if path.suffix.lower() == SUFFIX:
-        take_from_tflite(network, path, pictures())
+        load_tflite_weights(network, path, pictures())
     else:
         load_weights(network, path)
 
@@ -60,7 +60,7 @@ class Folded:
     bias: NDArray[np.float32]  # (out,)
 
 
-def take_from_tflite(network: Any, path: Path, pictures: NDArray[np.float32]) -> None:
+def load_tflite_weights(network: Any, path: Path, pictures: NDArray[np.float32]) -> None:
     """Give a Keras ``network`` the weights of the TFLite file at ``path``.
 
     ``pictures``, inputs as in training, are what its BatchNorms get their statistics from, so that they normalise what

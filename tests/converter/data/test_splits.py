@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from converter.data.faces import DataError, Faces
-from converter.data.splits import HeldOut, digest, held_out_again, held_out_by, training_and_validation
+from converter.data.splits import HeldOut, digest, held_out_by, reproduce_held_out, training_and_validation
 
 
 def pictures(numbers: list[int]) -> np.ndarray:
@@ -57,7 +57,7 @@ def test_where_there_is_one_picture_alone_nothing_can_be_held_out() -> None:
 def test_what_a_run_held_out_is_found_again() -> None:
     of = faces(list(range(100)), [0] * 70 + [3] * 30)
     training, validation, _ = training_and_validation(of, 7)
-    again = held_out_again(of, HeldOut(7, digest(validation)))
+    again = reproduce_held_out(of, HeldOut(7, digest(validation)))
     assert [part.rows.tolist() for part in again] == [training.rows.tolist(), validation.rows.tolist()]
 
 
@@ -78,7 +78,7 @@ def test_faces_that_the_run_did_not_have_are_refused(changed: str) -> None:
             usages[held.rows] = "PublicTest"
             of = Faces(of.images, of.labels, usages, of.rows)
     with pytest.raises(DataError, match="holds other faces than the network was trained on"):
-        held_out_again(of, told)
+        reproduce_held_out(of, told)
 
 
 @pytest.mark.parametrize(
@@ -87,8 +87,8 @@ def test_faces_that_the_run_did_not_have_are_refused(changed: str) -> None:
      {"data": {"held_out": 7}}, {"data": {"held_out": {"seed": "7", "sha256": "0"}}},
      {"data": {"held_out": {"seed": -1, "sha256": "0"}}}],
 )  # fmt: skip
-def test_a_story_that_tells_of_nothing_held_out_is_none(story: object) -> None:
-    assert held_out_by(story) is None
+def test_a_story_that_tells_of_nothing_held_out_is_none(provenance: object) -> None:
+    assert held_out_by(provenance) is None
 
 
 def test_a_story_that_tells_it_is_read() -> None:

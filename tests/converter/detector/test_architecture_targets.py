@@ -30,11 +30,11 @@ def test_round_the_middle_of_a_face_nothing_is_asked_and_far_from_it_no():
     # A face of 40: middle within 7.2 of its centre at 36, 36, unsure within 14.
     wanted = targets(boxes((16, 16, 56, 56)), NOWHERE, 72, 72)
     assert np.argwhere(wanted[..., 0] == 1).tolist() == [[4, 4]]
-    asked = wanted[..., 1] > 0
-    assert not asked[3, 4]
-    assert not asked[4, 5]
-    assert asked[2, 4]
-    assert asked[4, 6]
+    labelled = wanted[..., 1] > 0
+    assert not labelled[3, 4]
+    assert not labelled[4, 5]
+    assert labelled[2, 4]
+    assert labelled[4, 6]
 
 
 def test_a_large_face_has_more_cells_that_together_count_the_root_of_their_number():

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from converter.detector.trainer import DetectorRecipe, DetectorRun
+from converter.detector.trainer import DetectorConfig, DetectorRun
 from tests.converter.detector.conftest import empty, painted
 
 keras = pytest.importorskip("keras")
@@ -56,21 +56,21 @@ def test_a_run_leaves_its_files_and_says_what_it_did(run: tuple[Path, str]) -> N
     names = ["face.json", "face.keras", "face.weights.h5", "history.csv", "recipe.json", "resume.npz"]
     assert sorted(path.name for path in folder.iterdir()) == names
     assert said.startswith("18 photos, 12 faces in them, 0 faces to put into scenes\n")
-    story = json.loads((folder / "recipe.json").read_text())
-    assert story["recipe"]["scenes"] == 24
-    assert story["data"]["photos"] == {"imagenet_neg": 5, "p1_keypoints": 12}  # one in sixteen is held out
-    assert story["result"]["epoch"] == 2
+    provenance = json.loads((folder / "recipe.json").read_text())
+    assert provenance["recipe"]["scenes"] == 24
+    assert provenance["data"]["photos"] == {"imagenet_neg": 5, "p1_keypoints": 12}  # one in sixteen is held out
+    assert provenance["result"]["epoch"] == 2
 
 
 def test_a_recipe_that_an_interruption_left_behind_is_written_by_the_same_command(
     run: tuple[Path, str], coco: tuple[Path, Path], convert: Convert, tmp_path: Path
 ) -> None:
     folder = Path(shutil.copytree(run[0], tmp_path / "face"))
-    story = json.loads((folder / "recipe.json").read_text())
+    provenance = json.loads((folder / "recipe.json").read_text())
     (folder / "recipe.json").unlink()
     ended = convert("train-detector", "--photos", *coco, "-o", folder, *SMALL, "--epochs", 2)
     assert ended.returncode == 0, ended.stderr
-    assert json.loads((folder / "recipe.json").read_text()) == story
+    assert json.loads((folder / "recipe.json").read_text()) == provenance
 
 
 def test_the_rate_ends_at_zero(run: tuple[Path, str]) -> None:
@@ -80,12 +80,12 @@ def test_the_rate_ends_at_zero(run: tuple[Path, str]) -> None:
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")  # TensorFlow's, of NumPy 2
 def test_a_run_that_goes_on_from_another_meets_other_scenes_and_is_held_to_the_same(tmp_path: Path) -> None:
     photos = [painted(), empty()]
-    recipe = DetectorRecipe(height=64, width=64, batch=4, scenes=8, seed=3)
-    fresh = DetectorRun(recipe, photos, [], tmp_path / "fresh")
+    config = DetectorConfig(height=64, width=64, batch=4, scenes=8, seed=3)
+    fresh = DetectorRun(config, photos, [], tmp_path / "fresh")
     start = tmp_path / "face.keras"
     fresh.network.save(start)
-    recipe = dataclasses.replace(recipe, start=hashlib.sha256(start.read_bytes()).hexdigest())
-    on = DetectorRun(recipe, photos, [], tmp_path / "on", start)
+    config = dataclasses.replace(config, start=hashlib.sha256(start.read_bytes()).hexdigest())
+    on = DetectorRun(config, photos, [], tmp_path / "on", start)
 
     assert not np.array_equal(fresh.scenes.made(0, 0)[0], on.scenes.made(0, 0)[0])
     assert np.array_equal(fresh._held_out.made(0, 0)[0], on._held_out.made(0, 0)[0])

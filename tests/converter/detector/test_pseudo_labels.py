@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from converter.detector.pseudo_labels import Teacher, restated
+from converter.detector.pseudo_labels import YuNetLabeller, merge_labels
 from fer_edge.errors import UserError
 
 DRAWN = {"bbox": [10.0, 10.0, 20.0, 20.0], "source": "landmarks"}
@@ -18,21 +18,21 @@ def seen(*bbox: float, **more) -> dict:
 
 
 def test_a_drawn_face_that_the_teacher_sees_gets_its_box_and_landmarks_and_stays_one():
-    (face,) = restated([DRAWN], [seen(11, 9, 18, 22)])
+    (face,) = merge_labels([DRAWN], [seen(11, 9, 18, 22)])
     assert face["bbox"] == [11, 9, 18, 22]
     assert face["landmarks5"] == [1.0] * 10
     assert face["source"] == "landmarks"
 
 
 def test_a_drawn_face_that_the_teacher_misses_stays_as_it_is():
-    assert restated([DRAWN], []) == [DRAWN]
+    assert merge_labels([DRAWN], []) == [DRAWN]
     elsewhere = seen(60, 60, 20, 20, ignore=True)
-    assert restated([DRAWN], [elsewhere]) == [DRAWN, elsewhere]
+    assert merge_labels([DRAWN], [elsewhere]) == [DRAWN, elsewhere]
 
 
 def test_two_drawn_faces_do_not_share_one_of_the_teachers():
     other = DRAWN | {"bbox": [12.0, 10.0, 20.0, 20.0]}
-    faces = restated([DRAWN, other], [seen(11, 10, 20, 20)])
+    faces = merge_labels([DRAWN, other], [seen(11, 10, 20, 20)])
     assert len(faces) == 2
     assert faces[1] == other
 
@@ -45,7 +45,7 @@ def yunet(data: Path) -> Path:
 def test_the_teacher_finds_the_face_of_a_press_photo_in_its_pixels_at_any_size(yunet: Path, data: Path):
     path = next(iter(sorted((data / "expressions/press/happy").iterdir())))
     image = np.asarray(cv2.imread(str(path)), np.uint8)
-    teacher = Teacher(yunet)
+    teacher = YuNetLabeller(yunet)
     (face,) = teacher.faces(image)
     assert face["score"] > 0.7
     assert not face["ignore"]
@@ -59,13 +59,13 @@ def test_the_teacher_finds_the_face_of_a_press_photo_in_its_pixels_at_any_size(y
 
 @pytest.mark.parametrize("grey", [0, 128, 255])
 def test_in_a_picture_of_one_grey_there_is_no_face_of_infinite_size(yunet: Path, grey: int):
-    assert Teacher(yunet).faces(np.full((160, 160, 3), grey, np.uint8)) == []
+    assert YuNetLabeller(yunet).faces(np.full((160, 160, 3), grey, np.uint8)) == []
 
 
 def test_a_file_that_is_no_yunet_is_one_line(tmp_path: Path):
     (tmp_path / "net.onnx").write_bytes(b"x")
     with pytest.raises(UserError, match=r"net\.onnx: is no YuNet"):
-        Teacher(tmp_path / "net.onnx")
+        YuNetLabeller(tmp_path / "net.onnx")
 
 
 def test_the_command_boxes_a_folder_and_leaves_photos_of_a_kind_without_faces(

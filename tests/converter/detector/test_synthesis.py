@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from converter.detector.synthesis import Gallery, Scene, cover_faces, paste_faces, scene
+from converter.detector.synthesis import Gallery, Scene, occlude_faces, paste_faces, scene
 from tests.converter.detector.conftest import AROUND, FACE, empty, painted
 
 HEIGHT, WIDTH = 96, 128
@@ -145,7 +145,7 @@ def test_cloth_covers_the_mouth_and_leaves_the_eyes(rng: np.random.Generator):
     for _ in range(60):
         photo = painted(120, 160, (40, 20, 120, 110))
         pixels = photo.pixels.copy()
-        cover_faces(pixels, photo.faces, photo.landmarks, rng)
+        occlude_faces(pixels, photo.faces, photo.landmarks, rng)
         right_eye, left_eye, _, right_mouth, left_mouth = np.round(photo.landmarks[0]).astype(int)
         changed = (pixels != photo.pixels).any(axis=-1)
         mouth = all(changed[y, x] for x, y in (right_mouth, left_mouth))
@@ -159,5 +159,5 @@ def test_where_the_mouth_is_not_known_no_cloth_is_put(rng: np.random.Generator):
     unknown = np.full_like(photo.landmarks, np.nan)
     for _ in range(50):
         pixels = photo.pixels.copy()
-        cover_faces(pixels, photo.faces, unknown, rng)
+        occlude_faces(pixels, photo.faces, unknown, rng)
         assert (pixels != photo.pixels).any(axis=-1).mean() < 0.1

@@ -2,7 +2,7 @@
 
 import pytest
 
-from converter.detector.trainer import DetectorRecipe
+from converter.detector.trainer import DetectorConfig
 from fer_edge.errors import UserError
 
 
@@ -21,8 +21,8 @@ from fer_edge.errors import UserError
 )
 def test_a_setting_outside_its_range_is_refused(settings: dict[str, float], word: str) -> None:
     with pytest.raises(UserError, match=word):
-        DetectorRecipe(**settings)  # type: ignore[arg-type]
+        DetectorConfig(**settings)  # type: ignore[arg-type]
 
 
 def test_usual_settings_are_taken() -> None:
-    assert DetectorRecipe(rate=1e-4, decay=0.0, warmup_epochs=0.5, averaged=0.0).steps == 100  # 3200 scenes by 32
+    assert DetectorConfig(rate=1e-4, decay=0.0, warmup_epochs=0.5, averaged=0.0).steps == 100  # 3200 scenes by 32

@@ -184,8 +184,8 @@ def test_what_cannot_be_run_is_one_line_before_any_face_is_read(
         shutil.copy(networks[0].with_suffix(".json"), tmp_path / "net.json")
     if spoil == "file":
         path.write_bytes(path.read_bytes()[:1000])
-    asked = tmp_path / "net.json" if spoil == "json" else path
-    ended = convert("evaluate", networks[1], asked, "--data", tmp_path, "-o", tmp_path / "report")
+    labelled = tmp_path / "net.json" if spoil == "json" else path
+    ended = convert("evaluate", networks[1], labelled, "--data", tmp_path, "-o", tmp_path / "report")
     assert ended.returncode == 1
     says = {"card": "has no card", "file": "is not the file that net.json describes", "json": "give the network itself"}
     assert says[spoil] in ended.stderr

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from converter.networks.identify import identify
-from converter.networks.keras_model import Network, check_classes, fed, load
+from converter.networks.keras_model import Network, check_classes, load, network_input
 from converter.networks.layout import RANGES
 from converter.quantize.convert import Target, tflite_of
 from fer_edge.errors import UserError
@@ -52,7 +52,7 @@ def test_the_courses_architecture_builds_without_weights(data: Path):
 def test_faces_are_sized_and_scaled_as_the_network_wants_them(data: Path):
     network = load(identify(data / "models/keras2/fer2013_mini_XCEPTION.102-0.66.hdf5"))
     faces = np.stack([np.zeros((48, 48), np.uint8), np.full((48, 48), 255, np.uint8)])
-    images = fed(faces, network, RANGES["-1,1"])
+    images = network_input(faces, network, RANGES["-1,1"])
     assert images.shape == (2, 64, 64, 1)
     assert (images[0] == -1).all()
     assert (images[1] == 1).all()
@@ -83,7 +83,7 @@ def head(layers: Any, x: Any) -> Any:
 
 def converted(network: Network, folder: Path) -> Path:
     path = folder / "net.tflite"
-    path.write_bytes(tflite_of(network, Target(), fed(FACES, network, RANGES["0,255"]), "net")[0])
+    path.write_bytes(tflite_of(network, Target(), network_input(FACES, network, RANGES["0,255"]), "net")[0])
     return path
 
 

@@ -7,7 +7,7 @@ import pytest
 from msgspec.structs import replace
 
 from converter.data.faces import PUBLIC, Faces
-from converter.networks.tflite import ask_tflite, calibrated_card, operations
+from converter.networks.tflite import calibrated_card, operations, run_tflite
 from fer_edge.labels import EMOTIONS
 from fer_edge.vision.card import Card, CardInput, save_card, sha256_of
 from fer_edge.vision.classify import load_classifier
@@ -76,7 +76,7 @@ def test_faces_are_brought_to_the_networks_size_and_answers_to_our_order(
     save_card(Card(name="net", sha256=sha256_of(content), labels=backwards, input=size, output="probabilities"), model)
     classifier = load_classifier(model)
     faces = slice_of_fer2013.images[:2]
-    answers = ask_tflite(classifier, faces)
+    answers = run_tflite(classifier, faces)
     assert answers.shape == (2, 7)
     stored = classifier.runner.invoke(resized(faces[1], 64, 64)[None, :, :, None])[0]
     assert answers[1] == pytest.approx(stored[::-1] / 256, abs=1e-6)  # its input is the pixels themselves, [0, 1]

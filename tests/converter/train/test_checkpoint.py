@@ -8,7 +8,7 @@ import pytest
 keras = pytest.importorskip("keras")
 
 from converter.train import checkpoint  # noqa: E402  only where Keras is
-from converter.train.config import Recipe, make_optimizer  # noqa: E402
+from converter.train.config import TrainConfig, make_optimizer  # noqa: E402
 from converter.train.ema import Average  # noqa: E402
 from fer_edge.errors import UserError  # noqa: E402
 
@@ -17,8 +17,8 @@ UNKNOWN_TO_TENSORFLOW = pytest.mark.filterwarnings("ignore:__array__ implementat
 
 pytestmark = [pytest.mark.slow, UNKNOWN_TO_TENSORFLOW]
 
-RECIPE = Recipe(epochs=3)
-STORY = checkpoint.Story(RECIPE.as_json(), Recipe().as_json(), "digest", "faces")
+RECIPE = TrainConfig(epochs=3)
+STORY = checkpoint.RunIdentity(RECIPE.as_json(), TrainConfig().as_json(), "digest", "faces")
 
 
 def network() -> keras.Model:
@@ -35,7 +35,7 @@ class Training:
         self.model, self.average = network(), Average(network(), 2.0)
         self.model.compile(make_optimizer(RECIPE, 2), "mse")
         self.model.optimizer.build(self.model.trainable_variables)
-        self.trained = checkpoint.Trained(self.model, self.model.optimizer, self.average)
+        self.trained = checkpoint.RunState(self.model, self.model.optimizer, self.average)
 
     def epoch(self, done: int) -> list[np.ndarray]:
         """One more of 2 steps, the ``done``th; the averaged weights and statistics after it."""
@@ -49,23 +49,23 @@ class Training:
 def test_statistics_behind_a_dropout_are_the_same_after_a_stop(tmp_path: Path) -> None:
     straight = Training()
     straight.epoch(1)
-    checkpoint.keep(tmp_path, STORY, straight.trained, [])
+    checkpoint.save_run(tmp_path, STORY, straight.trained, [])
     whole = [straight.epoch(done) for done in (2, 3)]
     resumed = Training()
-    found = checkpoint.kept(tmp_path, STORY)
+    found = checkpoint.read_run(tmp_path, STORY)
     assert found is not None
-    checkpoint.take_up(found, resumed.trained)
+    checkpoint.restore_run(found, resumed.trained)
     for before, after in zip(whole, [resumed.epoch(done) for done in (2, 3)], strict=True):
         for one, other in zip(before, after, strict=True):
             assert np.allclose(one, other, rtol=1e-5, atol=1e-6)
 
 
 def test_what_an_older_version_kept_is_refused_in_one_line(tmp_path: Path) -> None:
-    checkpoint.keep(tmp_path, STORY, Training().trained, [])
+    checkpoint.save_run(tmp_path, STORY, Training().trained, [])
     with np.load(tmp_path / checkpoint.FILE) as file:
         arrays = dict(file)
     assert b'"format": 2' in arrays["state"].tobytes()
     arrays["state"] = np.frombuffer(arrays["state"].tobytes().replace(b'"format": 2', b'"format": 1'), np.uint8)
     np.savez(tmp_path / checkpoint.FILE, **arrays)
     with pytest.raises(UserError, match="written by another version of fer-convert; delete it to begin again"):
-        checkpoint.kept(tmp_path, STORY)
+        checkpoint.read_run(tmp_path, STORY)

@@ -24,9 +24,9 @@ keras = pytest.importorskip("keras")
 
 from converter.data.faces import Faces  # noqa: E402
 from converter.train import architectures as networks  # noqa: E402  only where Keras is
-from converter.train.config import Recipe  # noqa: E402
+from converter.train.config import TrainConfig  # noqa: E402
 from converter.train.trainer import Run, RunFiles  # noqa: E402
-from converter.train.weights import take_from_tflite  # noqa: E402
+from converter.train.weights import load_tflite_weights  # noqa: E402
 from fer_edge.vision.card import load_card  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[3]
@@ -108,18 +108,18 @@ def test_architecture_and_weights_beside_it_are_the_same_network(run: tuple[Path
 
 
 def test_the_recipe_tells_settings_data_versions_and_result(run: tuple[Path, str]) -> None:
-    recipe = json.loads((run[0] / "recipe.json").read_text())
-    assert recipe["recipe"]["seed"] == 5
-    assert recipe["recipe"]["augment"]["rotate_deg"] == 10.0
-    assert recipe["data"]["training"] == {"faces": 140} | dict.fromkeys(
+    config = json.loads((run[0] / "recipe.json").read_text())
+    assert config["recipe"]["seed"] == 5
+    assert config["recipe"]["augment"]["rotate_deg"] == 10.0
+    assert config["data"]["training"] == {"faces": 140} | dict.fromkeys(
         ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"), 20
     )
-    assert recipe["data"]["validation"]["faces"] == 350
-    assert recipe["data"]["validation_is"] == "PublicTest"
-    assert recipe["backend"] == os.environ.get("KERAS_BACKEND", "tensorflow")
-    assert recipe["versions"]["keras"] == keras.__version__
-    assert recipe["result"]["epochs_done"] == 4
-    assert recipe["result"]["finished"] is True
+    assert config["data"]["validation"]["faces"] == 350
+    assert config["data"]["validation_is"] == "PublicTest"
+    assert config["backend"] == os.environ.get("KERAS_BACKEND", "tensorflow")
+    assert config["versions"]["keras"] == keras.__version__
+    assert config["result"]["epochs_done"] == 4
+    assert config["result"]["finished"] is True
 
 
 def test_the_curves_are_a_picture(run: tuple[Path, str]) -> None:
@@ -162,12 +162,12 @@ def test_what_the_end_of_the_last_epoch_left_undone_is_done_by_the_same_command(
     # As it is between resume.npz and recipe.json, which are written in this order.
     folder = Path(shutil.copytree(run[0], tmp_path / "nano"))
     (folder / "curves.png").unlink()
-    story = json.loads((folder / "recipe.json").read_text())
-    older = story | {"result": story["result"] | {"epochs_done": 3, "finished": False}}
+    provenance = json.loads((folder / "recipe.json").read_text())
+    older = provenance | {"result": provenance["result"] | {"epochs_done": 3, "finished": False}}
     (folder / "recipe.json").write_text(json.dumps(older))
     ended = convert("train", "--data", fer2013_csv, "-o", folder, *SMALL, "--epochs", 4)
     assert ended.returncode == 0, ended.stderr
-    assert json.loads((folder / "recipe.json").read_text())["result"] == story["result"]
+    assert json.loads((folder / "recipe.json").read_text())["result"] == provenance["result"]
     assert cv2.imread(str(folder / "curves.png")).std() > 5
 
 
@@ -217,9 +217,9 @@ def test_without_publictest_a_tenth_is_held_out_and_said(slice_of_fer2013, conve
     ended = convert("train", "--data", path, "-o", tmp_path / "nano", *SMALL, "--epochs", 1)
     assert ended.returncode == 0, ended.stderr
     assert "training on 126 faces, validating on 14 held out of Training, as there is no PublicTest" in ended.stdout
-    recipe = json.loads((tmp_path / "nano/recipe.json").read_text())
-    assert recipe["data"]["validation_is"] == "held out of Training"
-    assert recipe["data"]["validation"]["disgust"] == 2
+    config = json.loads((tmp_path / "nano/recipe.json").read_text())
+    assert config["data"]["validation_is"] == "held out of Training"
+    assert config["data"]["validation"]["disgust"] == 2
 
     # They are found again for what comes after the training, and for no other data.
     made, file = tmp_path / "nano/nano.keras", tmp_path / "nano.tflite"
@@ -261,9 +261,9 @@ def test_a_run_that_goes_on_from_another_meets_other_noise(
 ) -> None:
     parts = [slice_of_fer2013.split(usage) for usage in ("Training", "PublicTest")]
     start = run[0] / "nano.keras"
-    fresh = Run(Recipe(batch=20, seed=5), *parts, RunFiles(tmp_path / "fresh"))
+    fresh = Run(TrainConfig(batch=20, seed=5), *parts, RunFiles(tmp_path / "fresh"))
     on = Run(
-        Recipe(batch=20, seed=5, start=hashlib.sha256(start.read_bytes()).hexdigest()),
+        TrainConfig(batch=20, seed=5, start=hashlib.sha256(start.read_bytes()).hexdigest()),
         *parts,
         RunFiles(tmp_path / "on", start),
     )
@@ -285,8 +285,8 @@ def test_a_run_can_begin_with_a_file_that_ships_and_learn_from_it(fer2013_csv: P
     ended = convert("train", "--data", fer2013_csv, "-o", tmp_path / "more", *SMALL, *still)
     assert ended.returncode == 0, ended.stderr
     assert rows(tmp_path / "more")[0]["val_accuracy"] > 0.5  # 350 faces, as many of each class; 1/7 knows nothing
-    recipe = json.loads((tmp_path / "more/recipe.json").read_text())
-    assert (recipe["start"], recipe["teachers"]) == ("fer-nano.tflite", ["fer-nano.tflite"])
+    config = json.loads((tmp_path / "more/recipe.json").read_text())
+    assert (config["start"], config["teachers"]) == ("fer-nano.tflite", ["fer-nano.tflite"])
 
 
 @pytest.mark.filterwarnings("ignore:__array__ implementation doesn't:DeprecationWarning")  # TensorFlow's variables
@@ -294,7 +294,7 @@ def test_a_network_learns_from_another_and_resumes_with_no_other_teacher(
     fer2013_csv: Path, convert, tmp_path: Path
 ) -> None:
     network = networks.build("nano")
-    take_from_tflite(network, SHIPS, np.zeros((1, 48, 48, 1), np.float32))
+    load_tflite_weights(network, SHIPS, np.zeros((1, 48, 48, 1), np.float32))
     network.save(tmp_path / "teacher.keras")
     taught = ("train", "--data", fer2013_csv, "-o", tmp_path / "taught", *SMALL, "--epochs", 1)
     ended = convert(*taught, "--teacher", tmp_path / "teacher.keras", "--taught-share", 0.9)

@@ -5,20 +5,20 @@ import itertools
 import numpy as np
 import pytest
 
-from converter.train.config import Recipe, drawn_from, make_optimizer
+from converter.train.config import TrainConfig, combined_seed, make_optimizer
 from converter.train.ema import Average
 from fer_edge.errors import UserError
 
 keras = pytest.importorskip("keras")
 
 
-def rates(recipe: Recipe, steps: int) -> list[float]:
-    schedule = make_optimizer(recipe, steps)._learning_rate
-    return [float(schedule(step)) for step in range(steps * recipe.epochs + 1)]
+def rates(config: TrainConfig, steps: int) -> list[float]:
+    schedule = make_optimizer(config, steps)._learning_rate
+    return [float(schedule(step)) for step in range(steps * config.epochs + 1)]
 
 
 def test_the_rate_rises_evenly_and_falls_along_a_cosine_to_zero() -> None:
-    over = rates(Recipe(epochs=10, warmup_epochs=2, rate=0.8), steps=10)
+    over = rates(TrainConfig(epochs=10, warmup_epochs=2, rate=0.8), steps=10)
     assert over[0] == 0
     assert over[10] == pytest.approx(0.4)
     assert over[20] == pytest.approx(0.8)
@@ -28,21 +28,21 @@ def test_the_rate_rises_evenly_and_falls_along_a_cosine_to_zero() -> None:
 
 
 def test_without_a_warmup_the_rate_begins_at_its_highest() -> None:
-    assert rates(Recipe(epochs=2, warmup_epochs=0, rate=0.8), steps=4)[0] == pytest.approx(0.8)
+    assert rates(TrainConfig(epochs=2, warmup_epochs=0, rate=0.8), steps=4)[0] == pytest.approx(0.8)
 
 
 def test_a_warmup_longer_than_half_of_the_run_is_cut_to_that() -> None:
-    over = rates(Recipe(epochs=2, warmup_epochs=5, rate=0.8), steps=4)
+    over = rates(TrainConfig(epochs=2, warmup_epochs=5, rate=0.8), steps=4)
     assert over[4] == pytest.approx(0.8)
     assert over[8] == pytest.approx(0.0, abs=1e-6)
 
 
 @pytest.mark.parametrize("name", ["adamw", "sgd", "adam"])
 def test_an_optimizer_learns(name: str) -> None:
-    recipe = Recipe(optimizer=name, epochs=1, warmup_epochs=0)  # type: ignore[arg-type]
+    config = TrainConfig(optimizer=name, epochs=1, warmup_epochs=0)  # type: ignore[arg-type]
     keras.utils.set_random_seed(1)
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1)])
-    model.compile(make_optimizer(recipe, 1000), "mse")
+    model.compile(make_optimizer(config, 1000), "mse")
     x = np.random.default_rng(1).normal(size=(64, 2)).astype("float32")
     y = x @ np.array([[1.0], [-1.0]], "float32")
     losses = [model.train_on_batch(x, y) for _ in range(100)]
@@ -51,7 +51,9 @@ def test_an_optimizer_learns(name: str) -> None:
 
 def test_decay_pulls_kernels_to_zero_and_leaves_biases_alone() -> None:
     model = keras.Sequential([keras.layers.Input((2,)), keras.layers.Dense(1, bias_initializer="ones")])
-    model.compile(make_optimizer(Recipe(optimizer="sgd", decay=0.5, rate=1.0, warmup_epochs=0, epochs=1), 1000), "mse")
+    model.compile(
+        make_optimizer(TrainConfig(optimizer="sgd", decay=0.5, rate=1.0, warmup_epochs=0, epochs=1), 1000), "mse"
+    )
     model.set_weights([np.full((2, 1), 2.0), np.ones(1)])
     model.train_on_batch(np.zeros((4, 2), "float32"), np.ones((4, 1), "float32"))  # no gradient at all
     kernel, bias = model.get_weights()
@@ -126,15 +128,15 @@ def test_statistics_of_the_average_are_those_of_the_batches_it_was_shown() -> No
 )
 def test_a_setting_outside_its_range_is_refused(settings: dict[str, float], word: str) -> None:
     with pytest.raises(UserError, match=word):
-        Recipe(**settings)  # type: ignore[arg-type]
+        TrainConfig(**settings)  # type: ignore[arg-type]
 
 
 def test_a_run_with_fresh_weights_draws_from_its_seed() -> None:
-    assert drawn_from(2013, "") == 2013
+    assert combined_seed(2013, "") == 2013
 
 
 def test_a_run_that_goes_on_from_another_draws_anew_and_the_same_again() -> None:
-    one, other = (drawn_from(2013, digest * 64) for digest in "4f")
+    one, other = (combined_seed(2013, digest * 64) for digest in "4f")
     assert len({one, other, 2013}) == 3
-    assert one == drawn_from(2013, "4" * 64) != drawn_from(2014, "4" * 64)
+    assert one == combined_seed(2013, "4" * 64) != combined_seed(2014, "4" * 64)
     assert 0 <= other < 2**32

@@ -13,7 +13,7 @@ from converter.data.faces import Faces  # noqa: E402
 from converter.train import architectures as networks  # noqa: E402  only where Keras is
 from converter.train.batches import inputs  # noqa: E402
 from converter.train.distillation import digest, taught  # noqa: E402
-from converter.train.weights import take_from_tflite  # noqa: E402
+from converter.train.weights import load_tflite_weights  # noqa: E402
 from fer_edge.errors import UserError  # noqa: E402
 
 SHIPS = Path(__file__).resolve().parents[3] / "fer_edge/models/fer-nano.tflite"
@@ -33,7 +33,7 @@ def training(slice_of_fer2013: Faces) -> Faces:
 def nano(training: Faces) -> keras.Model:
     """The network that ships, in Keras."""
     network = networks.build("nano")
-    take_from_tflite(network, SHIPS, inputs(training.images[:64]))
+    load_tflite_weights(network, SHIPS, inputs(training.images[:64]))
     return network
 
 

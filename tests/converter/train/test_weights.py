@@ -9,10 +9,10 @@ keras = pytest.importorskip("keras")
 
 from converter.data.faces import Faces  # noqa: E402
 from converter.detector import architecture as detector  # noqa: E402
-from converter.networks.tflite import ask_tflite  # noqa: E402
+from converter.networks.tflite import run_tflite  # noqa: E402
 from converter.train import architectures as networks  # noqa: E402  only where Keras is
 from converter.train.batches import inputs  # noqa: E402
-from converter.train.weights import folded_weights, take_from_tflite  # noqa: E402
+from converter.train.weights import folded_weights, load_tflite_weights  # noqa: E402
 from fer_edge.errors import UserError  # noqa: E402
 from fer_edge.vision.cells import CHANNELS  # noqa: E402
 from fer_edge.vision.classify import load_classifier  # noqa: E402
@@ -27,7 +27,7 @@ UNKNOWN_TO_TENSORFLOW = pytest.mark.filterwarnings("ignore:__array__ implementat
 
 def put_back(name: str, pictures: np.ndarray) -> keras.Model:
     network = networks.build(name)
-    take_from_tflite(network, MODELS / f"fer-{name}.tflite", pictures)
+    load_tflite_weights(network, MODELS / f"fer-{name}.tflite", pictures)
     return network
 
 
@@ -36,7 +36,7 @@ def put_back(name: str, pictures: np.ndarray) -> keras.Model:
 def test_network_that_ships_says_in_keras_what_its_file_says(name: str, slice_of_fer2013: Faces):
     faces = slice_of_fer2013.split("PublicTest").images
     logits = networks.logits_model(put_back(name, inputs(faces[:64]))).predict(inputs(faces), verbose=0)
-    said = ask_tflite(load_classifier(MODELS / f"fer-{name}.tflite"), faces)
+    said = run_tflite(load_classifier(MODELS / f"fer-{name}.tflite"), faces)
     assert (logits.argmax(axis=1) == said.argmax(axis=1)).mean() > 0.95
     assert np.abs(logits - said).mean() < 0.05 * said.std()  # activations of int8 are rounded on their way
 
@@ -51,7 +51,7 @@ def test_pictures_seen_meanwhile_change_nothing_of_what_it_says(slice_of_fer2013
 def test_what_is_seen_in_training_is_normalised_as_it_is_afterwards():
     pictures = np.random.default_rng(4).uniform(-1, 1, (4, 96, 128, 3)).astype(np.float32)
     network = detector.build()
-    take_from_tflite(network, FACE, pictures)
+    load_tflite_weights(network, FACE, pictures)
     after = keras.ops.convert_to_numpy(network(pictures, training=False))
     meanwhile = keras.ops.convert_to_numpy(network(pictures, training=True))
     assert after.shape == (4, 12, 16, CHANNELS)
@@ -62,7 +62,7 @@ def test_what_is_seen_in_training_is_normalised_as_it_is_afterwards():
 def test_detector_that_ships_says_in_keras_what_its_file_says():
     pixels = np.random.default_rng(5).integers(0, 256, (1, 128, 160, 3))
     network = detector.build()
-    take_from_tflite(network, FACE, np.random.default_rng(4).uniform(-1, 1, (2, 96, 128, 3)).astype(np.float32))
+    load_tflite_weights(network, FACE, np.random.default_rng(4).uniform(-1, 1, (2, 96, 128, 3)).astype(np.float32))
     said = network.predict_on_batch((pixels.astype(np.float32) - 128) / 128)
     runner = Runner(FACE.read_bytes(), "the detector")
     file = dequantize(runner.invoke((pixels - 128).astype(np.int8))[0], runner.output)
@@ -87,7 +87,7 @@ def written(network: keras.Model, folder: Path, *, float16: bool) -> Path:
 def test_float16_file_gives_back_the_network_it_was_made_of(tmp_path: Path):
     pictures = np.random.default_rng(6).uniform(-1, 1, (16, 48, 48, 1)).astype(np.float32)
     original, taken = put_back("nano", pictures), networks.build("nano")
-    take_from_tflite(taken, written(original, tmp_path, float16=True), pictures)
+    load_tflite_weights(taken, written(original, tmp_path, float16=True), pictures)
     one, other = (network.predict(pictures, verbose=0) for network in (original, taken))
     assert one == pytest.approx(other, abs=0.01)  # a float16 has 11 bits
     assert one.std() > 0.1
@@ -121,7 +121,7 @@ def test_kernels_and_biases_come_out_in_the_order_of_the_layers():
 
 def test_file_of_another_network_is_refused():
     with pytest.raises(UserError, match=r"fer-small\.tflite: holds no weights that fit nano"):
-        take_from_tflite(networks.build("nano"), MODELS / "fer-small.tflite", np.zeros((1, 48, 48, 1), np.float32))
+        load_tflite_weights(networks.build("nano"), MODELS / "fer-small.tflite", np.zeros((1, 48, 48, 1), np.float32))
 
 
 def test_file_that_is_none_is_refused(tmp_path: Path):
