@@ -21,7 +21,7 @@ COMMANDS = {
     "label-faces": ("converter.detector.pseudo_labels", "Box the faces in photos, with YuNet as the teacher."),
     "train-detector": ("converter.detector.command", "Train a face detector."),
     "export-detector": ("converter.detector.export", "Turn a trained detector into a TFLite file with its card."),
-    "card": ("converter.quantize.card_command", "Write the card that somebody else's TFLite file lacks."),
+    "card": ("converter.quantize.card_command", "Write the card of a TFLite file from elsewhere."),
 }
 
 
@@ -46,7 +46,7 @@ class LateGroup(click.Group):
 @click.group(cls=LateGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="fer-convert")
 def fer_convert() -> None:
-    """From FER-2013 to a proven int8 TFLite file for fer-edge."""
+    """Train, convert and measure expression networks and face detectors for fer-edge."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

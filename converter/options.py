@@ -28,14 +28,14 @@ data_option = click.option(
 
 
 class LabelledFaces(NamedTuple):
-    """Labelled faces that networks are asked about."""
+    """Labelled faces on which networks are measured."""
 
     split: str  # what they are called in cards and tables
     faces: Faces
 
 
 def layout_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """How a network is fed and read, for those who know it; what is not given is found with labelled faces."""
+    """Add the options for the layout of a network; what is not given is inferred from labelled faces."""
     for option in reversed(
         [
             click.option(
@@ -77,7 +77,7 @@ def given_labels(labels: str | None) -> tuple[str, ...] | None:
 
 
 def read_split(data: Path, split: str, held_out: HeldOut | None = None, *, option: str | None = None) -> LabelledFaces:
-    """The faces of one split in ``data``; where PublicTest is asked for and not there, those that a run ``held_out``.
+    """Return one split of ``data``; where PublicTest is requested and missing, the faces that a run ``held_out``.
 
     Raises UserError where there are none; ``option`` would choose another split.
     """
@@ -104,7 +104,7 @@ def _faces(data: Path) -> Faces:
 
 
 def _again(faces: Faces, held_out: HeldOut | None, data: Path) -> tuple[Faces, LabelledFaces] | None:
-    """What a run learned from and ``held_out``, where there is no PublicTest; None where there is, or no such run."""
+    """Return the training and the held-out faces of a run; None where there is a PublicTest, or no such run."""
     if not held_out or len(faces.split(PUBLIC)):
         return None
     try:

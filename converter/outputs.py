@@ -15,7 +15,7 @@ def replacing(path: Path) -> Iterator[Path]:
 
     It keeps all suffixes, since Keras and matplotlib choose the format by them. UserError names ``path`` where the
     folder cannot be written or the disk is full. After a power cut there is the older file or the newer one, whole: the
-    bytes are on the disk before the name is, which file systems do not promise by themselves.
+    bytes are on the disk before the name is, which file systems do not guarantee by themselves.
     """
     beside = path.with_name(f".writing-{path.name}")
     try:

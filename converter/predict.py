@@ -1,4 +1,4 @@
-"""For notebooks and scripts: a network from any file that this converter reads, asked about pictures of faces.
+"""Prediction from notebooks and scripts, with a network from any file that this converter reads.
 
     >>> model = FacialExpressionModel("nano.tflite")
     >>> model.predict(cv2.imread("face.png")).label
@@ -28,7 +28,7 @@ COLOUR = 3  # channels
 
 
 class Prediction(NamedTuple):
-    """What a network says of one face."""
+    """Scores of one face."""
 
     label: str  # one of fer_edge.labels.EMOTIONS
     scores: Scores  # (7,) float32 in the order of fer_edge.labels.EMOTIONS, sums to 1
@@ -43,7 +43,7 @@ class Prediction(NamedTuple):
 
 
 class FacialExpressionModel:
-    """An expression network that says what a face shows. Not thread-safe.
+    """An expression network. Not thread-safe.
 
     ``model`` is a TFLite file with its card, a `.keras` file, a whole-model HDF5 file, a SavedModel folder, or a JSON
     architecture with its ``weights`` in HDF5. A card knows the class order and the scaling of pixels; Keras files do
@@ -66,12 +66,14 @@ class FacialExpressionModel:
         path = Path(model)
         if path.suffix.lower() == ".tflite":
             if weights or labels or pixel_range:
-                raise UserError(f"{path}: its card says how it is fed and read; leave weights, labels and range out")
+                raise UserError(
+                    f"{path}: its card has the class order and the pixel scaling; leave weights, labels and range out"
+                )
             self._ask, self.description = _tflite(path)
             return
         if labels is None or pixel_range is None:
             raise UserError(
-                f"{path}: does not tell its class order and pixel scaling; give labels and pixel_range, "
+                f"{path}: does not record its class order and pixel scaling; give labels and pixel_range, "
                 "or convert it with `fer-convert quantize`, which finds them"
             )
         if pixel_range not in RANGES:
@@ -80,11 +82,11 @@ class FacialExpressionModel:
         self._ask, self.description = _keras(path, Path(weights) if weights else None, order, RANGES[pixel_range])
 
     def predict(self, picture: Picture) -> Prediction:
-        """What the face in ``picture`` shows."""
+        """Predict the expression of the face in ``picture``."""
         return self.predict_all([picture])[0]
 
     def predict_all(self, pictures: Sequence[Picture] | NDArray[np.uint8]) -> list[Prediction]:
-        """What each of ``pictures`` shows: a sequence, or one array with the pictures along its first axis.
+        """Predict each of ``pictures``: a sequence, or one array with the pictures along its first axis.
 
         Raises ValueError for a picture that is not uint8, is empty or not of a picture's shape, and for None, which
         cv2.imread gives for a file that is missing.
@@ -99,10 +101,10 @@ def _tflite(path: Path) -> tuple[Callable[[list[Grey]], NDArray[np.float32]], st
     classifier = load_classifier(path)
     size = classifier.card.input
 
-    def ask(faces: list[Grey]) -> NDArray[np.float32]:
+    def infer(faces: list[Grey]) -> NDArray[np.float32]:
         return np.stack([classifier.scores(resized(face, size.height, size.width)) for face in faces])
 
-    return ask, f"TFLite file, run by {classifier.runner.runtime}"
+    return infer, f"TFLite file, run by {classifier.runner.runtime}"
 
 
 def _keras(
@@ -114,11 +116,11 @@ def _keras(
     check_classes(network, str(path))
     columns = [labels.index(emotion) for emotion in EMOTIONS]
 
-    def ask(faces: list[Grey]) -> NDArray[np.float32]:
-        outputs = network.ask(faces, scaling)[:, columns]
+    def infer(faces: list[Grey]) -> NDArray[np.float32]:
+        outputs = network.infer(faces, scaling)[:, columns]
         return calibrated(outputs, output_kind(outputs), 1.0)
 
-    return ask, network.description
+    return infer, network.description
 
 
 def _grey(picture: object) -> Grey:

@@ -27,12 +27,12 @@ def write_provenance(folder: Path, provenance: dict[str, Any], result: dict[str,
 
 
 def is_recorded(folder: Path, result: dict[str, Any]) -> bool:
-    """Whether recipe.json tells this very result. It is the last file of an epoch, so the others then do as well."""
-    return _read(folder).get("result") == result  # where it was lost, or cut by a power failure, it tells nothing
+    """Return whether recipe.json has this very result; it is the last file of an epoch, so the others then exist."""
+    return _read(folder).get("result") == result  # empty where it was lost, or cut by a power failure
 
 
 def training_provenance(model: Path) -> dict[str, Any] | None:
-    """What `fer-convert train` wrote beside ``model`` about its training; None where the model is not from there."""
+    """Return what `fer-convert train` recorded beside ``model``; None where the model is not from there."""
     provenance = _read(model.parent)
     return provenance if provenance.get("network") == model.stem else None
 
@@ -51,7 +51,7 @@ def read_provenance(folder: Path) -> dict[str, Any] | None:
 
 
 def _read(folder: Path) -> dict[str, Any]:
-    """What recipe.json says; nothing where it is not there, or is nothing that was written here."""
+    """Return the content of recipe.json; empty where it is missing or unreadable."""
     try:
         return decode_json(read_regular(folder / RECIPE, MAX_BYTES), dict[str, Any])
     except (OSError, DecodeError):
@@ -59,7 +59,7 @@ def _read(folder: Path) -> dict[str, Any]:
 
 
 def data_provenance(path: Path, training: Faces, validation: Faces, held_out: HeldOut | None) -> dict[str, Any]:
-    """What the data were, counted, for people who read the recipe later; ``held_out`` where there was no PublicTest."""
+    """Counts of the data for recipe.json; ``held_out`` where there was no PublicTest."""
 
     def of_classes(faces: Faces) -> dict[str, int]:
         return dict(zip(EMOTIONS, faces.counts().tolist(), strict=True))
@@ -75,7 +75,7 @@ def data_provenance(path: Path, training: Faces, validation: Faces, held_out: He
 
 
 def result_of(run: Run) -> dict[str, Any]:
-    """How far a run of one epoch or more is, and how good."""
+    """Progress and best epoch of a run that has one epoch or more."""
     top = best(run.rows)
     assert top is not None
     return {"epochs_done": len(run.rows), "finished": run.finished, "best": dataclasses.asdict(top)}

@@ -95,8 +95,8 @@ def _cells(tag: str, cells: Sequence[str], right: Sequence[bool]) -> str:
 
 
 def _is_numeric(cells: Sequence[str]) -> bool:
-    told = [cell for cell in cells if cell not in NOTHING]
-    return bool(told) and all(NUMBER.fullmatch(cell) for cell in told)
+    filled = [cell for cell in cells if cell not in NOTHING]
+    return bool(filled) and all(NUMBER.fullmatch(cell) for cell in filled)
 
 
 def show_table(console: Console, title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:

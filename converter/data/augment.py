@@ -18,7 +18,7 @@ from fer_edge.errors import UserError
 
 @dataclass(frozen=True, slots=True)
 class Augment:
-    """How much each picture is changed; every amount is drawn anew for each picture, evenly between its bounds."""
+    """Amounts of augmentation; each is drawn anew for each picture, evenly between its bounds."""
 
     flip: float = 0.5
     """Probability, 0 to 1, of mirroring left and right."""

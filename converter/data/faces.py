@@ -13,7 +13,7 @@ PUBLIC = "PublicTest"  # what everything here chooses and measures on
 USAGES = ("Training", PUBLIC, "PrivateTest")
 
 # FER+ counts ten votes a face over ten columns, in its own order. Seven are ours; contempt is an eighth expression,
-# unknown and NF (no face) say that there is none to name.
+# unknown and NF (no face) are no expression.
 FERPLUS = ("neutral", "happiness", "surprise", "sadness", "anger", "disgust", "fear", "contempt", "unknown", "NF")
 SHOWN = 10  # lines; what follows in a broken file is mostly the same again
 

@@ -13,7 +13,7 @@ from converter.data import statistics as findings
 from converter.data.csv_table import records, usage_of
 from converter.data.faces import FERPLUS, USAGES, DataError, Faces, Mistakes
 
-# Share of the faces with a FER+ majority whose label says the same. Measured on the 30,541 of Training and PublicTest:
+# Share of the faces with a FER+ majority that agrees with the label. Measured on the 30,541 of Training and PublicTest:
 # 65 % with their own votes, 17 to 18 % with those of a neighbour 1 to 1,000 rows away. Between the two, for classes
 # differ (fear 14 %, happy 93 %) and a user's choice of faces may have more of one.
 LEAST_AGREED = 0.4
@@ -23,7 +23,7 @@ ENOUGH = 200  # faces with a majority: 200 draws of so many had 54 % and more; w
 def with_votes(faces: Faces, path: Path, *, counted: bool) -> Faces:
     """The faces with the votes of ``path``.
 
-    Where their rows are ``counted``, as those of a table are, and not told by a name, the table must be whole.
+    Where their rows are ``counted``, as those of a table are, and not identified by a name, the table must be complete.
     Raises DataError where the faces do not know their row, or the two do not belong together row by row.
     """
     if (faces.rows < 0).any():
@@ -62,13 +62,13 @@ def _check_whole(faces: Faces, usages: NDArray[np.str_], path: Path) -> None:
 
 
 def _check_agreement(faces: Faces, path: Path) -> None:
-    """Raise DataError where the labels and the votes plainly speak of different faces."""
+    """Raise DataError where the labels and the votes plainly belong to different faces."""
     table = findings.agreement(faces)
     assert table is not None
     total = table.sum(axis=1)
     agreed = float(np.nansum(findings.agreed(table) * total) / max(1, total.sum()))
     if total.sum() >= ENOUGH and agreed < LEAST_AGREED:
         raise DataError(
-            f"{path}: only {agreed:.0%} of the labels are what most FER+ annotators said, in FER-2013 it is 65%: these "
-            "votes are of other faces; give fer2013.csv and fer2013new.csv as they came, or leave --votes out"
+            f"{path}: only {agreed:.0%} of the labels agree with the majority of the FER+ annotators, in "
+            "FER-2013 it is 65%: these votes are of other faces; give fer2013.csv and fer2013new.csv as they came, or leave --votes out"
         )

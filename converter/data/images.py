@@ -1,6 +1,6 @@
 """FER-2013 as folders of pictures: <split>/<class>/<picture>, or <class>/<picture>.
 
-A file name that begins with a usage (`PrivateTest_10131363.jpg`) is believed; else the split's folder tells.
+A file name that begins with a usage (`PrivateTest_10131363.jpg`) counts; without it the split's folder does.
 """
 
 import re
@@ -59,7 +59,7 @@ def read_folders(folder: Path) -> Faces:
 
 
 def holds_classes(folder: Path) -> bool:
-    """Whether ``folder`` looks like class folders, or splits of them: a class is enough, it need not be sound."""
+    """Return whether ``folder`` holds class folders, or splits of them; one class is enough."""
     inner = [path for path in _folders(folder) if _is_split(path.name)]
     return any(canonical(path.name) for parent in (folder, *inner) for path in _folders(parent))
 
@@ -85,7 +85,7 @@ def _pictures(folder: Path, mistakes: Mistakes) -> Iterator[tuple[Path, str, int
 
 
 def _is_picture(path: Path, name: Path, mistakes: Mistakes) -> bool:
-    """Whether ``path``, in a class folder, is to be read; what is neither a picture nor to be overlooked is noted."""
+    """Return whether ``path`` in a class folder is a picture; other files that are not ignored count as mistakes."""
     if path.name.startswith(".") or path.name.lower() in NOT_OURS:
         return False
     if path.is_dir():
@@ -114,7 +114,7 @@ def _face(path: Path) -> NDArray[np.uint8]:
 
 
 def _is_cut(content: bytes) -> bool:
-    """Whether a JPEG or a PNG lacks its end."""
+    """Return whether a JPEG or a PNG lacks its end."""
     end = next((end for start, end in ENDS.items() if content.startswith(start)), None)
     return end is not None and end not in content.rstrip(b"\0")[-END_WITHIN:]
 

@@ -1,4 +1,4 @@
-"""Which faces a training learns from and which it is chosen by; and which those were, for who measures it later."""
+"""Train/validation split, and the metadata to reproduce it later."""
 
 import hashlib
 from collections.abc import Iterable
@@ -15,7 +15,7 @@ HELD_OUT_NAME = "held out of Training"  # these faces in recipe.json, cards and 
 
 
 class HeldOut(NamedTuple):
-    """What a run tells of the faces that it held out: enough to find them again, and to know that they are the same."""
+    """Record of the faces that a run held out: enough to select them again and to verify that they are the same."""
 
     seed: int
     sha256: str
@@ -24,7 +24,7 @@ class HeldOut(NamedTuple):
 def training_and_validation(faces: Faces, seed: int) -> tuple[Faces, Faces, HeldOut | None]:
     """Training and PublicTest; where there is no PublicTest, a tenth of each class of Training, and which it is.
 
-    All copies of a picture are then on one side: a network that has learnt it by heart is not to be asked about it.
+    All copies of a picture are then on one side: a network that has memorised it must not be validated on it.
     PrivateTest is never used here: it is for the figure that is reported. DataError where either comes out empty.
     """
     training, validation = faces.split("Training"), faces.split("PublicTest")
@@ -42,7 +42,7 @@ def training_and_validation(faces: Faces, seed: int) -> tuple[Faces, Faces, Held
 
 
 def held_out_by(provenance: object) -> HeldOut | None:
-    """What the run of ``provenance`` (recipe.json, or `trained` in a card) held out; None where it had a PublicTest.
+    """Return the held-out split in ``provenance`` (recipe.json, or `trained` in a card); None with a PublicTest.
 
     Also None where ``provenance`` is not what `fer-convert train` writes: files of others are read, too.
     """
@@ -52,10 +52,10 @@ def held_out_by(provenance: object) -> HeldOut | None:
     return None
 
 
-def reproduce_held_out(faces: Faces, told: HeldOut) -> tuple[Faces, Faces]:
-    """What a run learned from, and what it held out. DataError where ``faces`` are not those that it had."""
-    training, validation, held_out = training_and_validation(faces, told.seed)
-    if held_out != told:
+def reproduce_held_out(faces: Faces, expected: HeldOut) -> tuple[Faces, Faces]:
+    """Return the training and the held-out faces of a run. DataError where ``faces`` are not those that it had."""
+    training, validation, held_out = training_and_validation(faces, expected.seed)
+    if held_out != expected:
         raise DataError("holds other faces than the network was trained on, so which of them it has seen is unknown")
     return training, validation
 

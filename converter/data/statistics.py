@@ -1,4 +1,4 @@
-"""What there is to know about labelled faces before anything is trained on them. Pure."""
+"""Statistics of a dataset: counts, duplicates, agreement of label and votes. Pure."""
 
 from dataclasses import dataclass
 from itertools import combinations
@@ -31,7 +31,7 @@ class Pair:
 
 @dataclass(frozen=True, slots=True)
 class Overlap:
-    """How many pairs of duplicates lie within a split or across two, and how many of those disagree on the label."""
+    """Pairs of duplicates within a split or across two, and those of them whose labels differ."""
 
     splits: tuple[str, str]
     pairs: int
@@ -109,7 +109,7 @@ def overlaps(faces: Faces, pairs: list[Pair]) -> list[Overlap]:
 
 
 def agreement(faces: Faces) -> NDArray[np.int64] | None:
-    """(7, 10) faces of each label by what most FER+ annotators said, in the order of FERPLUS; None without votes.
+    """(7, 10) faces of each label by the majority of the FER+ annotators, in the order of FERPLUS; None without votes.
 
     Faces without votes, and those where two answers share the lead, are left out: they have no majority.
     """
@@ -123,7 +123,7 @@ def agreement(faces: Faces) -> NDArray[np.int64] | None:
 
 
 def agreed(table: NDArray[np.int64]) -> NDArray[np.float64]:
-    """(7,) share of each label's faces with a majority where that majority says the same; NaN for an empty class."""
+    """(7,) share of each label's faces with a majority that agrees with the label; NaN for an empty class."""
     columns = {canonical(name): column for column, name in enumerate(FERPLUS)}
     same = np.array([table[label, columns[name]] for label, name in enumerate(EMOTIONS)], np.float64)
     total = table.sum(axis=1)

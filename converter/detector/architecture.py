@@ -21,9 +21,9 @@ EXPECTED = 0.01  # share of the cells that a fresh network takes for a face (Lin
 EXPECTED_REACH = 1.5  # cells from a face's centre to its edges that it takes such a face to have
 
 Upsample = Callable[[Any], Any]  # (n, h, w, 4 c) to (n, 2 h, 2 w, c)
-TARGETS = 6  # is a face, weight of saying so, and the logarithms of four reaches
-MIDDLE_PART = 0.18  # of a face's sides to either side of its centre: where cells say that it is there
-UNSURE_PART = 0.35  # beyond that and up to here nothing is asked of a cell
+TARGETS = 6  # is a face, weight of the score, and the logarithms of four distances to the box's sides
+MIDDLE_PART = 0.18  # of a face's sides to either side of its centre: cells there are positive
+UNSURE_PART = 0.35  # beyond that and up to here cells have no weight
 MIDDLE_PX, UNSURE_PX = STRIDE / 2, 0.75 * STRIDE  # at least: one cell has the centre of the smallest face
 LEAST_REACH = 0.06  # cells; a smallest face may lie to one side of its cell's centre
 FACES = 0.4  # share of the faces in the loss of the scores, against 0.6 of what is none
@@ -89,7 +89,7 @@ def depth_to_space(x: Any) -> Any:
 
 
 def _first_bias(shape: tuple[int, ...], dtype: Any = None) -> Any:
-    """So that a fresh network says: hardly ever a face, and if, a small one."""
+    """Initial bias: low scores and small boxes, as faces are rare."""
     from keras import ops
 
     score = MIDDLE + np.log(EXPECTED / (1 - EXPECTED)) / SCORE_GAIN
@@ -126,22 +126,22 @@ def targets(faces: Boxes, ignored: Boxes, height: int, width: int) -> NDArray[np
     return wanted
 
 
-def detection_loss(wanted: Any, said: Any) -> Any:
+def detection_loss(wanted: Any, outputs: Any) -> Any:
     """One number for a batch: focal loss of the scores, and 1 - intersection over union of the faces' boxes.
 
-    ``wanted`` (n, h, w, 6) of `targets.targets`, ``said`` (n, h, w, 5) of the network. Both parts are divided by the
+    ``wanted`` (n, h, w, 6) of `targets`, ``outputs`` (n, h, w, 5) of the network. Both parts are divided by the
     weight of all faces in the batch, so that pictures full of faces and empty ones are learned from alike.
     """
     from keras import ops
 
     is_face, weight = wanted[..., 0], wanted[..., 1]
-    logit = (said[..., 0] - MIDDLE) * SCORE_GAIN
+    logit = (outputs[..., 0] - MIDDLE) * SCORE_GAIN
     unlike = ops.sigmoid(ops.where(is_face > 0, -logit, logit))  # how far the answer is from the truth, 0 to 1
     surprise = ops.softplus(ops.where(is_face > 0, -logit, logit))
     share = ops.where(is_face > 0, FACES, 1 - FACES)
     scores = ops.sum(weight * share * unlike**GAMMA * surprise)
     faces = weight * is_face
-    boxes = ops.sum(faces * (1 - _overlap(ops.exp(wanted[..., 2:]), ops.exp(said[..., 1:] - MIDDLE))))
+    boxes = ops.sum(faces * (1 - _overlap(ops.exp(wanted[..., 2:]), ops.exp(outputs[..., 1:] - MIDDLE))))
     return (scores + BOXES * boxes) / ops.maximum(ops.sum(faces), 1.0)
 
 

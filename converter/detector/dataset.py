@@ -34,7 +34,7 @@ class Photo:
     landmarks: Points
     ignored: Boxes
     group: str  # the set that it is from
-    known_empty: bool = False  # somebody looked and saw no face; elsewhere the teacher may have missed one
+    known_empty: bool = False  # a person found no face; elsewhere the pseudo-labels may have missed one
 
     def halved(self) -> "Photo":
         """The photo at half its size, by area."""

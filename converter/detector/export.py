@@ -37,7 +37,7 @@ from fer_edge.vision.own import OwnDetector, logit
 from fer_edge.vision.runner import Runner
 
 REPRESENTATIVE = 200  # scenes by whose activations the int8 scales are set
-SIZE_PX = (128, 160)  # height and width of the file's picture until it is told another
+SIZE_PX = (128, 160)  # default height and width of the file's input
 SEED = 20130701  # draws the scenes
 # How far the default of `detect.score` stands above what all but one in a hundred of the photos without people reach:
 # the network has learned these, others will be harder. Not the surest alone, which is one odd picture.
@@ -86,7 +86,7 @@ def exported(run: Path, photos: list[Photo], report: Report) -> bytes:
 
 
 def score_offset(card: DetectorCard, content: bytes, photos: list[Photo]) -> float:
-    """What is added to the logits, so that hardly a photo known to be empty comes near the default of `detect.score`.
+    """Return the offset of the logits that keeps photos without faces below the default of `detect.score`.
 
     A network's own scores depend on how rare faces were in its training. 0 where no photo is known to be empty.
     """
@@ -115,7 +115,7 @@ def _representative(photos: list[Photo]) -> NDArray[np.uint8]:
 
 
 def _provenance(run: Path, content: bytes) -> dict[str, Any]:
-    """How the file was made, and what `train-detector` wrote about the training."""
+    """Provenance of the file, with that of the training."""
     how: dict[str, Any] = {
         "made_from": f"{NAME}.weights.h5",
         "kind": "int8",

@@ -22,7 +22,7 @@ from converter.networks.identify import one_line
 from converter.outputs import replacing
 from fer_edge.errors import UserError
 
-SURE, UNSURE = 0.7, 0.3  # scores: a face from the one, nothing is said of what lies between them
+SURE, UNSURE = 0.7, 0.3  # scores: a face from the one; what lies between them is ignored
 SAME_IOU = 0.4  # a box that is drawn and one of the teacher's that overlap by as much are of the same face
 NMS_IOU, MOST = 0.3, 200
 LARGEST_PX = 640  # longer side to which the teacher's picture is reduced; it was trained up to there
@@ -42,7 +42,7 @@ class YuNetLabeller:
             raise UserError(f"{path}: is no YuNet model that OpenCV {cv2.__version__} runs") from error
 
     def faces(self, image: NDArray[np.uint8]) -> list[Entry]:
-        """What it sees in (h, w, 3) BGR: `bbox`, `landmarks5`, `score`, and `ignore` where it is not sure."""
+        """Detect faces in (h, w, 3) BGR: `bbox`, `landmarks5`, `score`, and `ignore` below `SURE`."""
         scale = min(1.0, LARGEST_PX / max(image.shape[:2]))
         picture = cv2.resize(image, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA) if scale < 1 else image
         self._network.setInputSize((picture.shape[1], picture.shape[0]))
@@ -59,7 +59,7 @@ class YuNetLabeller:
 def merge_labels(drawn: list[Entry], seen: list[Entry]) -> list[Entry]:
     """Annotations ``drawn`` by others with the teacher's boxes where it sees the same face, and what else it ``seen``.
 
-    A drawn face that the teacher misses stays as it is. What only the teacher sees is taken as it says.
+    A drawn face that YuNet misses is kept. A face that only YuNet finds is added.
     """
     kept, left = [], list(seen)
     for entry in drawn:

@@ -26,8 +26,8 @@ MOST_ENLARGED = 2.5  # times; more shows nothing but the interpolation
 TURN_DEG = 9.0  # standard deviation
 ALIASED = 0.3  # share of reduced photos that are sampled as the daemon does it, without averaging
 BEHIND_PX = (320, 256)
-LEAST_SEEN = 0.35  # part of a face inside the picture, below which nothing is asked of it
-LEAST_FACE_PX = 5.0  # side below which nothing is asked either
+LEAST_SEEN = 0.35  # part of a face inside the picture, below which it is ignored
+LEAST_FACE_PX = 5.0  # side below which it is ignored as well
 MOST_PASTED = 6
 PASTED_PX = (6.0, 56.0)  # sides of the faces
 AROUND = 0.25  # of a face's sides: how much of its photo comes along on each side
@@ -182,7 +182,7 @@ def _matrix(
 
 
 def _moved(boxes: Boxes, matrix: NDArray[np.float64], height: int, width: int) -> tuple[Boxes, NDArray[np.bool_]]:
-    """Boxes in the picture, those outside it left out, and which of them are large and complete enough to be asked for.
+    """Return boxes moved into the picture, and a mask of those that are large and complete enough to count as faces.
 
     A box keeps its sides when it is turned: a head is round.
     """
@@ -192,7 +192,7 @@ def _moved(boxes: Boxes, matrix: NDArray[np.float64], height: int, width: int) -
     moved = np.concatenate([centres - half, centres + half], axis=1).astype(np.float32)
     inside = np.clip(moved, 0, np.array([width, height, width, height], np.float32))
     part = (inside[:, 2:] - inside[:, :2]).prod(axis=1) / np.maximum((4 * half.prod(axis=1)), 1e-6)
-    # In one of four views what lies beyond its edge is another view: nobody should see a face's middle there.
+    # In a mosaic, beyond the edge of a view is another view: the middle of a face must not lie there.
     middle = (centres >= 0).all(axis=1) & (centres < [width, height]).all(axis=1)
     seen = middle & (part >= LEAST_SEEN) & (2 * half.max(axis=1, initial=0) >= LEAST_FACE_PX)
     return moved, seen
@@ -216,7 +216,7 @@ def paste_faces(  # noqa: PLR0913, PLR0917  a scene's parts, and what is put int
 ) -> tuple[Picture, Boxes, Points, Boxes]:
     """The scene with some more faces, soft at their edges, where there are none yet, and with things that are none.
 
-    Both are put there alike, so that the edge of what was pasted tells nothing. The picture is changed.
+    Both are blended alike, so that a pasted edge is no evidence of a face. The picture is changed.
     """
     height, width = pixels.shape[:2]
     kept, points, taken = [*faces], [*landmarks], [*faces]
@@ -271,7 +271,7 @@ def _no_face(photo: Photo, rng: np.random.Generator) -> NDArray[np.float32] | No
 
 
 def _mask(pixels: Picture, face: NDArray[np.float32], points: NDArray[np.float32], rng: np.random.Generator) -> None:
-    """From the bridge of the nose, or below it, round the cheeks to under the chin."""
+    """Draw a mask from the bridge of the nose, or below it, round the cheeks to under the chin."""
     right_eye, left_eye, nose, right_mouth, left_mouth = points
     eyes, mouth = (right_eye + left_eye) / 2, (right_mouth + left_mouth) / 2
     down, across = mouth - eyes, left_eye - right_eye
@@ -339,7 +339,7 @@ def _half(source: Picture) -> Picture:
 
 
 def _touch(a: NDArray[np.float32], b: NDArray[np.float32], margin: float) -> bool:
-    """Whether two boxes come nearer than ``margin`` sides of the first."""
+    """Return whether two boxes are closer than ``margin`` sides of the first."""
     space = margin * (a[2:] - a[:2])
     return bool((a[:2] - space < b[2:]).all() and (b[:2] < a[2:] + space).all())
 

@@ -35,7 +35,7 @@ HELD_OUT_EVERY = 16  # each so many photos are held out
 
 @dataclass(frozen=True, slots=True)
 class DetectorConfig:
-    """How a detector is trained. There is one network, and the scenes' chances are constants where they are made."""
+    """Hyperparameters of a detector's training. The probabilities of the scenes are constants in `synthesis`."""
 
     epochs: int = 100
     """Rounds of `scenes` pictures; the learning rate falls to zero over them."""
@@ -199,7 +199,7 @@ class DetectorRun:
 
 
 def _arrays(*parts: list[Photo]) -> Iterator[NDArray[Any]]:
-    """What tells one set of photos from another: pixels and boxes."""
+    """Give the arrays that identify a set of photos: pixels and boxes."""
     for photos in parts:
         yield np.array(len(photos))
         for photo in photos:

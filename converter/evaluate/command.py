@@ -1,6 +1,6 @@
-"""`fer-convert evaluate`: what networks score on labelled faces, side by side, as the edge runs them.
+"""`fer-convert evaluate`: scores of networks on labelled faces, side by side, as the edge runs them.
 
-TFLite files need no TensorFlow here; a Keras network is asked in a process of its own.
+TFLite files need no TensorFlow here; a Keras network runs in a process of its own.
 """
 
 import platform
@@ -39,7 +39,7 @@ TFLITE = ".tflite"
 @click.command(short_help="Measure any number of networks side by side.")
 @click.argument("files", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="FILE...")
 @data_option
-@click.option("--split", type=click.Choice(USAGES), default=PUBLIC, show_default=True, help="The faces to ask.")
+@click.option("--split", type=click.Choice(USAGES), default=PUBLIC, show_default=True, help="The faces to evaluate on.")
 @click.option(
     "-o", "--output", type=click.Path(file_okay=False, path_type=Path), help="Write a report into this folder, too."
 )
@@ -69,7 +69,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
         faces = labelled.faces
         evaluations = []
         for path in files:
-            status.update(f"asking {path.name} about {len(faces):,} faces")
+            status.update(f"running {path.name} on {len(faces):,} faces")
             if path in classifiers:
                 evaluations.append(evaluate_tflite(path, classifiers[path], faces))
             else:
@@ -85,20 +85,20 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
 
 
 def held_out_for(files: Sequence[Path], classifiers: Mapping[Path, Classifier]) -> HeldOut | None:
-    """What was held out when ``files`` were trained, None where none tells; UserError where it was not the same.
+    """Return the split that was held out when ``files`` were trained; None where none records it.
 
-    A file that tells nothing, somebody else's, may have learned from these faces.
+    Raises UserError where they differ. A file without a record may have been trained on these faces.
     """
-    told: dict[HeldOut, Path] = {}
+    recorded: dict[HeldOut, Path] = {}
     for path in files:
         trained = classifiers[path].card.training.get("trained") if path in classifiers else training_provenance(path)
         held_out = held_out_by(trained)
         if held_out:
-            told.setdefault(held_out, path)
-    if len(told) > 1:
-        one, other, *_ = told.values()
+            recorded.setdefault(held_out, path)
+    if len(recorded) > 1:
+        one, other, *_ = recorded.values()
         raise UserError(f"{one} and {other} were trained with other faces held out; evaluate them one by one")
-    return next(iter(told), None)
+    return next(iter(recorded), None)
 
 
 def compare(evaluations: Sequence[Evaluation], faces: Faces, split: str, data: str) -> Comparison:
@@ -139,7 +139,7 @@ def write_report(comparison: Comparison, folder: Path) -> None:
 
 
 def _is_tflite(path: Path) -> bool:
-    """Whether ``path`` is for the edge's runner; UserError for what is no whole network."""
+    """Return whether ``path`` is a TFLite file; UserError for an architecture or a card."""
     if path.suffix.lower() == ".json":
         raise UserError(f"{path}: is an architecture or a card; give the network itself, as .tflite, .keras or .h5")
     return path.suffix.lower() == TFLITE

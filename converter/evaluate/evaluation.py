@@ -1,4 +1,4 @@
-"""Networks asked about the same labelled faces, so that they can be compared: by the edge's runner, or by Keras."""
+"""Evaluation of networks on the same labelled faces, by the edge's interpreter or by Keras."""
 
 import time
 from collections.abc import Sequence
@@ -36,7 +36,7 @@ class Evaluation:
 
 
 def evaluate_tflite(path: Path, classifier: Classifier, faces: Faces) -> Evaluation:
-    """A TFLite file, asked as the edge asks it; ``classifier`` was made from ``path`` and its card."""
+    """Evaluate a TFLite file as the edge runs it; ``classifier`` was made from ``path`` and its card."""
     card = classifier.card
     probabilities = calibrated(run_tflite(classifier, faces.images), card.output, card.temperature)
     kind = str(card.training.get("kind") or classifier.runner.input.dtype)
@@ -51,7 +51,7 @@ def evaluate_keras(
     labels: tuple[str, ...] | None,
     report: Report,
 ) -> Evaluation:
-    """A Keras network, asked in a process of its own; its layout is found where it is not given."""
+    """Evaluate a Keras network in a process of its own; its layout is inferred where it is not given."""
     inference = infer(Source(path.stem, path, scaling=scaling, labels=labels), faces, report)
     kind = inference.description.partition(",")[0]
     probabilities = inference.probabilities()

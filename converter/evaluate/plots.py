@@ -32,8 +32,8 @@ def confusion_picture(counts: NDArray[np.int64], title: str) -> bytes:
     names = [f"{emotion}\n{total}" for emotion, total in zip(EMOTIONS, counts.sum(axis=1), strict=True)]
     axes.set_xticks(range(len(EMOTIONS)), EMOTIONS, fontsize=8.5)
     axes.set_yticks(range(len(EMOTIONS)), names, fontsize=8.5)
-    axes.set_xlabel("the network says")
-    axes.set_ylabel("the label says")
+    axes.set_xlabel("predicted")
+    axes.set_ylabel("label")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     return _png(figure)

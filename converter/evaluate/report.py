@@ -1,4 +1,4 @@
-"""What `fer-convert evaluate` writes: one table in three forms, and pictures and counts of each network. Pure."""
+"""Report of `fer-convert evaluate` as text, Markdown, HTML and JSON, with plots and counts per network. Pure."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ Row = tuple[str, ...]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Comparison:
-    """Networks that were asked about the same faces."""
+    """Networks that were evaluated on the same faces."""
 
     split: str
     data: str  # name of the data, as a person gave it
@@ -52,7 +52,7 @@ class Pictures(NamedTuple):
 
 
 def tables(comparison: Comparison) -> list[Table]:
-    """What compares: scores, and agreement where there is more than one network."""
+    """Tables that compare networks: scores, and agreement where there is more than one."""
     found = [_scores(comparison)]
     return found + ([_agreement(comparison.evaluations)] if len(comparison.evaluations) > 1 else [])
 
@@ -152,7 +152,7 @@ def _scores(comparison: Comparison) -> Table:
 
 
 def _agreement(evaluations: Sequence[Evaluation]) -> Table:
-    """How often each two name the same expression."""
+    """Share of the faces for which each two networks name the same expression."""
     names = tuple(evaluation.name for evaluation in evaluations)
     rows = tuple(
         (one.name, *(f"{agreement(one.probabilities, other.probabilities):.2%}" for other in evaluations))

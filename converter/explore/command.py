@@ -30,7 +30,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Found:
-    """Everything that `explore` says, before it is drawn or printed."""
+    """All results of `explore`, before they are drawn or printed."""
 
     counts: dict[str, NDArray[np.int64]]
     blank: NDArray[np.int64]
@@ -147,7 +147,7 @@ def _duplicates_table(faces: Faces, found: Found) -> Table:
             rows.append((kind, where, f"{overlap.pairs:,}", f"{overlap.disagree:,}"))
     note = (
         f"Same photo: different pixels that correlate by {findings.NEAR:.2f} or more, mirrored ones included. A face "
-        "that is in two splits is known before it is asked about. "
+        "that is in two splits is known before it is tested. "
         f"Pictures of one single grey: {len(found.blank)}."
     )
     return Table("Duplicates", note, ("kind", "splits", "pairs", "labels differ"), tuple(rows))
@@ -164,6 +164,6 @@ def _agreement_table(table: NDArray[np.int64]) -> Table:
     same = np.nansum(shares * table.sum(axis=1)) / max(1, table.sum())
     note = (
         f"Of the faces on which the ten FER+ annotators have a majority, {same:.1%} have the same label in FER-2013: "
-        "the ceiling for anyone who learns the one and is asked for the other."
+        "the ceiling for a network that is trained on the one and tested on the other."
     )
     return Table("Agreement with FER+", note, ("label", "faces", "same", "most often", "next"), tuple(rows))

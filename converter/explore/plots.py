@@ -78,7 +78,7 @@ def pairs_picture(faces: Faces, pairs: Sequence[Pair]) -> bytes:
 
 
 def agreement_picture(table: NDArray[np.int64]) -> bytes:
-    """Each label's faces by what most FER+ annotators said, in % of the label."""
+    """Each label's faces by the majority of the FER+ annotators, in percent of the label."""
     figure = Figure(figsize=(8.2, 4.4), layout="constrained")
     axes = figure.add_subplot()
     shares = (table / np.maximum(table.sum(axis=1, keepdims=True), 1))[:, COLUMNS]
@@ -91,8 +91,8 @@ def agreement_picture(table: NDArray[np.int64]) -> bytes:
         range(len(FERPLUS)), [NAMES.get(FERPLUS[column], FERPLUS[column]) for column in COLUMNS], fontsize=8.5
     )
     axes.set_yticks(range(len(EMOTIONS)), names, fontsize=8.5)
-    axes.set_xlabel("most FER+ annotators say")
-    axes.set_ylabel("the label says")
+    axes.set_xlabel("majority of FER+ annotators")
+    axes.set_ylabel("label")
     axes.spines[:].set_visible(False)
     axes.tick_params(length=0)
     return _png(figure)

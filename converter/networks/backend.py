@@ -15,7 +15,7 @@ VERSIONED = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "
 
 def load_backend() -> str:
     """Import Keras and give its backend's name. UserError where Keras or the backend is not installed."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # or TensorFlow talks of its optimizations while it works
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")  # or TensorFlow logs its optimizations
     wanted = os.environ.get("KERAS_BACKEND", "tensorflow")
     if wanted not in PACKAGES:
         raise UserError(f"KERAS_BACKEND is {wanted!r}; choose one of {', '.join(PACKAGES)}")
@@ -24,7 +24,7 @@ def load_backend() -> str:
             import keras
 
             if wanted == "tensorflow":
-                importlib.import_module("tensorflow").config.list_physical_devices()  # it says what it misses of CUDA
+                importlib.import_module("tensorflow").config.list_physical_devices()  # logs missing CUDA libraries
     except ImportError as error:
         missing = error.name or PACKAGES[wanted]
         raise UserError(
@@ -35,14 +35,14 @@ def load_backend() -> str:
 
 
 def without_greetings() -> AbstractContextManager[None]:
-    """What TensorFlow's C++ prints to file descriptor 2 while it is imported is shown only if the import fails.
+    """Show the output of TensorFlow's C++ on file descriptor 2 during the import only if the import fails.
 
-    It looks for CUDA and says that there is none, before any setting of its own can silence it.
+    TensorFlow logs missing CUDA libraries before any of its settings can silence it.
     """
 
-    def report(said: str, failed: bool) -> None:  # noqa: FBT001  as native_stderr_caught gives it
+    def report(text: str, failed: bool) -> None:  # noqa: FBT001  as native_stderr_caught gives it
         if failed:
-            sys.stderr.write(said)
+            sys.stderr.write(text)
 
     return native_stderr_caught(report)
 

@@ -47,7 +47,7 @@ class KerasFile:
     path: Path
     weights: Path | None
     container: Container
-    keras: str  # version that wrote it, such as 2.0.5; empty where the file does not tell
+    keras: str  # version that wrote it, such as 2.0.5; empty where the file does not record it
     architecture: dict[str, Any] | None  # None for a SavedModel, which holds a graph
 
     @property
@@ -59,7 +59,7 @@ class KerasFile:
 
 
 def identify(path: Path, weights: Path | None = None, *, untrained: bool = False) -> KerasFile:
-    """What ``path`` is. ``weights`` is the HDF5 file that belongs to a JSON architecture.
+    """Identify ``path``. ``weights`` is the HDF5 file that belongs to a JSON architecture.
 
     Raises UserError, one line, for what is absent, truncated, no Keras network, or lacks its weights;
     ``untrained`` accepts an architecture alone, and nothing that has weights.
@@ -84,7 +84,7 @@ def identify(path: Path, weights: Path | None = None, *, untrained: bool = False
 
 
 def one_line(error: BaseException) -> str:
-    """The first line of an error's message that says something; Keras may print a whole network in it, so it is cut."""
+    """Return the first line of an error's message that is not empty, cut: Keras may print a whole network in it."""
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     line = lines[0].rstrip(".") if lines else type(error).__name__
     return line if len(line) <= LONGEST_REASON else line[:LONGEST_REASON] + "..."
@@ -134,7 +134,7 @@ def _start(path: Path) -> bytes:
 
 
 def _what_else(start: bytes) -> str:
-    """What a file is that is no Keras network, and what to do."""
+    """Describe a file that is no Keras network, and what to do."""
     if start[4:8] == TFLITE_MAGIC:
         return "is a TFLite file already; `fer-convert card` writes the card it needs"
     if start.startswith(LFS_MAGIC):

@@ -64,12 +64,12 @@ def loaded_and_inferred(source: Source, faces: Faces, report: Report) -> tuple[N
     network = load(file)
     check_classes(network, str(source.model))
 
-    def ask(scaling: Scaling, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        return network.ask(faces.images[indices], scaling)
+    def infer(scaling: Scaling, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+        return network.infer(faces.images[indices], scaling)
 
-    layout, found = choose_layout(ask, faces.labels, source.scaling, source.labels)
+    layout, found = choose_layout(infer, faces.labels, source.scaling, source.labels)
     report(f"running the network on {len(faces):,} faces")
-    outputs = network.ask(faces.images, layout.scaling)
+    outputs = network.infer(faces.images, layout.scaling)
     if not np.isfinite(outputs).all():
         raise UserError(f"{source.model}: its outputs are not finite; its weights are damaged")
     inference = Inference(

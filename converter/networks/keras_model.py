@@ -49,8 +49,8 @@ class Network:
     batch: int  # faces a call
     description: str  # container, who wrote it and what read it
 
-    def ask(self, faces: Sequence[Grey] | NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
-        """(n, classes) float32: what the network says of ``faces``, each (h, w) uint8 of any size; n at least 1."""
+    def infer(self, faces: Sequence[Grey] | NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
+        """Return the outputs (n, classes) float32 for ``faces``, each (h, w) uint8 of any size; n at least 1."""
         # Fed batch by batch: at 224x224x3 all of PublicTest together would take 2 GB.
         batches = (faces[first : first + self.batch] for first in range(0, len(faces), self.batch))
         return np.concatenate([np.asarray(self.call(network_input(batch, self, scaling))) for batch in batches])
@@ -116,13 +116,13 @@ def _keras(file: KerasFile) -> Any:
 
 
 def _built(file: KerasFile, keras: Any, architecture: dict[str, Any]) -> Any:
-    """The Keras model of ``file`` with its weights, built as ``architecture`` says; that was checked before."""
+    """Build the Keras model of ``file`` from ``architecture``, which was checked, and load its weights."""
     try:
         if file.container is not Container.JSON:
             with _whole(file, architecture) as path:
                 return keras.models.load_model(path, compile=False, safe_mode=True)
         model = keras.models.model_from_json(json.dumps(architecture))
-    except Exception as error:  # Keras raises whatever its layers raise; the file is at fault, so one line is told
+    except Exception as error:  # Keras raises whatever its layers raise; the file is at fault: one line
         reason = f"{one_line(error)}; {CURE}" if in_half_precision(file.architecture) else one_line(error)
         raise UserError(f"{file.path}: Keras cannot build this network: {reason}") from error
     if file.weights is not None:
@@ -159,10 +159,10 @@ def _ends(model: Any, path: Path) -> tuple[Any, Any]:
     """The only input and the only output of a Keras model."""
     try:
         inputs, outputs = model.inputs, model.outputs
-    except (AttributeError, ValueError):  # Keras 3, where no layer says what it takes; Keras 2 gives None
+    except (AttributeError, ValueError):  # Keras 3 without an input shape; Keras 2 gives None
         inputs, outputs = None, None
     if inputs is None or outputs is None:
-        raise UserError(f"{path}: does not say what size of picture it takes; give its first layer an input shape")
+        raise UserError(f"{path}: has no size of its input; give its first layer an input shape")
     check_one_each(path, len(inputs), len(outputs))
     return inputs[0], outputs[0]
 
@@ -195,7 +195,7 @@ def _named(path: Path, name: str) -> Iterator[str]:
 
 
 def _is_legacy(weights: Path) -> bool:
-    """Whether an HDF5 file of weights is of the kind that Keras calls legacy and loads by another way."""
+    """Return whether an HDF5 file of weights has the layout that Keras calls legacy."""
     import h5py
 
     with h5py.File(weights, "r") as file:

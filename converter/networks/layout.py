@@ -1,8 +1,8 @@
-"""What a network expects and no shape tells: how pixels are scaled, and which expression each output means.
+"""Layout of a network: pixel scaling and class order, which no tensor shape shows.
 
-Both are found by asking labelled faces. Every usual scaling is tried with every usual order of the classes; the pair
-whose answers fit the labels best wins, if it wins clearly. A wrong scaling costs 9 to 21 points of accuracy without
-any error message, so a guess that is not clear is not made.
+Both are inferred from its outputs for labelled faces. Every usual scaling is tried with every usual order of the
+classes; the pair whose outputs fit the labels best is taken if its lead is significant. A wrong scaling costs 9 to 21
+points of accuracy without any error message, so an ambiguous layout is an error.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -19,9 +19,9 @@ from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS, canonical
 from fer_edge.vision.classify import LEAST_PROBABILITY
 
-SAMPLE_A_CLASS = 100  # faces of each class that are asked: 656 of PublicTest, whose disgust has 56
+SAMPLE_A_CLASS = 100  # faces of each class that are used: 656 of PublicTest, whose disgust has 56
 CLEAR_Z = 3.0  # standard errors by which the winner must lead, face by face; chance does that once in 740 times
-LEAST_ACCURACY = 0.30  # twice what chance gives with seven classes: below it the answers say nothing about the input
+LEAST_ACCURACY = 0.30  # twice what chance gives with seven classes: below it the layout cannot be inferred
 UNUSUAL_LEAD = 0.05  # so much better must an order be that is not in the list, before it is suggested
 
 OutputKind = Literal["logits", "probabilities"]
@@ -58,7 +58,7 @@ ORDER_NAMES = {labels: name for name, labels in ORDERS.items()}
 
 
 class Layout(NamedTuple):
-    """How a network is to be fed and read."""
+    """Pixel scaling and class order of a network."""
 
     scaling: Scaling
     labels: tuple[str, ...]  # the network's own order
@@ -88,18 +88,18 @@ class _Trial(NamedTuple):
     layout: Layout
     accuracy: float
     fit: NDArray[np.float64]  # (n,) log likelihood of each face's label after the best temperature
-    raw: NDArray[np.float64]  # (n,) the same as the network says it, without a temperature
+    raw: NDArray[np.float64]  # (n,) the same without a temperature
 
 
 def choose_layout(
-    ask: Callable[[Scaling, NDArray[np.int64]], Floats],
+    infer: Callable[[Scaling, NDArray[np.int64]], Floats],
     truth: Labels,
     scaling: Scaling | None,
     labels: tuple[str, ...] | None,
 ) -> tuple[Layout, str]:
     """The layout, and a sentence on how it was found, empty where both ``scaling`` and ``labels`` were given.
 
-    ``ask`` gives the network's outputs (m, 7) for the faces of some indices (m,) under a scaling; ``truth`` (n,) are
+    ``infer`` gives the network's outputs (m, 7) for the faces of some indices (m,) under a scaling; ``truth`` (n,) are
     the labels of all faces. Raises UserError as `find_layout` does.
     """
     scalings = (scaling,) if scaling else SCALINGS
@@ -107,7 +107,7 @@ def choose_layout(
     if len(scalings) == len(orders) == 1:
         return Layout(scalings[0], orders[0]), ""
     sample = np.concatenate([np.flatnonzero(truth == k)[:SAMPLE_A_CLASS] for k in range(len(EMOTIONS))])
-    finding = find_layout({scaling: ask(scaling, sample) for scaling in scalings}, truth[sample], orders)
+    finding = find_layout({scaling: infer(scaling, sample) for scaling in scalings}, truth[sample], orders)
     return finding.layout, str(finding)
 
 
@@ -175,7 +175,7 @@ def as_logits(outputs: Floats, kind: OutputKind) -> NDArray[np.float64]:
 
 
 def _tried(layout: Layout, outputs: Floats, truth: Labels) -> _Trial:
-    """How well ``outputs``, read in the layout's class order, fit the labels."""
+    """Fit of ``outputs``, in the layout's class order, to the labels."""
     columns = [layout.labels.index(emotion) for emotion in EMOTIONS]
     logits = as_logits(outputs, output_kind(outputs))[:, columns]
     faces = np.arange(len(truth))
@@ -205,7 +205,7 @@ def _suggest_unusual(best: _Trial, answers: Mapping[Scaling, Floats], truth: Lab
 
 
 def _best_order(outputs: Floats, truth: Labels, scaling: Scaling) -> tuple[float, Scaling, tuple[str, ...]]:
-    """Of all 5,040 orders the one by which ``outputs`` are right most often, and how often."""
+    """Return the most accurate of all 5,040 class orders, and its accuracy."""
     hits = confusion(truth, outputs.argmax(axis=1)).T  # (7, 7): output, true class
     orders = np.array(list(permutations(range(len(EMOTIONS)))))
     right = hits[np.arange(len(EMOTIONS)), orders].sum(axis=1)

@@ -1,4 +1,4 @@
-"""What a set of predictions is worth: pure functions from probabilities and true labels to figures.
+"""Metrics of predictions: pure functions of probabilities and true labels.
 
 Definitions are those of scikit-learn where it has them (`f1_score(average="macro")`, `precision_score` with
 ``zero_division=0``, `confusion_matrix`), so that figures can be compared with other people's tables.
@@ -21,7 +21,7 @@ Labels = NDArray[np.integer]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reliability:
-    """How often answers of a given confidence are right; one entry a bin of equal width from 0 to 1."""
+    """Reliability diagram: accuracy by confidence, one entry per bin of equal width from 0 to 1."""
 
     faces: NDArray[np.int64]  # (bins,) how many answers fall into the bin
     confidence: NDArray[np.float64]  # (bins,) their mean confidence, 0 for an empty bin
@@ -91,7 +91,7 @@ def per_class(counts: NDArray[np.int64]) -> tuple[NDArray[np.float64], NDArray[n
 
 
 def macro_f1(counts: NDArray[np.int64]) -> float:
-    """Mean F1 over the classes that are there or were predicted; a class that is neither says nothing."""
+    """Mean F1 over the classes that are there or were predicted; a class that is neither is left out."""
     seen = (counts.sum(axis=0) + counts.sum(axis=1)) > 0
     return float(per_class(counts)[2][seen].mean())
 

@@ -1,4 +1,4 @@
-"""A TFLite file asked by the edge's own classifier: what it says of labelled faces, and the card that says so."""
+"""TFLite files run by the edge's own classifier on labelled faces, and the scores in their cards."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -20,7 +20,7 @@ Faces = NDArray[np.uint8]  # (n, 48, 48) grey
 
 
 def run_tflite(classifier: Classifier, faces: Faces) -> NDArray[np.float32]:
-    """(n, 7) in the order of `EMOTIONS`: what the network says of each face, before calibration."""
+    """Return the outputs (n, 7) for ``faces`` in the order of `EMOTIONS`, before calibration."""
     shape = classifier.card.input
     return np.stack([classifier.raw(resized(face, shape.height, shape.width)) for face in faces])
 
@@ -42,7 +42,7 @@ def calibrated_card(card: Card, raw: Floats, truth: Labels, split: str, original
 
 
 def operations(content: bytes) -> Counter[str]:
-    """How many operations of each kind a TFLite file has, as it was written: before a delegate takes any over."""
+    """Count the operations of a TFLite file by kind, as stored: before a delegate replaces any."""
     from ai_edge_litert.interpreter import Interpreter, OpResolverType
 
     plain = OpResolverType.BUILTIN_WITHOUT_DEFAULT_DELEGATES

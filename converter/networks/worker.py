@@ -114,7 +114,7 @@ def _work(  # noqa: PLR0913, PLR0917  what crosses into the process
         if error.errno not in DISK_ERRORS:
             raise
         value = UserError(f"{tempfile.gettempdir()}: cannot be written: {error.strerror}; make room there")
-    with contextlib.suppress(BrokenPipeError):  # nobody waits any more
+    with contextlib.suppress(BrokenPipeError):  # the parent has ended
         sender.send(value)
 
 

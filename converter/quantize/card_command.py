@@ -1,4 +1,4 @@
-"""`fer-convert card`: the card that somebody else's TFLite file needs before the daemon runs it."""
+"""`fer-convert card`: the card of a TFLite file from elsewhere, without which the daemon does not run it."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +30,7 @@ VECTOR_AXES = 2  # 1, classes
 
 @dataclass(frozen=True, slots=True)
 class CardOptions:
-    """What a person says of a TFLite file; None is to be found."""
+    """Options of the card; None is inferred."""
 
     name: str
     scaling: Scaling | None = None
@@ -38,7 +38,7 @@ class CardOptions:
     licence: str = ""
 
 
-@click.command(short_help="Write the card of somebody else's TFLite file.")
+@click.command(short_help="Write the card of a TFLite file from elsewhere.")
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @data_option
 @layout_options
@@ -57,8 +57,8 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
 ) -> None:
     """Write the card of FILE, a TFLite expression network, beside it.
 
-    How pixels are scaled and classes ordered is found with labelled faces where it is not given; the card says what
-    the network scores on PublicTest, and the temperature that makes its confidence honest.
+    Pixel scaling and class order are inferred from labelled faces where they are not given. The card gets the scores on
+    PublicTest and the temperature that calibrates the confidence.
     """
     console = Console(soft_wrap=True, highlight=False)
     given = CardOptions(name or file.stem, given_scaling(pixel_range, mean, std), given_labels(labels), licence)
@@ -66,7 +66,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
         raise click.BadParameter(f"must end in .tflite; rename {file.name} first", param_hint="FILE")
     check_card(file, load_card, f"move it away, or rename {file.name}")
     content = read_model(file, "FILE")
-    with console.status(f"asking {file.name}"):
+    with console.status(f"running {file.name}"):
         try_model(content, str(file), "expression")
         card = make_card(content, given, read_split(data, PUBLIC).faces)
     with replacing(card_path(file)) as drafted:
@@ -92,10 +92,10 @@ def make_card(content: bytes, given: CardOptions, public: Faces) -> Card:
         notes="card written for a TFLite file made elsewhere",
     )
 
-    def ask(scaling: Scaling, indices: NDArray[np.int64]) -> NDArray[np.float32]:
+    def infer(scaling: Scaling, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         return run_tflite(Classifier(_scaled(draft, scaling), runner), public.images[indices])
 
-    layout, found = choose_layout(ask, public.labels, given.scaling, given.labels)
+    layout, found = choose_layout(infer, public.labels, given.scaling, given.labels)
     card = replace(_scaled(draft, layout.scaling), labels=layout.labels)
     raw = run_tflite(Classifier(card, runner), public.images)
     how = {

@@ -1,6 +1,6 @@
-"""`fer-convert quantize`: any Keras expression network becomes a TFLite file with a card that says what it scores.
+"""`fer-convert quantize`: a TFLite file and its card from a Keras expression network.
 
-Keras file -> worker (layout found, converted) -> asked by the edge's runner -> temperature fitted -> file and card
+Keras file -> worker (layout inferred, converted) -> run by the edge's interpreter -> temperature fitted -> file, card
 """
 
 from collections.abc import Callable
@@ -81,8 +81,8 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     """Make a TFLite file and its card from MODEL: a .keras file, a whole-model HDF5 file, a SavedModel folder, or a
     JSON architecture with its WEIGHTS in HDF5.
 
-    How pixels are scaled and classes ordered is found with labelled faces where it is not given. The card says what
-    the file scores on PublicTest; where the data have none, on what `fer-convert train` held out for MODEL.
+    Pixel scaling and class order are inferred from labelled faces where they are not given. The card gets the scores of
+    the file on PublicTest; where the data have none, on the faces that `fer-convert train` held out for MODEL.
     """
     console = Console(soft_wrap=True, highlight=False)
     source = Source(
@@ -106,7 +106,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
 
 
 def quantize(source: Source, target: Target, training: Faces, labelled: LabelledFaces, report: Report) -> Quantized:
-    """Return the TFLite file of ``source``, with its scores on ``asked`` as the edge runs it.
+    """Return the TFLite file of ``source``, with its scores on ``labelled`` as the edge runs it.
 
     Raises UserError, one line, for whatever is wrong with the network.
     """
@@ -149,7 +149,7 @@ def check_card(model: Path, load: Callable[[Path], object], cure: str) -> None:
 
 
 def summary(card: Card, output: Path, size: int) -> list[str]:
-    """What a person should know of a file that was written, a line each."""
+    """Describe a file that was written, in lines of text."""
     how = card.training
     lines = [
         f"{output}: {size / 1000:.1f} kB, card {card_path(output).name}, sha256 {card.short_hash}",

@@ -105,7 +105,7 @@ def _frozen(network: Network) -> Any:
 
 
 def _in_half_precision(graph: Any) -> bool:
-    """Whether a graph computes in half precision: a SavedModel's cannot be told to do otherwise."""
+    """Return whether a graph computes in half precision, which cannot be changed in a SavedModel."""
     import tensorflow as tf
 
     tensors = (tensor for operation in graph.graph.get_operations() for tensor in operation.outputs)

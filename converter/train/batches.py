@@ -1,4 +1,4 @@
-"""Batches for training: which faces an epoch shows, what it says about them, and their augmentation, ahead of time.
+"""Training batches: order of the faces, targets and augmentation, prepared ahead by threads.
 
 Everything is drawn from (seed, epoch, batch), so a run that was interrupted shows, after it is resumed, exactly
 what it would have shown.
@@ -38,7 +38,7 @@ def targets(
     """(n, 7) float32, each row sums to 1: the label, mixed with the annotators' votes and a teacher, and smoothed.
 
     ``votes_weight`` (0 to 1) is the share of the FER+ votes on our seven expressions; a face without such votes keeps
-    its label alone. ``taught_weight`` (0 to 1) is then the share of what the teacher says, ``taught`` (n, 7).
+    its label alone. ``taught_weight`` (0 to 1) is then the share of the teachers' probabilities, ``taught`` (n, 7).
     ``smoothing`` (0 to 1) spreads that much evenly over the classes (Szegedy et al. 2016).
     """
     truth = np.eye(len(EMOTIONS), dtype=np.float32)[faces.labels]

@@ -76,19 +76,19 @@ def assign(variables: list[Any], values: list[NDArray[Any]], what: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class RunIdentity:
-    """What must be the same for a run to go on: its recipe, and the SHA-256 of what it learns from."""
+    """Identity of a run, which a resumed run must share: configuration and SHA-256 of the data."""
 
     config: dict[str, Any]
     plain: dict[str, Any]
-    """The recipe by default: what a setting was before it was there to be set."""
+    """The default configuration: the value of a setting that an older checkpoint does not have."""
     digest: str
     shown: str
-    """What it learns from, in one word, for messages."""
+    """The kind of data, in one word, for messages."""
 
 
 @dataclass(frozen=True, slots=True)
 class RunState:
-    """What changes while a run goes on."""
+    """Mutable state of a run."""
 
     network: Any
     optimizer: Any
@@ -96,7 +96,7 @@ class RunState:
 
 
 def read_run(folder: Path, identity: RunIdentity) -> Checkpoint | None:
-    """What ``folder`` holds of this very run, if anything; UserError where it is another one."""
+    """Return the checkpoint of this run in ``folder``, if there is one; UserError where it is of another run."""
     if not (folder / FILE).exists():
         return None
     found = read(folder / FILE)

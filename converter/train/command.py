@@ -93,15 +93,15 @@ def _listed(values: dict[Optimizer, float]) -> str:
     "teachers",
     multiple=True,
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="Learn also from what this network (.keras, or .tflite with its card) says of the faces; can be given several "
-    "times.",
+    help="Distil this network (.keras, or .tflite with its card): its probabilities become part of the targets; can be "
+    "given several times.",
 )
 @click.option(
     "--taught-share",
     type=click.FloatRange(0, 1),
     default=DEFAULT.taught,
     show_default=True,
-    help="Share of what the teachers say in the targets.",
+    help="Share of the teachers' probabilities in the targets.",
 )
 @click.option(
     "--smoothing",
@@ -187,7 +187,7 @@ def train(  # noqa: PLR0913  what a run is made of
     from converter.train.trainer import Run
 
     folder = files.folder
-    with console.status("asking the teachers") if files.teachers else nullcontext():
+    with console.status("running the teachers") if files.teachers else nullcontext():
         run = Run(config, training, validation, files)
     if run.rows:
         click.echo(f"resuming after epoch {len(run.rows)} of {config.epochs}")
@@ -237,7 +237,7 @@ def _config(given: dict[str, Any]) -> TrainConfig:
 
 
 class TrainProgress:
-    """A context in which `step` and `epoch` are told to a person. Not thread-safe; the training loop owns it."""
+    """Context manager that shows steps and epochs on the terminal. Not thread-safe; the training loop owns it."""
 
     def __init__(self, console: Console, epochs: int, steps: int, done: int) -> None:
         self._console = console

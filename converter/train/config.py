@@ -16,7 +16,7 @@ DEFAULT_DECAYS: dict[Optimizer, float] = {"adamw": 0.05, "sgd": 5e-4, "adam": 0.
 
 @dataclass(frozen=True, slots=True)
 class TrainConfig:
-    """How a network is trained."""
+    """Hyperparameters of an expression network's training."""
 
     network: str = "nano"
     """A name of `networks.NETWORKS`."""
@@ -35,7 +35,7 @@ class TrainConfig:
     votes: float = 0.3
     """Share, 0 to 1, of the FER+ votes in the targets, where the data have them."""
     taught: float = 0.5
-    """Share, 0 to 1, of what the teachers say in the targets, where there are teachers."""
+    """Share, 0 to 1, of the teachers' probabilities in the targets, where there are teachers."""
     teachers: str = ""
     """SHA-256 over the teachers' files, empty without."""
     smoothing: float = 0.0
@@ -74,7 +74,7 @@ class TrainConfig:
 
 
 def combined_seed(seed: int, start: str) -> int:
-    """What all chance in a run is drawn from, 0 to 2**32 - 1: its seed, and the hash of the weights it begins with.
+    """Return the seed of all random numbers of a run, 0 to 2**32 - 1: of its seed and the hash of its initial weights.
 
     By the seed alone a run that goes on from another would show every face in the same order, turned the same way and
     behind the same dropout as that one did: noise that the network has met is no noise any more.

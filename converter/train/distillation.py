@@ -1,7 +1,7 @@
-"""Distillation (Hinton et al. 2015): what trained networks say of the training faces, as part of the targets.
+"""Knowledge distillation (Hinton et al. 2015): probabilities of trained networks as part of the targets.
 
-The teachers see each face once as it is and once mirrored, before the training starts; what they said is then mixed
-with label and votes. Asking them about every augmented picture would cost a forward pass of the large networks for
+The teachers run once on each face and once on its mirror image, before the training starts; their outputs are then
+mixed with label and votes. Running them on every augmented picture would cost a forward pass of the large networks for
 each step of the small one.
 """
 
@@ -27,24 +27,24 @@ from fer_edge.vision.classify import calibrated, load_classifier
 
 BATCH = 256
 
-Ask = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, 48, 48) faces to (n, 7) probabilities
+Infer = Callable[[NDArray[np.uint8]], NDArray[np.float32]]  # (n, 48, 48) faces to (n, 7) probabilities
 
 
-def taught(teachers: Sequence[Path], training: Faces) -> NDArray[np.float32]:
+def soft_targets(teachers: Sequence[Path], training: Faces) -> NDArray[np.float32]:
     """(n, 7) float32, rows sum to 1: the mean probabilities of ``teachers`` for the faces of ``training``.
 
     A teacher is a .keras file, or a TFLite file with its card, whose temperature then counts. UserError where a file is
-    no network of this converter's shape, its card does not fit, or what it says does not fit the labels at all.
+    no network of this converter's shape, its card does not fit, or its outputs do not fit the labels at all.
     """
     mirrored = np.ascontiguousarray(training.images[:, :, ::-1])
-    said = np.zeros((len(training), len(EMOTIONS)), np.float64)
+    outputs = np.zeros((len(training), len(EMOTIONS)), np.float64)
     for path in teachers:
-        ask = _tflite(path) if path.suffix.lower() == SUFFIX else _keras(path)
-        plain = ask(training.images)
+        infer = _tflite(path) if path.suffix.lower() == SUFFIX else _keras(path)
+        plain = infer(training.images)
         _check(path, plain, training.labels)
-        said += plain
-        said += ask(mirrored)
-    shares: NDArray[np.float32] = (said / said.sum(axis=1, keepdims=True)).astype(np.float32)
+        outputs += plain
+        outputs += infer(mirrored)
+    shares: NDArray[np.float32] = (outputs / outputs.sum(axis=1, keepdims=True)).astype(np.float32)
     return shares
 
 
@@ -62,15 +62,15 @@ def digest(teachers: Sequence[Path]) -> str:
 def _files(teacher: Path) -> tuple[Path, ...]:
     if teacher.suffix.lower() != SUFFIX:
         return (teacher,)
-    load_card(teacher)  # which says in one line what is wrong with it
+    load_card(teacher)  # raises one line where it is wrong
     return (teacher, card_path(teacher))
 
 
-def _check(path: Path, said: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
-    """UserError unless ``said`` (n, 7) are probabilities that have something to do with ``labels`` (n,)."""
-    if output_kind(said) != "probabilities":
+def _check(path: Path, outputs: NDArray[np.float32], labels: NDArray[np.int64]) -> None:
+    """Raise UserError unless ``outputs`` (n, 7) are probabilities that fit ``labels`` (n,) better than chance."""
+    if output_kind(outputs) != "probabilities":
         raise UserError(f"{path}: gives no probabilities; end it in a softmax, or give a .tflite file with its card")
-    accuracy = float((said.argmax(axis=1) == labels).mean())
+    accuracy = float((outputs.argmax(axis=1) == labels).mean())
     if accuracy < LEAST_ACCURACY:
         raise UserError(
             f"{path}: reads {accuracy:.0%} of the training faces right, so it expects another class order or scaling "
@@ -78,13 +78,13 @@ def _check(path: Path, said: NDArray[np.float32], labels: NDArray[np.int64]) -> 
         )
 
 
-def _tflite(path: Path) -> Ask:
+def _tflite(path: Path) -> Infer:
     classifier = load_classifier(path)
     card = classifier.card
     return lambda faces: calibrated(run_tflite(classifier, faces), card.output, card.temperature)
 
 
-def _keras(path: Path) -> Ask:
+def _keras(path: Path) -> Infer:
     import keras
 
     file = identify(path)
@@ -101,8 +101,8 @@ def _keras(path: Path) -> Ask:
     if shapes != ((SIZE_PX, SIZE_PX, 1), (len(EMOTIONS),)):
         raise UserError(f"{path}: takes {shapes[0]} and gives {shapes[1]}; give a .keras file of `fer-convert train`")
 
-    def ask(faces: NDArray[np.uint8]) -> NDArray[np.float32]:
-        said: NDArray[np.float32] = network.predict(inputs(faces), batch_size=BATCH, verbose=0)
-        return said
+    def infer(faces: NDArray[np.uint8]) -> NDArray[np.float32]:
+        outputs: NDArray[np.float32] = network.predict(inputs(faces), batch_size=BATCH, verbose=0)
+        return outputs
 
-    return ask
+    return infer

@@ -95,7 +95,7 @@ def draw_curves(rows: Sequence[Row], epochs: int, title: str, path: Path) -> Non
 
 
 def live_curves() -> Callable[[Row], None] | None:
-    """What draws each new row in the notebook that this runs in; None outside a notebook or without livelossplot."""
+    """Return a function that plots each new row in the notebook; None outside a notebook or without livelossplot."""
     shell = sys.modules.get("IPython")
     if shell is None or type(shell.get_ipython()).__name__ != "ZMQInteractiveShell":
         return None

@@ -18,7 +18,7 @@ from converter.train import architectures as networks
 from converter.train import checkpoint
 from converter.train.batches import Epochs, inputs, targets
 from converter.train.config import TrainConfig, combined_seed, make_optimizer
-from converter.train.distillation import taught
+from converter.train.distillation import soft_targets
 from converter.train.ema import Average
 from converter.train.history import Row, best, check_loss, write_history
 from converter.train.weights import load_initial_weights, save_network
@@ -63,10 +63,10 @@ class Run:
         self.config = config
         self.folder = files.folder
         self.rows: list[Row] = []
-        said = taught(files.teachers, training) if files.teachers else None
+        outputs = soft_targets(files.teachers, training) if files.teachers else None
         self.epochs = Epochs(
             training,
-            targets(training, config.votes, config.smoothing, said, config.taught),
+            targets(training, config.votes, config.smoothing, outputs, config.taught),
             min(config.batch, len(training)),
             chance,
             config.augment,
@@ -95,7 +95,7 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether there is nothing left to do: all epochs shown, or too many without getting better."""
+        """True after the last epoch, or after `patience` epochs without a better one."""
         top = best(self.rows)
         stale = top is not None and 0 < self.config.patience <= len(self.rows) - top.epoch
         return len(self.rows) >= self.config.epochs or stale

@@ -36,7 +36,7 @@ def save_network(network: Any, folder: Path, name: str) -> None:
 
 
 def load_initial_weights(network: Any, path: Path, pictures: Callable[[], NDArray[np.float32]]) -> None:
-    """As `load_weights`, and of a TFLite file, whose network then sees ``pictures`` (`take_from_tflite`)."""
+    """Load weights, also from a TFLite file; there ``pictures`` set the BatchNorm statistics."""
     if path.suffix.lower() == SUFFIX:
         load_tflite_weights(network, path, pictures())
     else:
@@ -146,7 +146,7 @@ def _as_identity(norm: Any, bias: NDArray[np.float32]) -> NDArray[np.float32]:
 
 
 def _normalise(network: Any, layers: list[tuple[Any, Any]], pictures: NDArray[np.float32]) -> None:
-    """Let BatchNorms that only add normalise instead, and undo it by gamma and beta: the network says what it said."""
+    """Let BatchNorms that only add normalise instead, and undo it by gamma and beta: the outputs stay the same."""
     import keras
 
     before = keras.Model(network.input, [norm.input for _, norm in layers])

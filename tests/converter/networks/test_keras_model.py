@@ -46,7 +46,7 @@ def test_every_container_gives_the_answers_of_the_network_it_was_saved_from(
 def test_the_courses_architecture_builds_without_weights(data: Path):
     network = load(identify(data / "models/course/model-keras-2.2.4-tf.json", untrained=True))
     assert network.classes == 7
-    assert network.ask(np.zeros((3, 48, 48), np.uint8), RANGES["0,1"]).shape == (3, 7)
+    assert network.infer(np.zeros((3, 48, 48), np.uint8), RANGES["0,1"]).shape == (3, 7)
 
 
 def test_faces_are_sized_and_scaled_as_the_network_wants_them(data: Path):
@@ -57,7 +57,7 @@ def test_faces_are_sized_and_scaled_as_the_network_wants_them(data: Path):
     assert (images[0] == -1).all()
     assert (images[1] == 1).all()
     many = np.concatenate([faces] * 40)  # more than one batch, and a last one that is not full
-    assert network.ask(many, RANGES["-1,1"]) == pytest.approx(
+    assert network.infer(many, RANGES["-1,1"]) == pytest.approx(
         np.tile(np.asarray(network.call(images)), (40, 1)), abs=1e-5
     )
 
@@ -101,7 +101,7 @@ def test_a_network_trained_in_mixed_precision_is_converted_in_float32(tmp_path: 
     network = load(identify(tmp_path / f"net.{ending}"))
     assert network.description.endswith("in float32")
     in_half = np.asarray(model(FACES[..., None] / np.float32(255)))
-    assert network.ask(FACES, RANGES["0,1"]) == pytest.approx(in_half, abs=0.01)  # sums of numbers of 11 bits
+    assert network.infer(FACES, RANGES["0,1"]) == pytest.approx(in_half, abs=0.01)  # sums of numbers of 11 bits
     assert converted(network, tmp_path).exists()
 
 
@@ -122,7 +122,7 @@ def test_a_saved_model_that_takes_bytes_is_given_bytes(tmp_path: Path):
     model = keras.Model(face, head(keras.layers, keras.layers.Rescaling(1 / 255)(face)))
     model.export(tmp_path / "net", verbose=False)
     network = load(identify(tmp_path / "net"))
-    assert network.ask(FACES, RANGES["0,255"]) == pytest.approx(np.asarray(model(FACES[..., None])), abs=1e-5)
+    assert network.infer(FACES, RANGES["0,255"]) == pytest.approx(np.asarray(model(FACES[..., None])), abs=1e-5)
     assert converted(network, tmp_path).exists()
 
 
@@ -134,7 +134,7 @@ def test_an_input_and_an_output_with_names_are_the_picture_and_the_vector(tmp_pa
     model.save(tmp_path / "net.keras")
     wanted = np.asarray(model({"image": FACES[..., None].astype(np.float32)})["emotion"])
     network = load(identify(tmp_path / "net.keras"))
-    assert network.ask(FACES, RANGES["0,255"]) == pytest.approx(wanted, abs=1e-3)
+    assert network.infer(FACES, RANGES["0,255"]) == pytest.approx(wanted, abs=1e-3)
 
 
 @pytest.mark.parametrize("container", ["h5", "json"])
@@ -195,7 +195,7 @@ def test_an_architecture_without_an_input_size_is_one_line(tmp_path: Path, modul
     keras = pytest.importorskip(module)
     path = tmp_path / "model.json"
     path.write_text(keras.Sequential([keras.layers.Flatten(), keras.layers.Dense(7)]).to_json())
-    with pytest.raises(UserError, match=r"does not say what size of picture it takes"):
+    with pytest.raises(UserError, match=r"has no size of its input"):
         load(identify(path, untrained=True))
 
 

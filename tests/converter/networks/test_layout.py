@@ -83,11 +83,11 @@ def test_what_is_given_is_not_asked_about():
 def test_only_what_is_not_given_is_tried():
     tried = []
 
-    def ask(scaling: Scaling, indices: np.ndarray) -> np.ndarray:
+    def infer(scaling: Scaling, indices: np.ndarray) -> np.ndarray:
         tried.append(scaling)
         return answers(ORDERS["affectnet"], 0.6)[indices]
 
-    layout, how = choose_layout(ask, TRUTH, UNIT, None)
+    layout, how = choose_layout(infer, TRUTH, UNIT, None)
     assert tried == [UNIT]
     assert layout.labels == ORDERS["affectnet"]
     assert how.startswith("[0, 1] in affectnet order reads 6")

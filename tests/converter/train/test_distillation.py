@@ -12,7 +12,7 @@ keras = pytest.importorskip("keras")
 from converter.data.faces import Faces  # noqa: E402
 from converter.train import architectures as networks  # noqa: E402  only where Keras is
 from converter.train.batches import inputs  # noqa: E402
-from converter.train.distillation import digest, taught  # noqa: E402
+from converter.train.distillation import digest, soft_targets  # noqa: E402
 from converter.train.weights import load_tflite_weights  # noqa: E402
 from fer_edge.errors import UserError  # noqa: E402
 
@@ -45,7 +45,7 @@ def saved(network: keras.Model, path: Path) -> Path:
 def test_the_same_network_teaches_the_same_as_keras_and_as_tflite(
     nano: keras.Model, training: Faces, tmp_path: Path
 ) -> None:
-    one, other = (taught([path], training) for path in (saved(nano, tmp_path / "nano.keras"), SHIPS))
+    one, other = (soft_targets([path], training) for path in (saved(nano, tmp_path / "nano.keras"), SHIPS))
     assert one.sum(axis=1) == pytest.approx(np.ones(140), abs=1e-5)
     assert (one.argmax(axis=1) == training.labels).mean() > 0.5
     assert (one.argmax(axis=1) == other.argmax(axis=1)).mean() > 0.95
@@ -54,7 +54,7 @@ def test_the_same_network_teaches_the_same_as_keras_and_as_tflite(
 def test_a_teacher_that_says_logits_is_refused(nano: keras.Model, training: Faces, tmp_path: Path) -> None:
     path = saved(networks.logits_model(nano), tmp_path / "logits.keras")
     with pytest.raises(UserError, match=r"logits\.keras: gives no probabilities; end it in a softmax"):
-        taught([path], training)
+        soft_targets([path], training)
 
 
 def test_a_teacher_of_another_class_order_is_refused(nano: keras.Model, training: Faces, tmp_path: Path) -> None:
@@ -64,21 +64,21 @@ def test_a_teacher_of_another_class_order_is_refused(nano: keras.Model, training
     logits.set_weights([np.roll(weights, 1, axis=-1) for weights in logits.get_weights()])
     path = saved(turned, tmp_path / "turned.keras")
     with pytest.raises(UserError, match=r"turned\.keras: reads \d+% of the training faces right, so"):
-        taught([path], training)
+        soft_targets([path], training)
 
 
 def test_a_teacher_of_nan_is_refused(nano: keras.Model, training: Faces, tmp_path: Path) -> None:
     broken = networks.build("nano")
     broken.set_weights([np.full_like(weights, np.nan) for weights in nano.get_weights()])
     with pytest.raises(UserError, match="gives no probabilities"):
-        taught([saved(broken, tmp_path / "nan.keras")], training)
+        soft_targets([saved(broken, tmp_path / "nan.keras")], training)
 
 
 def test_a_teacher_file_that_is_cut_is_refused(nano: keras.Model, training: Faces, tmp_path: Path) -> None:
     path = saved(nano, tmp_path / "cut.keras")
     path.write_bytes(path.read_bytes()[:-2000])
     with pytest.raises(UserError, match=r"cut\.keras: is a damaged or truncated \.keras file"):
-        taught([path], training)
+        soft_targets([path], training)
 
 
 def test_a_teacher_whose_file_could_run_code_is_refused_before_keras_sees_it(training: Faces, tmp_path: Path) -> None:
@@ -86,14 +86,14 @@ def test_a_teacher_whose_file_could_run_code_is_refused_before_keras_sees_it(tra
     flat = keras.layers.Flatten()(keras.layers.Lambda(lambda x: x, name="sly")(face))
     network = keras.Model(face, keras.layers.Dense(7, "softmax")(flat))
     with pytest.raises(UserError, match=r"sly\.keras: layer 'sly' is a Lambda layer"):
-        taught([saved(network, tmp_path / "sly.keras")], training)
+        soft_targets([saved(network, tmp_path / "sly.keras")], training)
 
 
 @pytest.mark.filterwarnings("ignore:You are saving your model as an HDF5 file")
 def test_a_teacher_in_hdf5_is_refused_whatever_its_name(nano: keras.Model, training: Faces, tmp_path: Path) -> None:
     path = saved(nano, tmp_path / "nano.h5").rename(tmp_path / "nano.keras")
     with pytest.raises(UserError, match=r"nano\.keras: is no \.keras file \(HDF5 file of Keras 3\S*\); give that"):
-        taught([path], training)
+        soft_targets([path], training)
 
 
 def test_the_digest_is_of_a_tflite_teachers_card_too(tmp_path: Path) -> None:
