@@ -70,5 +70,6 @@ def _check_agreement(faces: Faces, path: Path) -> None:
     if total.sum() >= ENOUGH and agreed < LEAST_AGREED:
         raise DataError(
             f"{path}: only {agreed:.0%} of the labels agree with the majority of the FER+ annotators, in "
-            "FER-2013 it is 65%: these votes are of other faces; give fer2013.csv and fer2013new.csv as they came, or leave --votes out"
+            "FER-2013 it is 65%: these votes are of other faces; give fer2013.csv and fer2013new.csv as they came, or "
+            "leave --votes out"
         )

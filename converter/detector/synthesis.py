@@ -4,11 +4,9 @@ A network that is to find faces of 6 pixels has to be trained on such faces; pho
 them. Everything is drawn from (seed, epoch, step), so that a resumed run shows exactly the same pictures.
 """
 
-from collections import deque
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 
 import cv2
 import numpy as np
@@ -16,6 +14,7 @@ from numpy.typing import NDArray
 
 from converter.detector.architecture import targets
 from converter.detector.dataset import Boxes, Photo, Points
+from converter.train.batches import prefetched
 
 FOUR_IN_ONE, PASTED = 0.4, 0.5  # share of the scenes that are made of four, and of those that are given more faces
 SMALLEST_PX, LARGEST = 6.0, 1.0  # side of the face that a photo is scaled by: pixels, and part of the picture's height
@@ -407,13 +406,6 @@ class Scenes:
         return inputs(pictures), np.stack(wanted)
 
     def stream(self, first: int, last: int, workers: int = 1) -> Iterator[Batch]:
-        """The batches of the epochs ``first`` to before ``last``, made by ``workers`` threads ahead of their use."""
-        with ThreadPoolExecutor(workers, "scenes") as pool:
-            ahead: deque[Future[Batch]] = deque()
-            for epoch in range(first, last):
-                for step in range(self.steps):
-                    ahead.append(pool.submit(self.made, epoch, step))
-                    if len(ahead) > 2 * workers:
-                        yield ahead.popleft().result()
-            while ahead:
-                yield ahead.popleft().result()
+        """Give the batches of the epochs ``first`` to before ``last``, prepared ahead by ``workers`` threads."""
+        steps = ((epoch, step) for epoch in range(first, last) for step in range(self.steps))
+        return prefetched((partial(self.made, *at) for at in steps), workers)

@@ -15,18 +15,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.data.splits import digest_of
-from converter.detector import architecture as network
+from converter.detector import architecture
 from converter.detector.architecture import DEEPEST_STRIDE, detection_loss
 from converter.detector.dataset import Photo
 from converter.detector.synthesis import Batch, Gallery, Scenes
 from converter.train import checkpoint
-from converter.train.config import TrainConfig, combined_seed, make_optimizer
-from converter.train.ema import Average
-from converter.train.history import check_loss, write_history
-from converter.train.weights import load_initial_weights, save_network
+from converter.train.config import TrainConfig, make_optimizer
+from converter.train.trainer import Trainer
+from converter.train.weights import load_initial_weights
 from fer_edge.errors import UserError
 
-HISTORY = "history.csv"
 STATISTICS_BATCHES = 10  # for BatchNorm of the averaged network
 VALIDATION_STEPS = 6  # batches of scenes from photos that are not trained on, the same after every epoch
 VALIDATION_EPOCH = 2**32 - 1  # whose scenes they are; no run comes to it
@@ -99,8 +97,10 @@ class Row:
     seconds: float  # wall clock, validation included
 
 
-class DetectorRun:
-    """One training run and its folder. Not thread-safe; the caller's thread owns it."""
+class DetectorRun(Trainer):
+    """Training of a face detector."""
+
+    rows: list[Row]
 
     def __init__(
         self,
@@ -110,40 +110,28 @@ class DetectorRun:
         folder: Path,
         start: Path | None = None,
     ) -> None:
-        """Build the networks, with the weights of ``start`` where it is given, and take up what ``folder`` holds of an
-        earlier, interrupted run of the same recipe.
+        """Build the networks, with the weights of ``start`` where it is given, and resume what ``folder`` holds of the
+        same run.
 
-        UserError where the folder holds a run of another recipe or other photos, or weights do not fit.
+        UserError where the folder holds another run, or weights do not fit.
         """
-        import keras
-
         digest = digest_of(_arrays(photos, face_crops))
-        self._identity = checkpoint.RunIdentity(config.as_json(), DetectorConfig().as_json(), digest, "photos")
-        kept = checkpoint.read_run(folder, self._identity)
-        chance = combined_seed(config.seed, config.start)
-        keras.utils.set_random_seed(chance)
-        self.config, self.folder = config, folder
-        self.rows: list[Row] = []
+        identity = checkpoint.RunIdentity(config.as_json(), DetectorConfig().as_json(), digest, "photos")
+        super().__init__(config, folder, identity)
+        self.config = config
         size = (config.height, config.width, config.batch, config.steps)
         held_out = photos[HELD_OUT_EVERY - 1 :: HELD_OUT_EVERY]
         shown = [photo for number, photo in enumerate(photos, 1) if number % HELD_OUT_EVERY]
-        self.scenes = Scenes(Gallery(shown), face_crops, *size, chance)
+        self.scenes = Scenes(Gallery(shown), face_crops, *size, self._seed)
         self._held_out = Scenes(Gallery(held_out or photos), face_crops, *size, config.seed)
         self._validation: list[Batch] = []
-        self._network = network.build()
+        network = architecture.build()
         if start:
-            load_initial_weights(self._network, start, lambda: self.scenes.made(0, 0)[0])
-        self._average = Average(network.build(), config.averaged * config.epochs)
-        self._network.compile(optimizer=config.optimizer(), loss=detection_loss)
-        self._network.optimizer.build(self._network.trainable_variables)
-        self._state = checkpoint.RunState(self._network, self._network.optimizer, self._average)
-        if kept:
-            self.rows = [Row(**row) for row in checkpoint.restore_run(kept, self._state)]
-
-    @property
-    def network(self) -> Any:
-        """The averaged network, as it stands after the latest epoch."""
-        return self._average.network
+            load_initial_weights(network, start, lambda: self.scenes.made(0, 0)[0])
+        averaged = architecture.build()
+        network.compile(optimizer=config.optimizer(), loss=detection_loss)
+        network.optimizer.build(network.trainable_variables)
+        self._begin(network, averaged, network.optimizer, Row)
 
     def train(
         self,
@@ -151,37 +139,24 @@ class DetectorRun:
         on_step: Callable[[int, int], None] = lambda *_: None,
         workers: int = 1,
     ) -> None:
-        """Go on to the end. After each epoch the folder is up to date and ``on_epoch`` is called with this run; after
-        each step ``on_step`` with the epoch and the step, both counted from 1.
-        """
+        """Train to the end, as `converter.train.trainer.Run.train`."""
         done, steps = len(self.rows), self.config.steps
         losses: list[float] = []
         started = time.monotonic()
         for number, (pictures, wanted) in enumerate(self.scenes.stream(done, self.config.epochs, workers)):
-            # No `fit`: its adapters want all batches of one size.
+            # No `fit`: its adapters require all batches of one size.
             losses.append(float(self._network.train_on_batch(pictures, wanted)))
             on_step(done + number // steps + 1, number % steps + 1)
             if len(losses) == steps:
-                self._epoch_ended(float(np.mean(losses)), started)
+                self._end_epoch(float(np.mean(losses)), started)
                 on_epoch(self)
                 losses, started = [], time.monotonic()
 
-    def _epoch_ended(self, loss: float, started: float) -> None:
-        """Average, validate, keep. A loss that is no number ends the run before it overwrites what was good."""
-        done = len(self.rows) + 1
-        check_loss(done, "loss", loss)
-        batches = (self.scenes.made(done - 1, step)[0] for step in range(min(STATISTICS_BATCHES, self.config.steps)))
-        self._average.update(self._network.get_weights(), done, batches)
-        val_loss = self._validate()
-        check_loss(done, "validation loss", val_loss)
-        rate = float(self._network.optimizer.learning_rate)
-        self.rows.append(Row(done, rate, loss, val_loss, time.monotonic() - started))
-        save_network(self.network, self.folder, network.NAME)
-        write_history(self.folder / HISTORY, self.rows)
-        checkpoint.save_run(self.folder, self._identity, self._state, self.rows)
+    def _statistics_batches(self, epoch: int) -> Iterator[Any]:
+        return (self.scenes.made(epoch, step)[0] for step in range(min(STATISTICS_BATCHES, self.config.steps)))
 
-    def _validate(self) -> float:
-        """The averaged network's loss on scenes of photos that are not trained on.
+    def _validate(self) -> dict[str, float]:
+        """Loss on scenes of photos that are not trained on.
 
         The last network is kept, not the best: the rate ends at zero, and the best of many would be so by chance.
         """
@@ -195,7 +170,7 @@ class DetectorRun:
             )
             for pictures, wanted in self._validation
         ]
-        return float(np.mean([ops.convert_to_numpy(loss) for loss in losses]))
+        return {"val_loss": float(np.mean([ops.convert_to_numpy(loss) for loss in losses]))}
 
 
 def _arrays(*parts: list[Photo]) -> Iterator[NDArray[Any]]:

@@ -54,7 +54,7 @@ def infer(source: Source, faces: Faces, report: Report) -> Inference:
 
     Raises UserError, one line, where the network is at fault or its process dies.
     """
-    return run_in_worker(_infer, source, faces.images, faces.labels, model=source.model, report=report, limits=Limits())
+    return run_in_worker(_infer, source, faces, model=source.model, report=report, limits=Limits())
 
 
 def loaded_and_inferred(source: Source, faces: Faces, report: Report) -> tuple[Network, Inference]:

@@ -23,6 +23,7 @@ from converter.networks.identify import CONFIG, HDF5_CONFIG, Container, KerasFil
 from converter.networks.layout import Scaling
 from converter.networks.safety import check_architecture, layer_names, without_compilation
 from converter.networks.saved_model import check_one_each, load_graph
+from converter.networks.worker import DISK_ERRORS
 from fer_edge.errors import UserError
 from fer_edge.labels import EMOTIONS
 from fer_edge.vision.preprocess import Grey, resized
@@ -122,7 +123,9 @@ def _built(file: KerasFile, keras: Any, architecture: dict[str, Any]) -> Any:
             with _whole(file, architecture) as path:
                 return keras.models.load_model(path, compile=False, safe_mode=True)
         model = keras.models.model_from_json(json.dumps(architecture))
-    except Exception as error:  # Keras raises whatever its layers raise; the file is at fault: one line
+    except Exception as error:  # Keras raises whatever its layers raise
+        if isinstance(error, OSError) and error.errno in DISK_ERRORS:
+            raise
         reason = f"{one_line(error)}; {CURE}" if in_half_precision(file.architecture) else one_line(error)
         raise UserError(f"{file.path}: Keras cannot build this network: {reason}") from error
     if file.weights is not None:

@@ -81,13 +81,11 @@ def load_graph(path: Path) -> Graph:
     import tensorflow as tf
 
     content = _checked(path)
-    try:
-        with _copy(path, content) as copy:
+    with _copy(path, content) as copy:
+        try:
             loaded = tf.saved_model.load(copy)
-    except UserError:
-        raise
-    except Exception as error:  # TensorFlow has no common class for what can be wrong in the folder
-        raise UserError(f"{path}: TensorFlow cannot load this SavedModel: {one_line(error)}") from error
+        except Exception as error:  # TensorFlow has no common class for what can be wrong in the folder
+            raise UserError(f"{path}: TensorFlow cannot load this SavedModel: {one_line(error)}") from error
     signatures = dict(loaded.signatures)
     signature = signatures.get("serving_default") or next(iter(signatures.values()), None)
     if signature is None:

@@ -5,10 +5,11 @@ what it would have shown.
 """
 
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
-from typing import Literal
+from functools import partial
+from typing import Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +18,7 @@ from converter.data.augment import Augment, augmented
 from converter.data.faces import FERPLUS, Faces
 from fer_edge.labels import EMOTIONS, canonical
 
+T = TypeVar("T")
 Balance = Literal["none", "weights", "sampling"]
 Batch = tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]  # inputs, targets, weights
 
@@ -96,14 +98,23 @@ class Epochs:
         return inputs(images), truth, weights
 
     def stream(self, first: int, last: int, workers: int = 1) -> Iterator[Batch]:
-        """The batches of the epochs ``first`` to before ``last``, made by ``workers`` threads ahead of their use."""
-        with ThreadPoolExecutor(workers, "augment") as pool:
-            ahead: deque[Future[Batch]] = deque()
+        """Give the batches of the epochs ``first`` to before ``last``, prepared ahead by ``workers`` threads."""
+
+        def calls() -> Iterator[Callable[[], Batch]]:
             for epoch in range(first, last):
                 order = self.order(epoch)
-                for step in range(self.steps):
-                    ahead.append(pool.submit(self.made, epoch, step, order))
-                    if len(ahead) > 2 * workers:
-                        yield ahead.popleft().result()
-            while ahead:
+                yield from (partial(self.made, epoch, step, order) for step in range(self.steps))
+
+        return prefetched(calls(), workers)
+
+
+def prefetched(calls: Iterable[Callable[[], T]], workers: int) -> Iterator[T]:
+    """Give the results of ``calls`` in their order, computed ahead of their use by ``workers`` threads."""
+    with ThreadPoolExecutor(workers, "batches") as pool:
+        ahead: deque[Future[T]] = deque()
+        for call in calls:
+            ahead.append(pool.submit(call))
+            if len(ahead) > 2 * workers:
                 yield ahead.popleft().result()
+        while ahead:
+            yield ahead.popleft().result()

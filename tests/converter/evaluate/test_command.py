@@ -161,7 +161,7 @@ def test_a_keras_network_is_compared_with_its_int8_file(
 
 
 def test_a_full_disk_under_temporary_files_is_one_line(data: Path, fer2013_csv: Path, convert: Convert):
-    # No file may grow beyond 100 kB; the faces that are handed to Keras are 800.
+    # No file may grow beyond 100 kB; the copy of the graph that TensorFlow loads is larger.
     full = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000))"
     ended = convert("evaluate", data / "models/savedmodel", "--data", fer2013_csv, before=full)
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
@@ -172,7 +172,7 @@ def test_no_place_for_temporary_files_is_one_line(data: Path, fer2013_csv: Path,
     nowhere = "import tempfile; tempfile.tempdir = '/dev/null'"
     ended = convert("evaluate", data / "models/savedmodel", "--data", fer2013_csv, before=nowhere)
     assert (ended.returncode, ended.stderr.count("\n")) == (1, 1), ended.stderr
-    assert ended.stderr.startswith("fer-convert: no temporary folder can be made: Not a directory; make room, or set")
+    assert ended.stderr.startswith("fer-convert: no temporary file can be made: Not a directory; make room, or set")
 
 
 @pytest.mark.parametrize("spoil", ["card", "file", "json"])
