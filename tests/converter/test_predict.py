@@ -76,7 +76,7 @@ def test_a_keras_network_is_not_guessed_at(data: Path):
         FacialExpressionModel(model, labels="fer2013", pixel_range="0-1")
 
 
-def test_what_a_card_says_is_not_said_again(int8_network: Path):
+def test_a_card_and_options_for_the_layout_exclude_each_other(int8_network: Path):
     with pytest.raises(UserError, match="leave weights, labels and range out"):
         FacialExpressionModel(int8_network, labels="fer2013")
 
@@ -94,7 +94,7 @@ def test_scaled_pictures_and_things_that_are_no_pictures_are_refused(int8_networ
             model.predict(np.zeros(shape, np.uint8))
 
 
-def test_a_picture_that_was_not_read_is_said_so(int8_network: Path, tmp_path: Path):
+def test_a_picture_that_was_not_read_is_an_error(int8_network: Path, tmp_path: Path):
     with pytest.raises(ValueError, match=r"got NoneType; cv2\.imread gives None where it cannot read"):
         FacialExpressionModel(int8_network).predict(cv2.imread(str(tmp_path / "missing.png")))
 

@@ -1,4 +1,4 @@
-"""recipe.json is read back by those who write on: of its own network, whole, and as far as it was told."""
+"""recipe.json is read back: of its own network, complete, and up to the recorded epoch."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from converter.provenance import is_recorded, read_provenance, training_provenan
 from fer_edge.errors import UserError
 
 
-def test_the_story_of_a_training_is_told_of_the_network_it_made_and_of_no_other(tmp_path: Path) -> None:
+def test_provenance_is_read_for_the_network_it_belongs_to_and_for_no_other(tmp_path: Path) -> None:
     assert training_provenance(tmp_path / "nano.keras") is None
     (tmp_path / "recipe.json").write_text('{"network": "nano", "recipe": {"epochs": 3}}')
     assert training_provenance(tmp_path / "nano.keras") == {"network": "nano", "recipe": {"epochs": 3}}
@@ -17,7 +17,7 @@ def test_the_story_of_a_training_is_told_of_the_network_it_made_and_of_no_other(
     assert training_provenance(tmp_path / "nano.keras") is None
 
 
-def test_what_is_written_is_told_until_more_comes_of_it_or_the_file_is_cut(tmp_path: Path) -> None:
+def test_a_result_counts_as_recorded_until_it_changes_or_the_file_is_cut(tmp_path: Path) -> None:
     assert not is_recorded(tmp_path, {"epochs_done": 1})
     write_provenance(tmp_path, {"network": "nano"}, {"epochs_done": 1})
     assert training_provenance(tmp_path / "nano.keras") == {"network": "nano", "result": {"epochs_done": 1}}

@@ -1,4 +1,4 @@
-"""Augmentation changes what it is told to, within its bounds, and nothing else."""
+"""Augmentation changes the given amounts, within its bounds, and nothing else."""
 
 import numpy as np
 import pytest
@@ -81,7 +81,7 @@ def test_a_turn_keeps_lengths_and_angles() -> None:
 
 
 def turned_offset(dot: np.ndarray, seed: int) -> np.ndarray:
-    """Where a dot lies from the centre after a turn of up to 90 degrees; the same turn for the same seed."""
+    """Position of a dot relative to the centre after a turn of up to 90 degrees; the same turn for the same seed."""
     turned, _ = augmented(dot[np.newaxis], targets(1), made(rotate_deg=90), np.random.default_rng(seed))
     return np.subtract(centroid(turned[0]), 23.5)
 

@@ -1,4 +1,4 @@
-"""Every form of FER-2013 gives the same faces, and what is wrong with a file is said by line."""
+"""Every form of FER-2013 gives the same faces; mistakes in a file are reported with their line."""
 
 import csv
 import shutil
@@ -107,7 +107,7 @@ def as_folders(root: Path, place: Callable[[int], str]) -> Path:
 
 
 def by_usage(faces: Faces) -> set[tuple[str, str, int]]:
-    """What each face is, whatever the order: usage, class and sum of pixels."""
+    """Return the faces as a set, without their order: usage, class and sum of pixels."""
     sums = faces.images.sum(axis=(1, 2)).tolist()
     return {
         (usage, EMOTIONS[label], total) for usage, label, total in zip(faces.usages, faces.labels, sums, strict=True)
@@ -355,7 +355,7 @@ def test_a_sheet_of_another_width_is_refused(sheets: Path) -> None:
     assert "1488x96 pixels, expected 1536 wide" in complaint(sheets)
 
 
-def test_what_is_missing_of_the_complete_set_is_said(kaggle: Path) -> None:
+def test_what_is_missing_of_the_complete_set_is_reported(kaggle: Path) -> None:
     assert counted(read_faces(kaggle)) == (
         "Training 2 (the complete set has 28,709), PublicTest 1 (the complete set has 3,589), "
         "PrivateTest 1 (the complete set has 3,589)"

@@ -1,4 +1,4 @@
-"""Where a data set has nothing set aside, a tenth is, no picture is on both sides, and the tenth is found again."""
+"""Held-out split: a tenth without copies on both sides, and selected again later."""
 
 import numpy as np
 import pytest
@@ -87,9 +87,9 @@ def test_faces_that_the_run_did_not_have_are_refused(changed: str) -> None:
      {"data": {"held_out": 7}}, {"data": {"held_out": {"seed": "7", "sha256": "0"}}},
      {"data": {"held_out": {"seed": -1, "sha256": "0"}}}],
 )  # fmt: skip
-def test_a_story_that_tells_of_nothing_held_out_is_none(provenance: object) -> None:
+def test_provenance_without_a_held_out_split_gives_none(provenance: object) -> None:
     assert held_out_by(provenance) is None
 
 
-def test_a_story_that_tells_it_is_read() -> None:
+def test_provenance_with_a_held_out_split_is_read() -> None:
     assert held_out_by({"data": {"held_out": {"seed": 7, "sha256": "ab"}}}) == HeldOut(7, "ab")

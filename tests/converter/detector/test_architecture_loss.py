@@ -13,7 +13,7 @@ LOG2 = math.log(2)
 
 
 def loss(wanted: list[list[float]], said: list[list[float]]) -> float:
-    """Of a picture of one row of cells."""
+    """Outputs for a picture of one row of cells."""
     arrays = (np.array([[cells]], np.float32) for cells in (wanted, said))
     return float(keras.ops.convert_to_numpy(detection_loss(*(keras.ops.convert_to_tensor(one) for one in arrays))))
 
@@ -45,7 +45,7 @@ def test_boxes_of_cells_that_are_no_face_do_not_matter():
     assert loss([FACE, NO], [[6, 3, 3, 3, 3], [0, 6, 0, 6, 0]]) == pytest.approx(0, abs=1e-6)
 
 
-def test_where_nothing_is_asked_any_answer_is_free():
+def test_cells_without_weight_cost_nothing():
     assert loss([FACE, NOTHING_ASKED], [[6, 3, 3, 3, 3], [6, 0, 0, 0, 0]]) == pytest.approx(0, abs=1e-6)
 
 

@@ -1,4 +1,4 @@
-"""What the network is asked to say of a picture, worked out by hand on cells of 8 pixels."""
+"""Training targets of a picture, worked out by hand on cells of 8 pixels."""
 
 import numpy as np
 import pytest
@@ -26,7 +26,7 @@ def test_a_small_face_belongs_to_the_cell_with_its_centre_and_its_sides_are_coun
     assert wanted[1, 2, 1] == 1
 
 
-def test_round_the_middle_of_a_face_nothing_is_asked_and_far_from_it_no():
+def test_cells_round_the_middle_of_a_face_have_no_weight_and_those_far_from_it_are_negative():
     # A face of 40: middle within 7.2 of its centre at 36, 36, unsure within 14.
     wanted = targets(boxes((16, 16, 56, 56)), NOWHERE, 72, 72)
     assert np.argwhere(wanted[..., 0] == 1).tolist() == [[4, 4]]
@@ -52,7 +52,7 @@ def test_where_faces_overlap_the_smaller_one_has_the_cell_in_any_order():
         assert np.exp(wanted[4, 4, 2:]) * 8 == pytest.approx([36, 36, 44, 44])
 
 
-def test_of_what_is_ignored_nothing_is_asked_but_a_face_in_it_is():
+def test_ignored_cells_have_no_weight_but_a_face_in_them_has():
     ignored = boxes((0, 0, 32, 32))
     wanted = targets(boxes((8, 8, 16, 16)), ignored, 64, 64)
     assert wanted[1, 1, 0] == 1

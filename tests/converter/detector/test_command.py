@@ -39,7 +39,7 @@ def coco(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Pa
 
 @pytest.fixture(scope="module")
 def run(coco: tuple[Path, Path], convert: Convert, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Two epochs without interruption: the folder, and what was said."""
+    """Two epochs without interruption: the folder, and the standard output."""
     folder = tmp_path_factory.mktemp("run") / "face"
     ended = convert("train-detector", "--photos", *coco, "-o", folder, *SMALL, "--epochs", 2)
     assert ended.returncode == 0, ended.stderr
@@ -51,7 +51,7 @@ def rows(folder: Path) -> list[dict[str, float]]:
         return [{name: float(value) for name, value in row.items()} for row in csv.DictReader(file)]
 
 
-def test_a_run_leaves_its_files_and_says_what_it_did(run: tuple[Path, str]) -> None:
+def test_a_run_leaves_its_files_and_reports_its_counts(run: tuple[Path, str]) -> None:
     folder, said = run
     names = ["face.json", "face.keras", "face.weights.h5", "history.csv", "recipe.json", "resume.npz"]
     assert sorted(path.name for path in folder.iterdir()) == names

@@ -42,7 +42,7 @@ def test_only_a_photo_with_a_kind_is_known_to_be_empty_also_when_it_is_reduced(t
         assert looked_at.known_empty
 
 
-def test_landmarks_that_nobody_gave_are_unknown(tmp_path: Path):
+def test_missing_landmarks_are_unknown(tmp_path: Path):
     (photo,) = read_photos(written(tmp_path, (100, 120), [{"image_id": 7, "bbox": [10, 20, 30, 40]}]), tmp_path)
     assert np.isnan(photo.landmarks).all()
 

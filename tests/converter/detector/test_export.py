@@ -1,4 +1,4 @@
-"""How the scores of a new detector are shifted, by the network that ships and pictures that it has never seen.
+"""Score offset of a new detector, with the network that ships and pictures that are new to it.
 
 And what an export does not overwrite.
 """
@@ -32,7 +32,7 @@ CONTENT = SHIPPED.read_bytes()
 
 @pytest.fixture
 def run(tmp_path: Path) -> Path:
-    """A folder as a training leaves it; what is in the weights matters to nobody here."""
+    """A folder as a training leaves it; the weights' content does not matter here."""
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "face.json").write_text('{"class_name": "Functional"}')
@@ -93,7 +93,7 @@ def test_photo_known_to_be_empty_stands_below_the_usual_score():
 
 @pytest.fixture(scope="module")
 def dull_and_odd() -> tuple[Photo, Photo]:
-    """Of some photos the one with the least sure box, and the one with the surest, whatever network ships."""
+    """The photos with the lowest and with the highest score of twenty, whatever network ships."""
     dull, *_, odd = sorted((noise(seed) for seed in range(20)), key=lambda photo: surest(photo, 0.0))
     assert surest(dull, 0.0) < surest(odd, 0.0)
     return dull, odd
@@ -105,7 +105,7 @@ def test_one_odd_photo_among_hundreds_does_not_count_and_one_among_a_few_does(du
     assert score_offset(CARD, CONTENT, [dull, odd]) < score_offset(CARD, CONTENT, [dull])
 
 
-def test_photos_in_which_only_the_teacher_saw_nobody_do_not_count(dull_and_odd: tuple[Photo, Photo]):
+def test_photos_without_pseudo_labels_are_not_known_to_be_empty(dull_and_odd: tuple[Photo, Photo]):
     dull, odd = dull_and_odd
     missed = replace(odd, known_empty=False)
     assert score_offset(CARD, CONTENT, [dull, missed]) == score_offset(CARD, CONTENT, [dull])

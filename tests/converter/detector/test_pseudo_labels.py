@@ -1,4 +1,4 @@
-"""Whose box a face gets: that of people, that of the teacher, or both in one convention."""
+"""Boxes of a face: drawn by people, found by YuNet, or merged in one convention."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What stops a user of `fer-convert label-faces`."""
+"""Errors of `fer-convert label-faces`."""
 
 from pathlib import Path
 

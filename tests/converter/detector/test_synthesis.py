@@ -1,4 +1,4 @@
-"""A scene's boxes are where its pixels say: the faces are painted."""
+"""A scene's boxes are where its pixels are: the faces are painted."""
 
 import numpy as np
 import pytest
@@ -10,7 +10,7 @@ HEIGHT, WIDTH = 96, 128
 
 
 def is_face(pixels: np.ndarray) -> np.ndarray:
-    """Where the colour is nearer to a face's than to what is around."""
+    """Mask of the pixels whose colour is closer to a face's than to the background's."""
     away = [np.abs(pixels.astype(int) - colour).sum(axis=-1) for colour in (FACE, AROUND)]
     return away[0] < away[1]
 

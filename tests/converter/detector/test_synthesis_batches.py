@@ -10,7 +10,7 @@ def scenes(steps: int = LARGER_EVERY) -> Scenes:
     return Scenes(Gallery([painted(), empty()]), [], 64, 96, 8, steps, 5)
 
 
-def test_a_batch_has_pictures_and_what_is_to_be_said_of_them():
+def test_a_batch_has_pictures_and_their_targets():
     pictures, wanted = scenes().made(0, 0)
     assert pictures.shape == (8, 64, 96, 3)
     assert wanted.shape == (8, 8, 12, 6)

@@ -1,4 +1,4 @@
-"""What a detector's recipe refuses before any photo is read."""
+"""Values of a detector's configuration that are refused before any photo is read."""
 
 import pytest
 

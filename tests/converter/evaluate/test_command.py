@@ -55,7 +55,7 @@ def networks(data: Path, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path
 def evaluated(
     networks: tuple[Path, Path], fer2013_csv: Path, convert: Convert, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, str]:
-    """The folder that was written, and what was said."""
+    """The folder that was written, and the standard output."""
     output = tmp_path_factory.mktemp("evaluation") / "report"
     ended = convert("evaluate", *networks, "--data", fer2013_csv, "-o", output, before=NO_TENSORFLOW)
     assert ended.returncode == 0, ended.stderr
@@ -112,7 +112,7 @@ def test_size_and_speed_are_those_of_the_files(evaluated: tuple[Path, str], netw
     assert all(model["latency_ms"] > 0 for model in models)
 
 
-def test_the_table_that_is_said_is_the_one_that_is_written(evaluated: tuple[Path, str]):
+def test_the_table_on_the_terminal_is_the_one_in_the_file(evaluated: tuple[Path, str]):
     output, said = evaluated
     written = (output / "report.md").read_text()
     rows = [line.split("\t") for line in said.splitlines() if line.startswith(("float\t", "int8\t"))]
@@ -228,7 +228,7 @@ def test_networks_that_had_other_faces_held_out_are_not_compared(tmp_path: Path)
         held_out_for([one, other], {})
 
 
-def test_one_that_tells_nothing_is_asked_about_the_faces_of_the_one_that_does(tmp_path: Path):
+def test_a_network_without_a_record_is_measured_on_the_faces_of_the_one_with_a_record(tmp_path: Path):
     one = story_beside(tmp_path / "1/nano.keras", 1)
     assert held_out_for([tmp_path / "mini.keras", one], {}) == HeldOut(1, f"{1:064}")
     assert held_out_for([tmp_path / "mini.keras"], {}) is None

@@ -1,4 +1,4 @@
-"""What `explore` finds in faces that were made to be found, and what it writes."""
+"""Findings of `explore` in faces made for the purpose, and its files."""
 
 import base64
 import re
@@ -108,8 +108,8 @@ def test_agreement_counts_clear_majorities_and_leaves_ties_out() -> None:
     votes = [
         voted(anger=6, neutral=4),  # angry, and they agree
         voted(neutral=7, anger=3),  # angry, and they do not
-        voted(anger=5, neutral=5),  # nobody leads
-        voted(),  # nobody was asked
+        voted(anger=5, neutral=5),  # a tie
+        voted(),  # no votes
         voted(happiness=10),  # happy, and they agree
     ]
     of = faces([face(i) for i in range(5)], [0, 0, 0, 0, 3], votes=votes)
@@ -162,7 +162,7 @@ def test_explore_writes_one_page_that_needs_nothing_else(fer2013_csv: Path, tmp_
     output = tmp_path / "deep/er/explore.html"
     ended = convert("explore", "--data", fer2013_csv, "-o", output)
     assert ended.returncode == 0, ended.stderr
-    assert "happy\t20\t14.3%\t50\t14.3%" in ended.stdout  # 20 of 140, 50 of 350: tabs where nobody looks
+    assert "happy\t20\t14.3%\t50\t14.3%" in ended.stdout  # 20 of 140, 50 of 350: tabs where no terminal is
     assert [path.name for path in output.parent.iterdir()] == ["explore.html"]
     page = Page(output.read_text())
     assert page.tags.count("img") >= 3

@@ -1,4 +1,4 @@
-"""Every container is known by what is in it, and what is wrong with a file is one line before TensorFlow loads."""
+"""Containers are identified by content; a damaged file is one line before TensorFlow loads."""
 
 import json
 import os
@@ -264,7 +264,7 @@ def test_what_is_wrong_with_a_file_is_one_line(
     assert "\n" not in str(caught.value)
 
 
-def test_weights_that_are_truncated_are_told_before_anything_is_built(data: Path, tmp_path: Path):
+def test_truncated_weights_are_refused_before_anything_is_built(data: Path, tmp_path: Path):
     half = cut(data / "models/keras2/model_weights.h5", tmp_path / "half.h5")
     with pytest.raises(UserError, match=r"half\.h5: is a damaged or truncated HDF5 file"):
         identify(data / "models/keras2/model.json", half)

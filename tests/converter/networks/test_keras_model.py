@@ -1,4 +1,4 @@
-"""Every container gives the same answers as the network it was saved from, and what does not belong is refused."""
+"""Every container gives the outputs of the network it was saved from; networks of other shapes are refused."""
 
 import json
 import shutil
@@ -105,7 +105,7 @@ def test_a_network_trained_in_mixed_precision_is_converted_in_float32(tmp_path: 
     assert converted(network, tmp_path).exists()
 
 
-def test_a_saved_model_in_mixed_precision_is_told_what_to_do(tmp_path: Path):
+def test_a_saved_model_in_mixed_precision_is_refused_with_the_cure(tmp_path: Path):
     import keras
 
     policy = keras.dtype_policies.DTypePolicy("mixed_float16")
@@ -210,7 +210,7 @@ def test_a_truncated_saved_model_is_one_line(data: Path, tmp_path: Path):
         load(identify(folder))
 
 
-def test_keras_1_is_told_what_to_do(tmp_path: Path):
+def test_keras_1_is_refused_with_the_cure(tmp_path: Path):
     path = tmp_path / "model.json"
     path.write_text(json.dumps({"class_name": "Sequential", "config": [], "keras_version": "1.2.2"}))
     with pytest.raises(UserError, match=r"was written by Keras 1\.2\.2; open it with Keras 2 and save it again"):

@@ -1,4 +1,4 @@
-"""What of an architecture is half precision becomes float32, and nothing else changes."""
+"""Half precision in an architecture becomes float32, and nothing else changes."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Made-up networks that are fed and read in a known way must be found out, or nothing be said."""
+"""The layout of made-up networks must be inferred correctly, or not at all."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_a_network_that_reads_two_scalings_alike_is_not_guessed_at():
         find_layout(tried, TRUTH, [EMOTIONS])
 
 
-def test_scalings_that_differ_by_how_sure_the_network_sounds_are_told_apart_by_that():
+def test_scalings_that_differ_in_confidence_alone_are_distinguished_by_it():
     # Without biases a network only multiplies its logits: the same answers, 255 times as sure.
     modest = answers(EMOTIONS, 0.6)
     assert find_layout({UNIT: modest, RAW: modest * 255}, TRUTH, [EMOTIONS]).layout.scaling == UNIT
@@ -59,12 +59,12 @@ def test_orders_that_only_differ_in_classes_the_faces_do_not_show_are_not_guesse
         find_layout({UNIT: said}, happy, [ORDERS["fer2013"], ("disgust", "angry", *EMOTIONS[2:])])
 
 
-def test_a_network_at_chance_tells_nothing():
+def test_the_layout_of_a_network_at_chance_is_not_inferred():
     with pytest.raises(UserError, match=r"cannot be found.*give --range and --labels"):
         find_layout({scaling: answers(EMOTIONS, 0.0) for scaling in (SIGNED, UNIT)}, TRUTH, ORDERS.values())
 
 
-def test_an_order_nobody_thought_of_is_suggested_and_not_taken():
+def test_an_unusual_order_is_suggested_and_not_taken():
     strange = ("happy", "angry", "surprise", "disgust", "neutral", "fear", "sad")
     tried = {UNIT: answers(strange, 0.9)}
     with pytest.raises(UserError, match=r"confirm it with --labels happy,angry,surprise,disgust,neutral,fear,sad$"):
@@ -73,7 +73,7 @@ def test_an_order_nobody_thought_of_is_suggested_and_not_taken():
         )
 
 
-def test_what_is_given_is_not_asked_about():
+def test_a_given_layout_is_not_inferred():
     def never(_scaling: Scaling, _indices: np.ndarray) -> np.ndarray:
         raise AssertionError("the network was asked")
 

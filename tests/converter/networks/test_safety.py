@@ -1,4 +1,4 @@
-"""What may be built, and what is refused by name before Keras sees it."""
+"""Architectures that may be built, and those that are refused by name before Keras builds them."""
 
 import json
 import zipfile

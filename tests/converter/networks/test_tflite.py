@@ -1,4 +1,4 @@
-"""What a card says of a file: a temperature and scores that can be worked out by hand."""
+"""Temperature and scores in a card, worked out by hand."""
 
 from pathlib import Path
 

@@ -83,7 +83,7 @@ def test_a_file_by_another_ending_is_to_be_renamed(theirs: Callable[[str], Path]
     assert "--output" not in ended.stderr
 
 
-def test_data_without_public_test_are_told_what_they_lack(
+def test_data_without_public_test_are_refused_with_the_cure(
     theirs: Callable[[str], Path], slice_of_fer2013: Faces, convert: Convert, tmp_path: Path
 ):
     pixels = " ".join(map(str, slice_of_fer2013.images[0].ravel()))

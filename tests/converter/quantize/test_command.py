@@ -1,4 +1,4 @@
-"""From a Keras network to a TFLite file and its card, as a user does it; and what stops a user, in one line."""
+"""Conversion of a Keras network to a TFLite file and its card from the command line; errors in one line."""
 
 import shutil
 import subprocess
@@ -24,7 +24,7 @@ def left_in(folder: Path) -> list[str]:
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_the_card_says_how_the_network_is_fed_and_read_and_that_it_was_found(int8_network: Path):
+def test_the_card_has_scaling_and_class_order_and_records_that_they_were_inferred(int8_network: Path):
     card = load_card(int8_network)
     assert card.name == "mini"
     assert card.labels == EMOTIONS
@@ -61,7 +61,7 @@ def test_tensors_have_no_names_that_a_small_device_would_have_to_hold(int8_netwo
     assert {tensor["name"] for tensor in details if "Delegate" not in tensor["name"]} <= {""}
 
 
-def test_the_int8_file_says_what_the_original_says(int8_network: Path):
+def test_the_int8_file_agrees_with_the_original(int8_network: Path):
     scores = load_card(int8_network).scores["PublicTest"]
     assert scores["faces"] == 350
     assert scores["agreement_with_original"] > 0.93
@@ -107,7 +107,7 @@ def test_other_kinds_keep_float_at_their_ends_and_the_same_answers(
     assert left_in(tmp_path) == ["net.json", "net.tflite"]
 
 
-def test_the_courses_network_converts_untrained_and_its_card_says_so(
+def test_the_courses_network_converts_untrained_and_its_card_records_it(
     data: Path, fer2013_csv: Path, convert: Convert, tmp_path: Path
 ):
     pytest.importorskip("tensorflow")
@@ -150,7 +150,7 @@ def test_a_full_disk_is_one_line_and_what_was_there_stays(
     assert left_in(tmp_path) == ["net.tflite"]
 
 
-def test_a_place_that_cannot_be_written_is_told_before_any_work(
+def test_a_folder_that_cannot_be_written_is_refused_before_any_work(
     data: Path, fer2013_csv: Path, convert: Convert, tmp_path: Path
 ):
     (tmp_path / "file").touch()

@@ -1,4 +1,4 @@
-"""The networks are what they say, and can be made int8 without a loss by their form."""
+"""The networks have the documented size and form, and convert to int8 without a loss by their form."""
 
 import json
 from pathlib import Path
@@ -43,7 +43,7 @@ def test_classic_is_the_course_network_layer_by_layer(data: Path, version: str) 
 
 
 def multiply_adds(network: Any) -> int:
-    """Of all convolutions and dense layers, for one face."""
+    """Multiply-adds of all convolutions and dense layers, for one face."""
     total = 0
     for layer in network.layers:
         if type(layer).__name__ in LEARNT:

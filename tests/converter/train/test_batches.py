@@ -1,4 +1,4 @@
-"""Which faces an epoch shows, and what it says about them."""
+"""Faces and targets of an epoch."""
 
 import numpy as np
 import pytest
@@ -38,7 +38,7 @@ def test_a_label_alone_is_a_one_among_zeros() -> None:
 
 
 def test_votes_are_mixed_into_the_target_in_our_order() -> None:
-    # Label sad; of ten votes five say sadness, three neutral, two have no class here.
+    # Label sad; of ten votes five are sadness, three neutral, two have no class here.
     truth = targets(faces([4], [voted(sadness=5, neutral=3, contempt=1, unknown=1)]), 0.4, 0.0)
     assert truth[0] == pytest.approx([0, 0, 0, 0, 0.6 + 0.4 * 5 / 8, 0, 0.4 * 3 / 8])
 

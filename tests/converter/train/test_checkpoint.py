@@ -1,4 +1,4 @@
-"""A run that was stopped goes on with every number that it had, dropout's among them."""
+"""A resumed run continues with every number of the interrupted one, dropout's seeds included."""
 
 from pathlib import Path
 
@@ -22,7 +22,7 @@ STORY = checkpoint.RunIdentity(RECIPE.as_json(), TrainConfig().as_json(), "diges
 
 
 def network() -> keras.Model:
-    """As `classic` has them: a dropout before a BatchNorm, whose statistics hang on what was dropped."""
+    """Build a dropout before a BatchNorm, as in `classic`: its statistics depend on the dropped units."""
     layers = keras.layers
     return keras.Sequential([layers.Input((4,)), layers.Dropout(0.5), layers.Dense(3), layers.BatchNormalization()])
 

@@ -55,7 +55,7 @@ def rows(folder: Path) -> list[dict[str, float]]:
 
 @pytest.fixture(scope="module")
 def run(fer2013_csv: Path, convert, tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
-    """Four epochs without interruption: the folder, and what was said."""
+    """Four epochs without interruption: the folder, and the standard output."""
     folder = tmp_path_factory.mktemp("run") / "nano"
     ended = convert("train", "--data", fer2013_csv, "-o", folder, *SMALL, "--epochs", 4)
     assert ended.returncode == 0, ended.stderr
@@ -74,7 +74,7 @@ def test_a_run_leaves_its_files_and_nothing_half_written(run: tuple[Path, str]) 
     ]
 
 
-def test_a_run_says_what_it_counted_and_a_plain_line_an_epoch(run: tuple[Path, str]) -> None:
+def test_a_run_reports_its_counts_and_a_plain_line_per_epoch(run: tuple[Path, str]) -> None:
     said = run[1].splitlines()
     assert said[0].endswith("Training 140 (the complete set has 28,709), PublicTest 350 (the complete set has 3,589)")
     assert said[1] == "training on 140 faces, validating on 350"
@@ -107,7 +107,7 @@ def test_architecture_and_weights_beside_it_are_the_same_network(run: tuple[Path
     assert all(np.array_equal(a, b) for a, b in zip(whole.get_weights(), parts.get_weights(), strict=True))
 
 
-def test_the_recipe_tells_settings_data_versions_and_result(run: tuple[Path, str]) -> None:
+def test_recipe_json_holds_settings_data_versions_and_result(run: tuple[Path, str]) -> None:
     config = json.loads((run[0] / "recipe.json").read_text())
     assert config["recipe"]["seed"] == 5
     assert config["recipe"]["augment"]["rotate_deg"] == 10.0
@@ -205,7 +205,7 @@ def test_patience_ends_a_run_that_gets_no_better(fer2013_csv: Path, convert, tmp
     assert len(history) < 50
 
 
-def test_without_publictest_a_tenth_is_held_out_and_said(slice_of_fer2013, convert, tmp_path: Path) -> None:
+def test_without_publictest_a_tenth_is_held_out_and_reported(slice_of_fer2013, convert, tmp_path: Path) -> None:
     path = tmp_path / "train.csv"
     with path.open("w", newline="") as file:
         writer = csv.writer(file)

@@ -1,4 +1,4 @@
-"""Who teaches must say probabilities that fit the labels, and a run that goes on must have had the same teachers."""
+"""Teachers must give probabilities that fit the labels; a resumed run must have the same teachers."""
 
 import json
 import shutil
@@ -51,7 +51,7 @@ def test_the_same_network_teaches_the_same_as_keras_and_as_tflite(
     assert (one.argmax(axis=1) == other.argmax(axis=1)).mean() > 0.95
 
 
-def test_a_teacher_that_says_logits_is_refused(nano: keras.Model, training: Faces, tmp_path: Path) -> None:
+def test_a_teacher_that_gives_logits_is_refused(nano: keras.Model, training: Faces, tmp_path: Path) -> None:
     path = saved(networks.logits_model(nano), tmp_path / "logits.keras")
     with pytest.raises(UserError, match=r"logits\.keras: gives no probabilities; end it in a softmax"):
         soft_targets([path], training)

@@ -54,7 +54,7 @@ def test_outside_a_notebook_nothing_is_drawn_live(monkeypatch: pytest.MonkeyPatc
 
 def test_in_a_notebook_livelossplot_gets_every_row(monkeypatch: pytest.MonkeyPatch) -> None:
     class ZMQInteractiveShell:
-        """What a Jupyter kernel's shell is called."""
+        """Stand-in with the name of a Jupyter kernel's shell."""
 
     class PlotLosses:
         """livelossplot's, as far as it is used."""
@@ -87,7 +87,7 @@ def test_in_a_notebook_livelossplot_gets_every_row(monkeypatch: pytest.MonkeyPat
 
 def test_a_notebook_without_livelossplot_does_without(monkeypatch: pytest.MonkeyPatch) -> None:
     class ZMQInteractiveShell:
-        """What a Jupyter kernel's shell is called."""
+        """Stand-in with the name of a Jupyter kernel's shell."""
 
     monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=ZMQInteractiveShell))
     monkeypatch.setitem(sys.modules, "livelossplot", None)

@@ -22,7 +22,7 @@ def train_network(
 
 @pytest.fixture
 def told(tmp_path: Path) -> Path:
-    """A folder with a `fer-convert` that only writes down what it was told, a line a call, beside itself."""
+    """A folder with a `fer-convert` that only records its arguments, one line per call, beside itself."""
     programs = tmp_path / "programs"
     programs.mkdir()
     fake = programs / "fer-convert"
@@ -32,7 +32,7 @@ def told(tmp_path: Path) -> Path:
 
 
 def runs_of(programs: Path) -> list[str]:
-    """What was called, and where it wrote: `train small-strong`, `quantize fer-small.tflite` ..."""
+    """Commands that were run, with their outputs: `train small-strong`, `quantize fer-small.tflite` ..."""
     calls = [line.split() for line in (programs / "fer-convert.log").read_text().splitlines()]
     return [f"{words[0]} {Path(words[words.index('-o') + 1]).name}" for words in calls]
 

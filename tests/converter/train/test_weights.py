@@ -1,4 +1,4 @@
-"""A file that ships, put back into Keras, says what the file says, and normalises in training what it sees."""
+"""A file that ships, loaded into Keras, gives the same outputs, and its BatchNorms normalise in training."""
 
 from pathlib import Path
 
@@ -33,7 +33,7 @@ def put_back(name: str, pictures: np.ndarray) -> keras.Model:
 
 @pytest.mark.data
 @pytest.mark.parametrize("name", ["nano", "small"])
-def test_network_that_ships_says_in_keras_what_its_file_says(name: str, slice_of_fer2013: Faces):
+def test_network_that_ships_agrees_in_keras_with_its_file(name: str, slice_of_fer2013: Faces):
     faces = slice_of_fer2013.split("PublicTest").images
     logits = networks.logits_model(put_back(name, inputs(faces[:64]))).predict(inputs(faces), verbose=0)
     said = run_tflite(load_classifier(MODELS / f"fer-{name}.tflite"), faces)
@@ -42,7 +42,7 @@ def test_network_that_ships_says_in_keras_what_its_file_says(name: str, slice_of
 
 
 @pytest.mark.data
-def test_pictures_seen_meanwhile_change_nothing_of_what_it_says(slice_of_fer2013: Faces):
+def test_pictures_for_the_statistics_do_not_change_the_outputs(slice_of_fer2013: Faces):
     faces = inputs(slice_of_fer2013.images[:100])
     one, other = (put_back("nano", seen).predict(faces, verbose=0) for seen in (faces[:20], -faces[50:]))
     assert one == pytest.approx(other, abs=1e-4)
@@ -59,7 +59,7 @@ def test_what_is_seen_in_training_is_normalised_as_it_is_afterwards():
     assert after.std() > 0.1
 
 
-def test_detector_that_ships_says_in_keras_what_its_file_says():
+def test_detector_that_ships_agrees_in_keras_with_its_file():
     pixels = np.random.default_rng(5).integers(0, 256, (1, 128, 160, 3))
     network = detector.build()
     load_tflite_weights(network, FACE, np.random.default_rng(4).uniform(-1, 1, (2, 96, 128, 3)).astype(np.float32))
