@@ -12,7 +12,7 @@ from converter.data.splits import HELD_OUT_NAME, HeldOut, reproduce_held_out
 from converter.networks.layout import ORDERS, RANGES, Scaling, parse_labels
 from fer_edge.errors import UserError
 
-SPLIT_FROM = {  # where a split is looked for, as docs/training.md has it
+SPLIT_FROM = {  # sources of a split, as in docs/training.md
     "Training": "a Usage column that names some, or with a `train` folder",
     PUBLIC: "a Usage column that names some, or with a `test` folder beside `train`",
     "PrivateTest": "a Usage column that names some, or with a `test` folder beside `train` and `validation`",
@@ -42,13 +42,13 @@ def layout_options(command: Callable[..., Any]) -> Callable[..., Any]:
                 "--labels",
                 metavar="ORDER",
                 help=f"The network's class order: {', '.join(ORDERS)}, or seven names with commas between. "
-                "Without it: found.",
+                "Without it: inferred.",
             ),
             click.option(
                 "--range",
                 "pixel_range",
                 type=click.Choice(sorted(RANGES)),
-                help="What pixels 0 to 255 become before the network sees them. Without it: found.",
+                help="Range of the network's input for pixels 0 to 255. Without it: inferred.",
             ),
             click.option("--mean", type=float, help="With --std, instead of --range: input = (pixel - mean) / std."),
             click.option("--std", type=float, help="See --mean; in units of pixels 0 to 255."),

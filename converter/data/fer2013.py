@@ -1,4 +1,4 @@
-"""FER-2013 in every form people have it; which form a path is, is seen from what lies there."""
+"""Reader of FER-2013 in its usual forms, identified by content."""
 
 import csv
 from pathlib import Path

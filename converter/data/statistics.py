@@ -49,7 +49,7 @@ def imbalance(of_classes: NDArray[np.int64]) -> float:
 
 
 def blank(faces: Faces) -> NDArray[np.int64]:
-    """Indices of pictures of one single grey: nothing can be learnt from them."""
+    """Indices of pictures of one single grey: they carry no information."""
     flat = faces.images.reshape(len(faces), -1)
     return np.flatnonzero(flat.min(axis=1) == flat.max(axis=1))
 

@@ -46,10 +46,10 @@ def _number(name: str, kind: Any, text: str) -> Callable[[Command], Command]:
     "-o", "--output", required=True, type=click.Path(file_okay=False, path_type=Path), help="The run's folder."
 )
 @_number("epochs", click.IntRange(1), "Rounds of --scenes.")
-@_number("scenes", click.IntRange(1), "Pictures an epoch, each made anew.")
-@_number("batch", click.IntRange(1), "Pictures a step.")
+@_number("scenes", click.IntRange(1), "Pictures per epoch, each composed anew.")
+@_number("batch", click.IntRange(1), "Pictures per step.")
 @_number("height", int, "Pixels of most pictures, a multiple of 32.")
-@_number("width", int, "The same across.")
+@_number("width", int, "The same for the width.")
 @_number("rate", float, "Highest learning rate.")
 @_number("decay", click.FloatRange(0), "Decay of weights, times the rate.")
 @_number("averaged", click.FloatRange(0, 1), "Horizon of the averaging of weights as a part of the run; 0: none.")

@@ -57,7 +57,7 @@ def command(run: Path, output: Path, photos: tuple[tuple[Path, Path], ...], name
     """
     console = Console(soft_wrap=True, highlight=False)
     check_output(output, load_detector_card)
-    # Both places are opened before minutes of work, and one file's draft lies beside the other's, as the files will.
+    # Both files are opened before minutes of work; their drafts lie side by side, as the files will.
     with replacing(output) as drafted, replacing(card_path(output)):
         with console.status("reading photos") as at:
             shown = read_all(photos)

@@ -48,7 +48,7 @@ class YuNetLabeller:
         self._network.setInputSize((picture.shape[1], picture.shape[0]))
         found = self._network.detect(picture)[1]
         rows = np.zeros((0, 15)) if found is None else found.astype(np.float64)
-        # In a picture of one grey YuNet 2023 saw faces of infinite size; a face has its middle in the picture.
+        # In a picture of one grey YuNet 2023 found faces of infinite size; a face has its middle in the picture.
         height, width = picture.shape[:2]
         with np.errstate(invalid="ignore"):
             middle = rows[:, :2] + rows[:, 2:4] / 2
@@ -57,7 +57,7 @@ class YuNetLabeller:
 
 
 def merge_labels(drawn: list[Entry], seen: list[Entry]) -> list[Entry]:
-    """Annotations ``drawn`` by others with the teacher's boxes where it sees the same face, and what else it ``seen``.
+    """Annotations ``drawn`` by others with YuNet's boxes where both are of the same face, and the others of ``seen``.
 
     A drawn face that YuNet misses is kept. A face that only YuNet finds is added.
     """
@@ -99,8 +99,8 @@ def _iou(a: list[float], b: list[float]) -> float:
 @click.option(
     "--boxes",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
-    help="COCO file of boxes drawn by others: they are kept, in YuNet's convention where it sees the same face. Photos "
-    "with a `kind` have no faces, whatever YuNet sees. Without it: all photos in the folder.",
+    help="COCO file of boxes drawn by others: they are kept, in YuNet's convention where it finds the same face. "
+    "Photos with a `kind` have no faces, whatever YuNet finds. Without it: all photos in the folder.",
 )
 def command(photos: Path, output: Path, yunet: Path, boxes: Path | None) -> None:
     """Box the faces in PHOTOS, a folder with folders, for `fer-convert train-detector`."""

@@ -38,13 +38,13 @@ class DetectorConfig:
     epochs: int = 100
     """Rounds of `scenes` pictures; the learning rate falls to zero over them."""
     scenes: int = 3200
-    """Pictures an epoch, each made anew."""
+    """Pictures per epoch, each composed anew."""
     batch: int = 32
-    """Pictures a step."""
+    """Pictures per step."""
     height: int = 128
     """Pixels of most pictures, a multiple of 32; every sixth step has pictures of twice the sides."""
     width: int = 160
-    """The same across."""
+    """The same for the width."""
     rate: float = 3e-3
     """Highest learning rate of AdamW."""
     warmup_epochs: float = 1.0

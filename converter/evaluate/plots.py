@@ -40,7 +40,7 @@ def confusion_picture(counts: NDArray[np.int64], title: str) -> bytes:
 
 
 def reliability_picture(reliability: Reliability, title: str) -> bytes:
-    """PNG: how often answers of each confidence are right, against the diagonal of honesty, and how many there are."""
+    """Reliability diagram as PNG: accuracy by confidence against the diagonal, and the number of faces."""
     figure = _figure(5.2, 5.9, title)
     above, below = figure.subplots(2, 1, sharex=True, height_ratios=(3.2, 1))
     width = 1 / len(reliability.faces)
@@ -66,7 +66,7 @@ def reliability_picture(reliability: Reliability, title: str) -> bytes:
 
 
 def _figure(width: float, height: float, title: str) -> Figure:
-    """A figure that knows no window: the object interface, so that a notebook's own figures stay as they are."""
+    """A figure without a window, by the object interface: a notebook's own figures are left alone."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), dpi=DPI, layout="constrained")

@@ -19,7 +19,7 @@ KILOBYTE = 1000
 NOTHING = "-"
 CAPTIONS = (
     "Confusion matrix: of the faces with a row's label, the part that the network gives each column's name.",
-    "Reliability: how often answers of a given confidence are right; on the diagonal confidence is honest.",
+    "Reliability: accuracy by confidence; on the diagonal the confidence is calibrated.",
 )
 Row = tuple[str, ...]
 

@@ -1,4 +1,4 @@
-"""One number that makes a network's confidence honest: temperature scaling (Guo et al. 2017, section 4.2).
+"""Calibration of confidence by one number: temperature scaling (Guo et al. 2017, section 4.2).
 
 Dividing all logits by one temperature changes no answer, only how sure it sounds; a network that was trained until its
 training faces were certain needs a temperature above 1.

@@ -26,7 +26,7 @@ METADATA = "metadata.json"
 HDF5_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError)  # what h5py raises for a damaged file
 # What zipfile raises for a damaged file: NotImplementedError for an unknown compression, RuntimeError for a password.
 ZIP_ERRORS = (OSError, zipfile.BadZipFile, zlib.error, EOFError, ValueError, NotImplementedError, RuntimeError)
-WEIGHTS_SUFFIX = ".h5"  # of what else lies in the zip
+WEIGHTS_SUFFIX = ".h5"  # of other files in the zip
 MAX_CONFIG_BYTES = 2**24  # an architecture of a thousand layers has 1 MB
 MAX_UNPACKED_BYTES = 2**32  # of a .keras file; the largest networks of Keras Applications have 0.6 GB
 MAX_DEPTH = 100  # levels of an architecture; a layer within a wrapper within a model within a model is at 20

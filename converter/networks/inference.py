@@ -19,7 +19,7 @@ from fer_edge.labels import EMOTIONS
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """A Keras network in a file, and what the user knows of it."""
+    """A Keras network in a file, with the layout that the user gives."""
 
     name: str  # in its card
     model: Path

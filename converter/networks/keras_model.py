@@ -140,7 +140,7 @@ def _built(file: KerasFile, keras: Any, architecture: dict[str, Any]) -> Any:
 
 @contextmanager
 def _whole(file: KerasFile, architecture: dict[str, Any]) -> Iterator[str]:
-    """The whole model of ``file`` under a name that Keras knows; a copy where ``architecture`` is not its own."""
+    """The whole model of ``file`` under a name that Keras accepts; a copy where ``architecture`` is not its own."""
     name = "model.keras" if file.container is Container.KERAS else "model.h5"
     if architecture == file.architecture:
         with _named(file.path, name) as path:

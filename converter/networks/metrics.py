@@ -111,7 +111,7 @@ def reliability(probabilities: Floats, truth: Labels, bins: int = ECE_BINS) -> R
 
 
 def log_loss(probabilities: Floats, truth: Labels) -> float:
-    """Mean of -ln(probability of the true class): a proper score, lowest for honest probabilities."""
+    """Mean of -ln(probability of the true class): a proper score, lowest for calibrated probabilities."""
     return float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], LEAST_PROBABILITY)).mean())
 
 

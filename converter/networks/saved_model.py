@@ -172,7 +172,7 @@ def _called(node: Any, library: dict[str, Any]) -> Iterator[str]:
 
 @contextmanager
 def _copy(path: Path, content: bytes) -> Iterator[str]:
-    """Give a SavedModel folder of ``content`` and the variables of ``path``, and of nothing else that lies there."""
+    """Give a SavedModel folder of ``content`` and the variables of ``path``, and of nothing else in it."""
     variables = path / VARIABLES
     for file in variables.iterdir() if variables.is_dir() else ():
         if not stat.S_ISREG(file.stat().st_mode):

@@ -32,7 +32,7 @@ from fer_edge.vision.runner import Runner
 
 REPRESENTATIVE_A_CLASS = 60  # Training faces of each class by whose activations the int8 scales are set
 SEED = 20130701  # draws them; any would do, a fixed one makes the same file again
-UNTRAINED = Layout(RANGES["-1,1"], EMOTIONS)  # what a network that knows nothing yet is fed: as `train` would
+UNTRAINED = Layout(RANGES["-1,1"], EMOTIONS)  # layout of an untrained network: that of `train`
 
 UNTRAINED_FACES = 32  # show whether such a network gives logits or probabilities; its answers mean nothing
 
@@ -94,7 +94,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
         labels=given_labels(labels) or (UNTRAINED.labels if untrained else None),
     )
     check_output(output)
-    # One file's draft lies beside the other's, as the files will, so that saving the card needs no other way.
+    # Both drafts lie side by side, as the files will: `save_card` derives the card's path from the model's.
     with replacing(output) as drafted, replacing(card_path(output)):
         with console.status("reading faces") as at:
             training, labelled = read_splits(data, held_out_by(training_provenance(model)))
@@ -137,7 +137,7 @@ def check_output(output: Path, load: Callable[[Path], object] = load_card) -> No
 
 
 def check_card(model: Path, load: Callable[[Path], object], cure: str) -> None:
-    """Raise UserError that ends in ``cure`` where what lies in the place of ``model``'s card is none."""
+    """Raise UserError that ends in ``cure`` where the file in the place of ``model``'s card is no card."""
     if not card_path(model).exists():
         return
     try:

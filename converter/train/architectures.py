@@ -1,4 +1,4 @@
-"""The networks that `fer-convert train` knows, by name.
+"""Architectures that `fer-convert train` offers, by name.
 
 Every one takes (n, 48, 48, 1) float32, ``(pixel - 127.5) / 127.5``, and ends in a layer `logits` and a softmax layer
 `probabilities`, both (n, 7) float32 in the order of `labels.EMOTIONS`: training and quantization take the logits,
@@ -34,7 +34,7 @@ def build(name: str) -> Any:
 
 
 def logits_model(network: Any) -> Any:
-    """The same layers up to the logits: what the loss sees, since log(softmax) loses precision on sure answers."""
+    """The same layers up to the logits, for the loss: log(softmax) loses precision on confident outputs."""
     import keras
 
     return keras.Model(network.input, network.get_layer(LOGITS).output, name=network.name)

@@ -46,9 +46,9 @@ def _listed(values: dict[Optimizer, float]) -> str:
 )
 @click.option("--network", type=click.Choice(list(NETWORKS)), default=DEFAULT.network, show_default=True)
 @click.option(
-    "--epochs", type=click.IntRange(1), default=DEFAULT.epochs, show_default=True, help="Rounds of all faces."
+    "--epochs", type=click.IntRange(1), default=DEFAULT.epochs, show_default=True, help="Passes over all faces."
 )
-@click.option("--batch", type=click.IntRange(1), default=DEFAULT.batch, show_default=True, help="Faces a step.")
+@click.option("--batch", type=click.IntRange(1), default=DEFAULT.batch, show_default=True, help="Faces per step.")
 @click.option("--optimizer", type=click.Choice(get_args(Optimizer)), default=DEFAULT.optimizer, show_default=True)
 @click.option("--rate", type=float, help=f"Highest learning rate. Default: {_listed(DEFAULT_RATES)}.")
 @click.option("--decay", type=float, help=f"Decay of weights, times the rate. Default: {_listed(DEFAULT_DECAYS)}.")
@@ -64,7 +64,7 @@ def _listed(values: dict[Optimizer, float]) -> str:
     type=click.Choice(list(AMOUNTS)),
     default="light",
     show_default=True,
-    help="How much pictures are changed each time they are shown.",
+    help="Amount of augmentation.",
 )
 @click.option(
     "--mixup", type=click.FloatRange(0), help="Mixup's alpha, instead of that of --augment: strong 0.2, the others 0."
@@ -74,7 +74,7 @@ def _listed(values: dict[Optimizer, float]) -> str:
     type=click.Choice(get_args(Balance)),
     default=DEFAULT.balance,
     show_default=True,
-    help="What is done for rare classes: weigh them up, or show them more often.",
+    help="Balance of rare classes: weights in the loss, or more frequent sampling.",
 )
 @click.option(
     "--votes",
@@ -182,7 +182,7 @@ def train(  # noqa: PLR0913  what a run is made of
     workers: int,
     provenance: dict[str, Any],
 ) -> None:
-    """Run, or resume, one training with everything a person sees of it; ``provenance`` goes into recipe.json."""
+    """Run, or resume, one training with its output on the terminal; ``provenance`` goes into recipe.json."""
     from converter.train.history import draw_curves, live_curves
     from converter.train.trainer import Run
 

@@ -23,7 +23,7 @@ class TrainConfig:
     epochs: int = 60
     """Times each training face is shown; the learning rate falls to zero over them."""
     batch: int = 128
-    """Faces a step."""
+    """Faces per step."""
     optimizer: Optimizer = "adamw"
     """`adamw`, `sgd` with Nesterov momentum 0.9, or plain `adam`."""
     rate: float | None = None

@@ -74,7 +74,7 @@ def _check(path: Path, outputs: NDArray[np.float32], labels: NDArray[np.int64]) 
     if accuracy < LEAST_ACCURACY:
         raise UserError(
             f"{path}: reads {accuracy:.0%} of the training faces right, so it expects another class order or scaling "
-            "than this converter's, or knows nothing; quantize it and give the .tflite file with its card"
+            "than this converter's, or is untrained; quantize it and give the .tflite file with its card"
         )
 
 

@@ -54,7 +54,7 @@ def write_history(path: Path, rows: Sequence[Any]) -> None:
 
 
 def draw_curves(rows: Sequence[Row], epochs: int, title: str, path: Path) -> None:
-    """Loss and accuracy of training and validation by epoch, as PNG in ``path``; whoever looks sees it whole.
+    """Loss and accuracy of training and validation by epoch, as PNG in ``path``, replaced atomically.
 
     Nothing is drawn without rows.
     """

@@ -82,7 +82,7 @@ def test_faces_that_the_run_did_not_have_are_refused(changed: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "story",
+    "provenance",
     [None, {}, "a story", {"data": None}, {"data": "fer2013"}, {"data": {"validation_is": "PublicTest"}},
      {"data": {"held_out": 7}}, {"data": {"held_out": {"seed": "7", "sha256": "0"}}},
      {"data": {"held_out": {"seed": -1, "sha256": "0"}}}],

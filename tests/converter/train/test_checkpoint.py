@@ -18,7 +18,7 @@ UNKNOWN_TO_TENSORFLOW = pytest.mark.filterwarnings("ignore:__array__ implementat
 pytestmark = [pytest.mark.slow, UNKNOWN_TO_TENSORFLOW]
 
 RECIPE = TrainConfig(epochs=3)
-STORY = checkpoint.RunIdentity(RECIPE.as_json(), TrainConfig().as_json(), "digest", "faces")
+IDENTITY = checkpoint.RunIdentity(RECIPE.as_json(), TrainConfig().as_json(), "digest", "faces")
 
 
 def network() -> keras.Model:
@@ -49,10 +49,10 @@ class Training:
 def test_statistics_behind_a_dropout_are_the_same_after_a_stop(tmp_path: Path) -> None:
     straight = Training()
     straight.epoch(1)
-    checkpoint.save_run(tmp_path, STORY, straight.trained, [])
+    checkpoint.save_run(tmp_path, IDENTITY, straight.trained, [])
     whole = [straight.epoch(done) for done in (2, 3)]
     resumed = Training()
-    found = checkpoint.read_run(tmp_path, STORY)
+    found = checkpoint.read_run(tmp_path, IDENTITY)
     assert found is not None
     checkpoint.restore_run(found, resumed.trained)
     for before, after in zip(whole, [resumed.epoch(done) for done in (2, 3)], strict=True):
@@ -61,11 +61,11 @@ def test_statistics_behind_a_dropout_are_the_same_after_a_stop(tmp_path: Path) -
 
 
 def test_what_an_older_version_kept_is_refused_in_one_line(tmp_path: Path) -> None:
-    checkpoint.save_run(tmp_path, STORY, Training().trained, [])
+    checkpoint.save_run(tmp_path, IDENTITY, Training().trained, [])
     with np.load(tmp_path / checkpoint.FILE) as file:
         arrays = dict(file)
     assert b'"format": 2' in arrays["state"].tobytes()
     arrays["state"] = np.frombuffer(arrays["state"].tobytes().replace(b'"format": 2', b'"format": 1'), np.uint8)
     np.savez(tmp_path / checkpoint.FILE, **arrays)
     with pytest.raises(UserError, match="written by another version of fer-convert; delete it to begin again"):
-        checkpoint.read_run(tmp_path, STORY)
+        checkpoint.read_run(tmp_path, IDENTITY)
