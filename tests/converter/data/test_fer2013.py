@@ -214,7 +214,7 @@ def test_votes_of_other_faces_are_seen_from_the_labels_where_there_are_enough(
     others = [of_label(label) for label in labels[1:] + labels[:1]]
     shifted = ferplus(tmp_path / "shifted.csv", ["Training"] * faces, others)
     if refused:
-        assert "only 0% of the labels are what most FER+ annotators said" in complaint(table, shifted)
+        assert "only 0% of the labels agree with the majority of the FER+ annotators" in complaint(table, shifted)
     else:
         assert read_faces(table, shifted).votes is not None
 
