@@ -65,11 +65,11 @@ def loaded_and_inferred(source: Source, faces: Faces, report: Report) -> tuple[N
     check_classes(network, str(source.model))
 
     def infer(scaling: Scaling, indices: NDArray[np.int64]) -> NDArray[np.float32]:
-        return network.infer(faces.images[indices], scaling)
+        return _outputs(network, faces.images[indices], scaling)
 
     layout, found = choose_layout(infer, faces.labels, source.scaling, source.labels)
     report(f"running the network on {len(faces):,} faces")
-    outputs = network.infer(faces.images, layout.scaling)
+    outputs = _outputs(network, faces.images, layout.scaling)
     if not np.isfinite(outputs).all():
         raise UserError(f"{source.model}: its outputs are not finite; its weights are damaged")
     inference = Inference(
@@ -84,6 +84,15 @@ def loaded_and_inferred(source: Source, faces: Faces, report: Report) -> tuple[N
         outputs=outputs,
     )
     return network, inference
+
+
+def _outputs(network: Network, images: NDArray[np.uint8], scaling: Scaling) -> NDArray[np.float32]:
+    try:
+        return network.infer(images, scaling)
+    except Exception as error:
+        if type(error).__name__ == "ResourceExhaustedError":  # of TensorFlow, which is not imported for its name alone
+            raise MemoryError from error
+        raise
 
 
 def _infer(source: Source, faces: Faces, report: Report) -> Inference:

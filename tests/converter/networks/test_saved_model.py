@@ -8,6 +8,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from converter.data.faces import Faces
+from converter.networks.inference import Source, infer
 from converter.networks.saved_model import load_graph
 from fer_edge.errors import UserError
 
@@ -253,3 +255,19 @@ def test_a_graph_that_is_no_graph_is_one_line(tmp_path: Path):
     (tmp_path / "saved_model.pb").write_bytes(b"")
     with pytest.raises(UserError, match=r"is no SavedModel of TensorFlow 2"):
         load_graph(tmp_path)
+
+
+def test_a_graph_that_needs_more_memory_than_allowed_is_one_line(tmp_path: Path):
+    import tensorflow as tf
+
+    class Program(tf.Module):
+        @tf.function(input_signature=[tf.TensorSpec((None, 48, 48, 1), tf.float32)])
+        def serve(self, images):
+            large = tf.fill([3, 1024, 1024, 1024], tf.reduce_max(images))  # 12 GiB
+            return tf.reduce_mean(images, (1, 2)) + tf.reduce_sum(large) + tf.zeros((1, 7))
+
+    program = Program()
+    tf.saved_model.save(program, str(tmp_path / "net"), signatures=program.serve)
+    faces = Faces(np.zeros((7, 48, 48), np.uint8), np.arange(7), np.full(7, "PublicTest"), np.arange(7))
+    with pytest.raises(UserError, match=r"net: needs more than 8 GiB of memory$"):
+        infer(Source("net", tmp_path / "net"), faces, lambda _: None)
