@@ -11,8 +11,10 @@ the temporary folder is a tmpfs.
 """
 
 import argparse
+import atexit
 import json
 import random
+import shutil
 import statistics
 import subprocess
 import sys
@@ -71,7 +73,12 @@ def make_delivery(port: int, durability: str, folder: Path | None) -> Delivery:
     settings = msgspec.convert(
         {"host": LOOPBACK, "port": port, "durability": durability, "queue": 1000000, "queue_mib": 1024}, MqttSettings
     )
-    folders = Folders(folder, None if folder is None else runtime_folder())
+    # A directory in memory of its own: what one run leaves in its journal would be sent by the next.
+    runtime = runtime_folder()
+    own = None if folder is None or runtime is None else Path(tempfile.mkdtemp(prefix="benchmark-", dir=runtime))
+    if own is not None:
+        atexit.register(shutil.rmtree, own, ignore_errors=True)
+    folders = Folders(folder, own)
     delivery = Delivery(settings, TOPICS, "0" * 64, CLOCKS, random.random, folders=folders)
     delivery.start()
     if port != NOBODY:

@@ -111,12 +111,9 @@ ALLOWED: dict[str, set[str]] = {
 PURE = ("decide", "pipeline", "values", "labels")
 PURE_MODULES = (
     *(f"deliver/{name}.py" for name in ("messages", "payloads", "topics", "describe", "rounding", "state_pace")),
-    *(f"deliver/{name}.py" for name in ("event_line", "retained", "letters", "parcel", "versions", "once", "requests")),
-    *(
-        f"deliver/{name}.py"
-        for name in ("audit", "audit_boot", "entry", "mirror", "page", "recover", "replay_pace", "leftovers")
-    ),
-    *(f"deliver/{name}.py" for name in ("home_assistant", "ha_entities", "leftovers")),
+    *(f"deliver/{name}.py" for name in ("parcel", "versions", "once", "requests")),
+    *(f"deliver/{name}.py" for name in ("audit", "audit_boot")),
+    *(f"deliver/{name}.py" for name in ("home_assistant", "ha_entities")),
     "capture/supervise.py",
     "capture/pace.py",
     "vision/track.py",

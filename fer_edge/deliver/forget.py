@@ -4,7 +4,9 @@ import glob
 import logging
 
 from fer_edge.deliver.delivery import Folders
-from fer_edge.deliver.ledger import SUFFIX
+from fer_edge.deliver.journal import SUFFIX
+from fer_edge.deliver.recovery import LEDGER_SUFFIX
+from fer_edge.deliver.spool import MARK_SUFFIX
 from fer_edge.deliver.topics import Topics, client_id
 from fer_edge.errors import UserError
 
@@ -18,8 +20,14 @@ def forget_events(folders: Folders, topics: Topics) -> None:
         UserError: they cannot be removed, so what is in them could still be told.
     """
     name = glob.escape(client_id(topics.prefix, topics.device))
-    found = [] if folders.state is None else sorted(folders.state.glob(f"{name}.db*"))
-    found += [] if folders.runtime is None else sorted(folders.runtime.glob(f"{name}.*{SUFFIX}"))
+    found = (
+        []
+        if folders.state is None
+        else sorted((*folders.state.glob(f"{name}.db*"), *folders.state.glob(f"{name}{MARK_SUFFIX}")))
+    )
+    if folders.runtime is not None:
+        for pattern in (f"{name}{SUFFIX}*", f"{name}.*{LEDGER_SUFFIX}"):
+            found += sorted(folders.runtime.glob(pattern))
     for path in found:
         try:
             path.unlink(missing_ok=True)

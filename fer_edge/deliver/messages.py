@@ -59,6 +59,11 @@ class Messages:
         self._seq = 0
         self._windows = 0
 
+    @property
+    def newest(self) -> str:
+        """The id of the newest event."""
+        return self._id(self._seq)
+
     def event(self, event: Event) -> Message:
         """The next event of this boot."""
         self._seq += 1

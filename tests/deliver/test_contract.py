@@ -14,8 +14,7 @@ from msgspec.structs import replace
 from fer_edge.camera_watch import UNSEEING
 from fer_edge.capture.supervise import CameraState, Phase
 from fer_edge.config import PrivacySettings, Settings
-from fer_edge.deliver import entry
-from fer_edge.deliver.entry import QUEUE_FULL, RESTART
+from fer_edge.deliver.journal import QUEUE_FULL, REASONS, RESTART
 from fer_edge.deliver.link import LinkState
 from fer_edge.deliver.messages import OFFLINE, Clocks, Messages, availability
 from fer_edge.deliver.outbox import Tally
@@ -143,9 +142,7 @@ def test_every_word_that_can_come_is_documented():
     assert words(event["emotion"])[:7] == list(EMOTIONS)
     gone, gap = re.fullmatch(r"`face_gone`: (.*); `gap`: (.*)", event["reason"]).groups()
     assert sorted(words(gone)) == sorted(set(UNSEEING.values()) | ends_of_faces_in_the_source() | {RESTART})
-    assert sorted(words(gap)) == sorted(
-        value for name, value in vars(entry).items() if name.isupper() and isinstance(value, str)
-    )
+    assert sorted(words(gap)) == sorted(REASONS)
     state = {words(row[0])[0]: row[2] for row in rows(chapter("`state`"))}
     assert words(state["camera"]) == [phase.value for phase in Phase]
     health = [words(row[0])[0] for row in rows(chapter("`health`"))]

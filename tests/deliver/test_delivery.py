@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from fer_edge.deliver.delivery import Folders
-from fer_edge.deliver.mirror import Batch, Row
-from fer_edge.deliver.page import Page
-from fer_edge.deliver.store import Store
+from fer_edge.deliver.journal import Batch, Row, Run, checksum, seal_run
+from fer_edge.deliver.recovery import read_format_1
+from fer_edge.deliver.spool import DiskCopy
 from fer_edge.deliver.topics import Topics
-from fer_edge.values import EventKind, Message
+from fer_edge.values import EventKind
 
 TOPICS = Topics("fer_edge", "porch")
 NOBODY = 1  # a port of loopback where no broker listens
@@ -73,25 +73,32 @@ def stored(device, count, eventually):
     eventually(lambda: device.state().outbox.stored == count, f"{count} events on disk")
 
 
-def leave(store: Store, count: int, page: Page) -> None:
-    """Writes what an earlier boot left: so many events, and its page."""
-    text = b'{"id":"%s-%d","event_type":"face_appeared","time":"2026-11-21T12:00:00.000Z","clock":"unsynced",'
-    text += b'"uptime_s":1.0,"device":"porch","face":%d,"model":"m"}'
-    messages = [Message(TOPICS.event, text % (page.boot.encode(), seq, seq), seq=seq) for seq in range(1, count + 1)]
-    rows = [
-        Row(row=seq, boot=page.boot, first=seq, last=seq, reason=None, message=one)
-        for seq, one in enumerate(messages, 1)
-    ]
-    store.write(Batch(rows=tuple(rows), gone=(), entries=()), [page])
+def leave(copy: DiskCopy, count: int, run: Run) -> None:
+    """Writes what an earlier run left: so many events, and its record."""
+    text = '{"id":"%s-%d","event_type":"face_appeared","time":"2026-11-21T12:00:00.000Z","clock":"unsynced",'
+    text += '"uptime_s":1.0,"device":"porch","face":%d,"model":"m"}'
+    rows = []
+    for seq in range(1, count + 1):
+        published = (seq, seq, None, (text % (run.name, seq, seq)).encode(), None, 1)
+        rows.append(Row(run.number, *published, 0.0, checksum(run.name, *published)))
+    copy.write(Batch(rows, (), [seal_run(run)]))
+
+
+def content(path: Path) -> tuple[int, int]:
+    """Rows and runs of a disk copy."""
+    copy = DiskCopy(path)
+    saved = copy.open(read_format_1)
+    copy.close()
+    return len(saved.rows), len(saved.runs)
 
 
 @pytest.fixture
 def earlier(folders):
-    """The store of an earlier boot, open."""
-    store = Store(folders.state / "fer_edge-porch.db")
-    store.open()
-    yield store
-    store.close()
+    """The disk copy of an earlier run, open."""
+    copy = DiskCopy(folders.state / "fer_edge-porch.db")
+    copy.open(read_format_1)
+    yield copy
+    copy.close()
 
 
 def test_nothing_is_written_while_the_broker_acknowledges(mosquitto, listen, make_device, folders):
@@ -175,21 +182,26 @@ def test_daemon_that_was_killed_is_finished_by_the_next(die, make_mosquitto, lis
     assert list(folders.runtime.iterdir()) == []
 
 
-def test_what_was_in_the_memory_of_a_killed_daemon_is_named_by_a_gap(die, mosquitto, listen, make_device, folders):
+@pytest.mark.parametrize("durability", ["default", "memory"])
+def test_killed_daemon_loses_nothing_of_what_waited(die, mosquitto, listen, make_device, folders, durability):
     listener = listen(mosquitto.port)
     die(
-        """
-        delivery = begin("memory")
+        f"""
+        delivery = begin({durability!r})
         for face in range(7):
             delivery.event(an_event(EventKind.CHANGED, time.monotonic(), face=face))
         """
     )
-    device = make_device(mosquitto.port, folders=folders, durability="memory")
+    device = make_device(mosquitto.port, folders=folders, durability=durability)
     device.settles()
-    listener.gets(1)
-    gap = listener.of(TOPICS.event)[0].json
-    assert (gap["reason"], gap["missing"]["from"], gap["missing"]["to"]) == ("restart", 1, 7)
-    assert gap["missing"]["boot"] == gap["id"].partition("-")[0] != device.messages.gap("x", 1, 1, "y").payload
+    listener.gets(14)
+    events = [event.json for event in listener.of(TOPICS.event)]
+    assert listener.audit().problems() == []
+    assert listener.seqs() == list(range(1, 15))
+    assert [(event["event_type"], event["face"]) for event in events[7:]] == [("face_gone", face) for face in range(7)]
+    assert events[0]["reason"] is None
+    assert device.delivery.stop(3.0)
+    assert list(folders.runtime.iterdir()) == []
 
 
 def test_strict_loses_nothing_to_a_kill_and_knows_the_faces_without_its_notes_in_memory(
@@ -243,20 +255,20 @@ def test_plug_that_was_pulled_is_said_where_nobody_can_know_what_was_lost(
     assert after.state().outbox.acknowledged == 0  # it is said once
 
 
-def test_unknown_end_is_said_again_by_the_next_boot_where_this_one_did_not_come_to_it(
+def test_unknown_end_is_named_by_a_later_run_where_the_next_one_did_not_come_to_it(
     die, mosquitto, listen, make_device, folders
 ):
     die("begin('default')")
     for _ in range(2):
-        for ledger in folders.runtime.iterdir():
-            ledger.unlink()
+        for journal in folders.runtime.iterdir():
+            journal.unlink()
         die("begin('default')")
     listener = listen(mosquitto.port)
     device = make_device(mosquitto.port, folders=folders)
     device.settles()
-    listener.gets(3)
+    listener.gets(2)
     gaps = [event.json for event in listener.of(TOPICS.event)]
-    assert len({gap["missing"]["boot"] for gap in gaps}) == 3
+    assert len({gap["missing"]["boot"] for gap in gaps}) == len(gaps) == 2
 
 
 def test_corrupt_store_is_set_aside_and_said(mosquitto, listen, make_device, folders, caplog):
@@ -305,7 +317,7 @@ def test_second_daemon_of_the_same_name_leaves_the_first_one_s_notes_alone(
 def test_event_that_is_damaged_on_disk_is_a_gap_and_the_others_arrive(
     earlier, mosquitto, listen, make_device, folders, caplog
 ):
-    leave(earlier, 3, Page(boot="aaaaaaaa", number=1, made=3, settled=True))
+    leave(earlier, 3, Run(name="aaaaaaaa", number=1, last=3, exact=True, closed=True))
     earlier.close()
     path = folders.state / "fer_edge-porch.db"
     path.write_bytes(path.read_bytes().replace(b'"id":"aaaaaaaa-2"', b'"id" "aaaaaaaa-2"'))
@@ -319,11 +331,11 @@ def test_event_that_is_damaged_on_disk_is_a_gap_and_the_others_arrive(
     assert listener.audit().problems() == []
     assert "1 events in the store are damaged" in caplog.text
     assert device.delivery.stop(3.0)
-    assert b"aaaaaaaa" not in path.read_bytes() or Store(path).open().rows == ()
+    assert content(path) == (0, 0)
 
 
 def test_store_that_opens_only_later_is_read_then(earlier, mosquitto, listen, make_device, folders):
-    leave(earlier, 3, Page(boot="aaaaaaaa", number=7, made=3, settled=True))
+    leave(earlier, 3, Run(name="aaaaaaaa", number=7, last=3, exact=True, closed=True))
     listener = listen(mosquitto.port)
     device = make_device(mosquitto.port, folders=folders, durability="strict")  # which looks again after a second
     device.connects()
@@ -338,14 +350,13 @@ def test_store_that_opens_only_later_is_read_then(earlier, mosquitto, listen, ma
     device.settles()
     assert listener.audit().problems() == []
     assert device.delivery.stop(3.0)
-    saved = Store(folders.state / "fer_edge-porch.db").open()
-    assert (saved.rows, saved.pages) == ((), {})
+    assert content(folders.state / "fer_edge-porch.db") == (0, 0)
 
 
 def test_boot_whose_end_nobody_knows_is_said_when_its_store_opens_only_later(
     earlier, mosquitto, listen, make_device, folders, eventually
 ):
-    leave(earlier, 2, Page(boot="aaaaaaaa", number=7, made=2, exact=False))
+    leave(earlier, 2, Run(name="aaaaaaaa", number=7, last=2))
     listener = listen(mosquitto.port)
     device = make_device(mosquitto.port, folders=folders, durability="strict")
     device.say(1)
@@ -356,7 +367,7 @@ def test_boot_whose_end_nobody_knows_is_said_when_its_store_opens_only_later(
     gap = listener.of(TOPICS.event)[3].json
     assert gap["missing"] == {"boot": "aaaaaaaa", "from": 3, "to": None}
     assert device.delivery.stop(3.0)
-    assert Store(folders.state / "fer_edge-porch.db").open().pages == {}
+    assert content(folders.state / "fer_edge-porch.db") == (0, 0)
 
 
 def test_store_that_is_found_corrupt_only_later_is_said_too(mosquitto, listen, make_device, folders, eventually):
@@ -376,7 +387,7 @@ def test_store_that_is_found_corrupt_only_later_is_said_too(mosquitto, listen, m
 def test_boot_whose_end_nobody_knows_is_named_however_long_the_broker_is_away(
     earlier, make_mosquitto, listen, make_device, folders
 ):
-    leave(earlier, 0, Page(boot="aaaaaaaa", number=1, exact=False))
+    leave(earlier, 0, Run(name="aaaaaaaa", number=1))
     earlier.close()
     broker = make_mosquitto()
     device = make_device(broker.port, folders=folders, queue=10, event_expiry_s=1)
@@ -392,15 +403,17 @@ def test_boot_whose_end_nobody_knows_is_named_however_long_the_broker_is_away(
     assert (gap["missing"]["from"], gap["missing"]["to"]) in {(2, 21), (2, 31)}  # queue_full; then expired
 
 
-def test_memory_names_what_a_stop_in_order_could_not_deliver(mosquitto, listen, make_device, folders):
+def test_memory_keeps_what_a_stop_in_order_could_not_deliver_and_writes_nothing(
+    mosquitto, listen, make_device, folders
+):
     first = make_device(NOBODY, folders=folders, durability="memory")
     first.say(3)
     assert not first.delivery.stop(0.5)
     listener = listen(mosquitto.port)
     second = make_device(mosquitto.port, folders=folders, durability="memory")
     second.settles()
-    listener.gets(1)
-    gap = listener.of(TOPICS.event)[0].json
-    assert (gap["reason"], gap["missing"]["from"], gap["missing"]["to"]) == ("restart", 1, 3)
+    listener.gets(3)
+    assert listener.seqs() == [1, 2, 3]
     assert second.delivery.stop(3.0)
     assert list(folders.runtime.iterdir()) == []
+    assert not folders.state.exists()

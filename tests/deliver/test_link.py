@@ -10,7 +10,7 @@ import time
 import pytest
 
 from fer_edge.config import MqttSettings
-from fer_edge.deliver.entry import Limits
+from fer_edge.deliver.journal import Journal, Limits
 from fer_edge.deliver.link import CONNECT_LIMIT_S, Link
 from fer_edge.deliver.outbox import Outbox
 from fer_edge.deliver.topics import Topics
@@ -78,11 +78,11 @@ def test_last_will_speaks_when_the_daemon_is_killed(mosquitto, listen, tmp_path,
     script.write_text(
         "import random, sys, time\n"
         "from fer_edge.config import MqttSettings\n"
-        "from fer_edge.deliver.entry import Limits\n"
+        "from fer_edge.deliver.journal import Journal, Limits\n"
         "from fer_edge.deliver.link import Link\n"
         "from fer_edge.deliver.outbox import Outbox\n"
         "from fer_edge.deliver.topics import Topics\n"
-        "outbox = Outbox(Limits(events=10), lambda *_: None, lambda message: message)\n"
+        "outbox = Outbox(Journal(None), Limits(events=10), lambda *_: None, lambda message: message, 't')\n"
         "settings = MqttSettings(host='127.0.0.1', port=int(sys.argv[1]))\n"
         "Link(settings, Topics('fer_edge', 'porch'), outbox, random.random).start()\n"
         "time.sleep(60)\n"
@@ -319,7 +319,8 @@ def test_thread_that_hangs_gives_no_new_word(make_mosquitto):
 
     settings = MqttSettings(host="127.0.0.1", port=make_mosquitto().port)
     word_of_a_gap = lambda *_: Message("a/gap", b"")  # noqa: E731 - nothing overflows here
-    link = Link(settings, TOPICS, Outbox(Limits(events=10), word_of_a_gap, lambda message: message), random=dice)
+    outbox = Outbox(Journal(None), Limits(events=10), word_of_a_gap, lambda message: message, TOPICS.event)
+    link = Link(settings, TOPICS, outbox, random=dice)
     assert not link.state(0.0).tried
     link.start()
     assert hangs.wait(10.0)
