@@ -12,9 +12,10 @@ import os
 import resource
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -56,32 +57,43 @@ def run_in_worker(function: Callable[..., T], *arguments: Any, model: Path, repo
     """
     log = _new_log()
     keep_log = False
-    context = multiprocessing.get_context("spawn")
-    receiver, sender = context.Pipe(duplex=False)
-    process = context.Process(target=_work, args=(sender, log, limits, model, function, arguments), daemon=True)
-    deadline = time.monotonic() + limits.time_s
-    process.start()
-    sender.close()
     try:
-        while receiver.poll(max(0.0, deadline - time.monotonic())):
-            value = receiver.recv()
-            if isinstance(value, UserError):
-                raise value
-            if not isinstance(value, _Stage):
-                return value  # type: ignore[no-any-return]  # what the function gave
-            report(value.text)
-        raise UserError(f"{model}: the conversion process took longer than {limits.time_s:g} s and was ended")
+        with _started(_work, log, limits, model, function, arguments) as (process, receiver):
+            deadline = time.monotonic() + limits.time_s
+            while receiver.poll(max(0.0, deadline - time.monotonic())):
+                value = receiver.recv()
+                if isinstance(value, UserError):
+                    raise value
+                if not isinstance(value, _Stage):
+                    return value  # type: ignore[no-any-return]  # what the function gave
+                report(value.text)
+            raise UserError(f"{model}: the conversion process took longer than {limits.time_s:g} s and was ended")
     except EOFError as error:
-        process.join()
         keep_log = True
         death = _death(process.exitcode or 0, limits)
         raise UserError(f"{model}: {death}; its output is in {log}") from error
     finally:
+        if not keep_log:
+            log.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def _started(target: Callable[..., None], *arguments: Any) -> Iterator[tuple[BaseProcess, Connection]]:
+    """Run ``target`` in a process, with a pipe and ``arguments``; give it and the other end, and kill it afterwards."""
+    context = multiprocessing.get_context("spawn")
+    receiver, sender = context.Pipe(duplex=False)
+    process = context.Process(target=target, args=(sender, *arguments), daemon=True)
+    process.start()
+    sender.close()
+    try:
+        yield process, receiver
+    except EOFError:
+        process.join()  # it crashed: its exit code is wanted
+        raise
+    finally:
         process.kill()
         process.join()
         receiver.close()
-        if not keep_log:
-            log.unlink(missing_ok=True)
 
 
 def _work(  # noqa: PLR0913, PLR0917  what crosses into the process

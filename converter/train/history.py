@@ -9,9 +9,6 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from matplotlib.figure import Figure
-from matplotlib.ticker import MaxNLocator
-
 from converter.outputs import replacing
 from fer_edge.errors import UserError
 
@@ -58,6 +55,9 @@ def draw_curves(rows: Sequence[Row], epochs: int, title: str, path: Path) -> Non
 
     Nothing is drawn without rows.
     """
+    from matplotlib.figure import Figure
+    from matplotlib.ticker import MaxNLocator
+
     if not rows:
         return
     figure = Figure(figsize=(10, 4), layout="constrained")

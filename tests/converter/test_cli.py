@@ -46,15 +46,18 @@ def test_a_missing_path_is_a_usage_error(convert, tmp_path) -> None:
 @pytest.mark.data
 def test_a_conversion_that_is_terminated_leaves_nothing_behind(data: Path, fer2013_csv: Path, tmp_path: Path) -> None:
     models = data / "models/keras2"
-    output = tmp_path / "mini.tflite"
+    output, temporary = tmp_path / "out/mini.tflite", tmp_path / "temporary"
+    temporary.mkdir()
     given = ("quantize", models / "model.json", models / "model_weights.h5", "-o", output, "--data", fer2013_csv)
     command = [sys.executable, "-m", "converter", *map(str, given)]
-    with subprocess.Popen(command, env=os.environ | {"PYTHONPATH": str(REPOSITORY)}) as process:
+    environment = os.environ | {"PYTHONPATH": str(REPOSITORY), "TMPDIR": str(temporary)}
+    with subprocess.Popen(command, env=environment) as process:
         deadline = time.monotonic() + BEGINS_S
-        while not list(tmp_path.glob(".fer-convert-*")):
+        while not list(temporary.glob("fer-convert-*.log")):  # of the worker process
             assert process.poll() is None, "ended before it could be terminated"
-            assert time.monotonic() < deadline, "no folder in time"
+            assert time.monotonic() < deadline, "no worker in time"
             time.sleep(0.01)
         process.send_signal(signal.SIGTERM)
     assert process.returncode == 128 + signal.SIGTERM
-    assert list(tmp_path.iterdir()) == []
+    assert list(temporary.glob("fer-convert-*")) == []
+    assert list(output.parent.iterdir()) == []
