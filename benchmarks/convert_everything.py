@@ -14,8 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from fer_edge.vision.card import Card, load_card
-from fer_edge.vision.classify import load_classifier
+from fer_edge.vision.classifier import load_classifier
+from fer_edge.vision.model_card import Card, load_card
 
 GIVEN = ("--range", "0,1", "--labels", "fer2013")  # KDEF's: at chance on FER-2013, so nothing can be found
 HEAD = (

@@ -15,11 +15,11 @@ import click
 import cv2
 import numpy as np
 
-from fer_edge.config import DetectSettings
-from fer_edge.labels import EMOTIONS, canonical
-from fer_edge.values import Box, Image
-from fer_edge.vision.classify import Classifier, load_classifier
-from fer_edge.vision.detect import Detector, make_detector
+from fer_edge.config.model import DetectSettings
+from fer_edge.emotions import EMOTIONS, canonical
+from fer_edge.types import Box, Image
+from fer_edge.vision.classifier import Classifier, load_classifier
+from fer_edge.vision.detector import Detector, make_detector
 from fer_edge.vision.preprocess import Crop, face_pixels, face_region
 
 LEAST_PHOTOS = 100  # expressions with fewer are left out: in a mean over classes their noise would choose the crop

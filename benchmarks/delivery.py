@@ -32,15 +32,15 @@ from paho.mqtt.enums import CallbackAPIVersion
 from rich.console import Console
 from rich.table import Table
 
-from fer_edge.config import MqttSettings
-from fer_edge.deliver.delivery import Delivery, Folders
-from fer_edge.deliver.messages import Clocks, Messages
-from fer_edge.deliver.subscription import Subscription
-from fer_edge.deliver.topics import Topics
+from fer_edge.config.model import MqttSettings
+from fer_edge.daemon.runtime_folder import runtime_folder
 from fer_edge.demo.broker import LOOPBACK, loopback_broker
-from fer_edge.labels import EMOTIONS
-from fer_edge.operate.runtime_folder import runtime_folder
-from fer_edge.values import Box, Event, EventKind
+from fer_edge.emotions import EMOTIONS
+from fer_edge.mqtt.delivery import Delivery, Folders
+from fer_edge.mqtt.messages import Clocks, Messages
+from fer_edge.mqtt.topics import Topics
+from fer_edge.subscriber.client import Subscription
+from fer_edge.types import Box, Event, EventKind
 
 TOPICS = Topics("fer_edge", "benchmark")
 CLOCKS = Clocks(time.time, time.monotonic, lambda: True)

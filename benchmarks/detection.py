@@ -29,9 +29,9 @@ from pycocotools.cocoeval import COCOeval
 from rich.console import Console
 from rich.table import Table
 
-from fer_edge.config import DetectSettings
-from fer_edge.values import Box, Detection, Image
-from fer_edge.vision.detect import Detector, make_detector
+from fer_edge.config.model import DetectSettings
+from fer_edge.types import Box, Detection, Image
+from fer_edge.vision.detector import Detector, make_detector
 from fer_edge.vision.haar import CASCADE
 from fer_edge.vision.preprocess import Crop
 from fer_edge.vision.reduce import reduced, reduced_size

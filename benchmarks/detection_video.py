@@ -22,11 +22,11 @@ from detection import detector_of
 from rich.console import Console
 from rich.table import Table
 
-from fer_edge.config import DetectSettings, TrackSettings
-from fer_edge.values import Box, Detection, Image
-from fer_edge.vision.box import iou
-from fer_edge.vision.detect import Detector, make_detector
-from fer_edge.vision.track import Tracker
+from fer_edge.config.model import DetectSettings, TrackSettings
+from fer_edge.types import Box, Detection, Image
+from fer_edge.vision.detector import Detector, make_detector
+from fer_edge.vision.geometry import iou
+from fer_edge.vision.tracker import Tracker
 
 SAME_IOU = 0.4
 REFERENCE_WIDTH, UNSURE = 320, 0.3

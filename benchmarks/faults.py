@@ -33,12 +33,12 @@ import numpy as np
 import paho.mqtt.client as mqtt
 from paho.mqtt.enums import CallbackAPIVersion
 
-from fer_edge.config import MqttSettings
-from fer_edge.deliver.delivery import Delivery, Folders
-from fer_edge.deliver.messages import Clocks
-from fer_edge.deliver.topics import Topics
-from fer_edge.labels import EMOTIONS
-from fer_edge.values import Box, Event, EventKind
+from fer_edge.config.model import MqttSettings
+from fer_edge.emotions import EMOTIONS
+from fer_edge.mqtt.delivery import Delivery, Folders
+from fer_edge.mqtt.messages import Clocks
+from fer_edge.mqtt.topics import Topics
+from fer_edge.types import Box, Event, EventKind
 
 LOOPBACK = "127.0.0.1"
 TOPICS = Topics("fer_edge", "faults")

@@ -31,11 +31,11 @@ from trembling import trembling
 
 from fer_edge.capture.playback import play
 from fer_edge.capture.sources import open_source
-from fer_edge.config import CameraSettings, ClassifySettings, DecideSettings, DetectSettings, Settings
-from fer_edge.decide.decider import Decider
-from fer_edge.labels import EMOTIONS
-from fer_edge.values import Event, EventKind, Face, Frame
-from fer_edge.vision.vision import build_vision
+from fer_edge.config.model import CameraSettings, ClassifySettings, DecideSettings, DetectSettings, Settings
+from fer_edge.emotions import EMOTIONS
+from fer_edge.events.lifecycle import Decider
+from fer_edge.types import Event, EventKind, Face, Frame
+from fer_edge.vision.analyzer import build_vision
 
 SHORT_S = 0.5
 STILL_S = 20.0

@@ -24,17 +24,17 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from fer_edge.app import App
 from fer_edge.capture.playback import play
 from fer_edge.capture.sources import open_source
-from fer_edge.config import CameraSettings, MqttSettings, Settings
-from fer_edge.deliver.subscription import Subscription
+from fer_edge.config.loader import load_settings
+from fer_edge.config.model import CameraSettings, MqttSettings, Settings
+from fer_edge.daemon.app import App
+from fer_edge.daemon.host import MIB, resident_bytes
 from fer_edge.demo.broker import loopback_broker
-from fer_edge.operate.device import MIB, resident_bytes
-from fer_edge.settings_file import load_settings
-from fer_edge.values import Image
-from fer_edge.vision.classify import load_classifier
-from fer_edge.vision.vision import model_path
+from fer_edge.subscriber.client import Subscription
+from fer_edge.types import Image
+from fer_edge.vision.analyzer import model_path
+from fer_edge.vision.classifier import load_classifier
 
 DETECT_WIDTH_PX = 160
 WARM_UP_FRAMES = 15

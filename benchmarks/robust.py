@@ -20,7 +20,7 @@ from rich.table import Table
 
 from converter.data.faces import PUBLIC
 from converter.data.fer2013 import read_faces
-from fer_edge.vision.classify import Classifier, load_classifier
+from fer_edge.vision.classifier import Classifier, load_classifier
 from fer_edge.vision.preprocess import Grey, resized
 
 SEED = 2013

@@ -18,10 +18,10 @@ from pathlib import Path
 
 import msgspec
 
-from fer_edge.config import MqttSettings, Settings
-from fer_edge.deliver.subscription import Subscription
+from fer_edge.config.model import MqttSettings, Settings
+from fer_edge.daemon.host import MIB, resident_bytes
 from fer_edge.demo.broker import loopback_broker
-from fer_edge.operate.device import MIB, resident_bytes
+from fer_edge.subscriber.client import Subscription
 
 DEVICE = "soak"
 SAMPLE_S = 10.0

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 
-from fer_edge.values import Frame, Image
+from fer_edge.types import Frame, Image
 
 WIDTH, HEIGHT = 640, 480
 PART = 0.5  # of the frame that the photo takes up, which makes most faces 100 to 150 pixels wide

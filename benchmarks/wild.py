@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 from rich.console import Console
 from rich.table import Table
 
-from fer_edge.labels import EMOTIONS
-from fer_edge.vision.classify import Classifier, load_classifier
-from fer_edge.vision.detect import make_detector
+from fer_edge.emotions import EMOTIONS
+from fer_edge.vision.classifier import Classifier, load_classifier
+from fer_edge.vision.detector import make_detector
 from fer_edge.vision.preprocess import Crop, face_pixels, face_region
 
 CLEAN = ("happy", "surprise")  # the rest is one class

@@ -17,10 +17,10 @@ from numpy.typing import NDArray
 
 from converter.networks.identify import identify
 from converter.networks.layout import RANGES, Scaling, output_kind, parse_labels
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS
-from fer_edge.values import Scores
-from fer_edge.vision.classify import calibrated, load_classifier
+from fer_edge.types import Scores
+from fer_edge.vision.classifier import calibrated, load_classifier
 from fer_edge.vision.preprocess import Grey, resized
 
 Picture = NDArray[np.uint8]  # (h, w) or (h, w, 1) grey, (h, w, 3) BGR as OpenCV reads it; any size
@@ -30,8 +30,8 @@ COLOUR = 3  # channels
 class Prediction(NamedTuple):
     """Scores of one face."""
 
-    label: str  # one of fer_edge.labels.EMOTIONS
-    scores: Scores  # (7,) float32 in the order of fer_edge.labels.EMOTIONS, sums to 1
+    label: str  # one of fer_edge.emotions.EMOTIONS
+    scores: Scores  # (7,) float32 in the order of fer_edge.emotions.EMOTIONS, sums to 1
 
     @property
     def confidence(self) -> float:

@@ -12,8 +12,8 @@ from converter.data.splits import HELD_OUT_NAME, HeldOut
 from converter.outputs import replacing
 from converter.train.history import best
 from converter.train.trainer import Run
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS
 from fer_edge.untrusted import DecodeError, decode_json, read_regular
 
 RECIPE = "recipe.json"

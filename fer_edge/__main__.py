@@ -2,11 +2,11 @@
 
 import sys
 
+from fer_edge.daemon.logs import enable_crash_traces, escape_warnings
+from fer_edge.daemon.signals import hold_reloads
 from fer_edge.errors import UserError
-from fer_edge.operate.logs import enable_crash_traces, escape_warnings
-from fer_edge.operate.signals import hold_reloads
-from fer_edge.output import OutputError, give_up_output, tell_failures_of_output
 from fer_edge.plain_text import escaped
+from fer_edge.terminal import OutputError, give_up_output, tell_failures_of_output
 
 
 def main() -> None:
@@ -16,7 +16,7 @@ def main() -> None:
     if sys.argv[1:2] == ["run"]:
         hold_reloads()
     tell_failures_of_output()
-    from fer_edge.cli import commands  # noqa: PLC0415  a tenth of a second, in which a signal may come
+    from fer_edge.cli.main import commands  # noqa: PLC0415  a tenth of a second, in which a signal may come
 
     try:
         commands(prog_name="fer-edge")

@@ -8,8 +8,8 @@ All parts are parameters, so that the pipeline's stories are told in tests with 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from fer_edge.decide.decider import Decider, Decision
-from fer_edge.values import Event, Face, Frame, Verdict
+from fer_edge.events.lifecycle import Decider, Decision
+from fer_edge.types import Event, Face, Frame, Verdict
 
 See = Callable[[Frame], Sequence[Face]]
 

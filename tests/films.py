@@ -8,7 +8,7 @@ import av
 import numpy as np
 
 from fer_edge.demo.scene import Scene
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 
 def scene_pictures(begin_s: float, end_s: float, rate_hz: float = 10.0) -> list[Image]:

@@ -12,7 +12,7 @@ import pytest
 from tests.fuzz.entrances import ENTRANCES
 
 REPOSITORY = Path(__file__).resolve().parent.parent
-PROGRAMS = {"fer-edge": ("fer_edge.cli", "commands"), "fer-convert": ("converter.cli", "fer_convert")}
+PROGRAMS = {"fer-edge": ("fer_edge.cli.main", "commands"), "fer-convert": ("converter.cli", "fer_convert")}
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INDENTED = re.compile(r"^ {4}(.*\n)", re.MULTILINE)
 ENDS = {"|", "||", "&&", ";", "&", ">", "2>", ">>"}  # of one command; what follows is another one, or a file's name

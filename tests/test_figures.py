@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from fer_edge.config import ClassifySettings
+from fer_edge.config.model import ClassifySettings
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 MODELS = REPOSITORY / "fer_edge" / "models"

@@ -4,11 +4,11 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from fer_edge.config import DecideSettings
-from fer_edge.decide.decider import Decider, Decision
-from fer_edge.labels import EMOTIONS
+from fer_edge.config.model import DecideSettings
+from fer_edge.emotions import EMOTIONS
+from fer_edge.events.lifecycle import Decider, Decision
 from fer_edge.pipeline import Pipeline
-from fer_edge.values import Box, Event, EventKind, Face, Frame, Verdict
+from fer_edge.types import Box, Event, EventKind, Face, Frame, Verdict
 
 BLACK = np.zeros((48, 64, 3), np.uint8)
 SETTINGS = DecideSettings(smooth_s=0.2, enter=0.6, leave=0.4, dwell_s=0.3, arrive_s=0.5)

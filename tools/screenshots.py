@@ -17,7 +17,7 @@ import msgspec
 import numpy as np
 
 from fer_edge.capture.video import VideoFile
-from fer_edge.config import CameraSettings
+from fer_edge.config.model import CameraSettings
 from fer_edge.demo.broker import LOOPBACK, loopback_broker
 from tests.films import scene_pictures, write_film
 from tests.system.browser import Browser

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.data.faces import SIZE_PX, USAGES, DataError, Faces, Mistakes
-from fer_edge.labels import EMOTIONS
+from fer_edge.emotions import EMOTIONS
 
 PIXELS = SIZE_PX * SIZE_PX
 WHITE = 255

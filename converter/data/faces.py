@@ -5,8 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS
 
 SIZE_PX = 48  # width and height of a FER-2013 face
 PUBLIC = "PublicTest"  # what everything here chooses and measures on

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.data.faces import SIZE_PX, USAGES, DataError, Faces, Mistakes
-from fer_edge.labels import EMOTIONS, canonical
+from fer_edge.emotions import EMOTIONS, canonical
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".pgm")
 NOT_OURS = {"thumbs.db", "desktop.ini"}  # what Windows leaves in folders of pictures; hidden files are others' as well

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.data.faces import FERPLUS, SIZE_PX, USAGES, DataError, Faces, Mistakes
-from fer_edge.labels import EMOTIONS
+from fer_edge.emotions import EMOTIONS
 
 LABELS = "labels.csv"
 VOTES = tuple(f"ferplus_{name}" for name in FERPLUS)

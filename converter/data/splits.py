@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.data.faces import DataError, Faces
-from fer_edge.labels import EMOTIONS
+from fer_edge.emotions import EMOTIONS
 
 HELD_OUT = 10  # where nothing was set aside, every tenth face of a class is
 HELD_OUT_NAME = "held out of Training"  # these faces in recipe.json, cards and tables

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.data.faces import FERPLUS, USAGES, Faces
-from fer_edge.labels import EMOTIONS, canonical
+from fer_edge.emotions import EMOTIONS, canonical
 
 # Two pictures show the same where their pixels correlate so highly, brightness and contrast taken out. Looked at on
 # FER-2013: pairs drawn from 0.93 upwards were all the same photo, cropped or saved differently; at 0.90 two women in

@@ -2,7 +2,7 @@
 
 The network is fully convolutional, so that one file runs at every size whose sides are multiples of 32: (n, h, w, 3)
 float32 BGR in, ``(pixel - 128) / 128``; (n, h / 8, w / 8, 5) float32 from 0 to 6 out, five numbers for each cell of
-8 x 8 pixels, which `fer_edge.vision.cells` decodes.
+8 x 8 pixels, which `fer_edge.vision.box_decoding` decodes.
 """
 
 from collections.abc import Callable
@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.detector.dataset import Boxes
-from fer_edge.vision.cells import CHANNELS, MIDDLE, SCORE_GAIN, STRIDE
+from fer_edge.vision.box_decoding import CHANNELS, MIDDLE, SCORE_GAIN, STRIDE
 
 NAME = "face"
 DEEPEST_STRIDE = 32  # sides of the input are multiples of it: stages are added to one another

@@ -23,9 +23,8 @@ from converter.quantize.command import check_output
 from converter.quantize.convert import without_names
 from converter.train.weights import load_weights
 from fer_edge import __version__
-from fer_edge.config import DetectSettings
+from fer_edge.config.model import DetectSettings
 from fer_edge.errors import UserError
-from fer_edge.vision.card import card_path, sha256_of
 from fer_edge.vision.detector_card import (
     DetectorCard,
     PixelScaling,
@@ -33,8 +32,9 @@ from fer_edge.vision.detector_card import (
     save_detector_card,
     verify_detector,
 )
-from fer_edge.vision.own import OwnDetector, logit
-from fer_edge.vision.runner import Runner
+from fer_edge.vision.interpreter import Runner
+from fer_edge.vision.model_card import card_path, sha256_of
+from fer_edge.vision.tflite_detector import OwnDetector, logit
 
 REPRESENTATIVE = 200  # scenes by whose activations the int8 scales are set
 SIZE_PX = (128, 160)  # default height and width of the file's input

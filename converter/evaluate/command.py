@@ -31,7 +31,7 @@ from converter.outputs import replacing
 from converter.provenance import training_provenance
 from converter.reports import show_table
 from fer_edge.errors import UserError
-from fer_edge.vision.classify import Classifier, load_classifier
+from fer_edge.vision.classifier import Classifier, load_classifier
 
 TFLITE = ".tflite"
 

@@ -14,7 +14,7 @@ from converter.networks.layout import Scaling
 from converter.networks.metrics import Measured, measure
 from converter.networks.tflite import run_tflite
 from converter.networks.worker import Report
-from fer_edge.vision.classify import Classifier, calibrated
+from fer_edge.vision.classifier import Classifier, calibrated
 from fer_edge.vision.preprocess import Grey, resized
 
 ROUNDS = 15  # every network is timed in every round, so that what else the machine does meets all alike

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.networks.metrics import Reliability
-from fer_edge.labels import EMOTIONS
+from fer_edge.emotions import EMOTIONS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

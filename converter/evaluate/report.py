@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from converter.evaluate.evaluation import Evaluation
 from converter.networks.metrics import Measured, agreement
 from converter.reports import Report
-from fer_edge.labels import EMOTIONS
+from fer_edge.emotions import EMOTIONS
 
 KILOBYTE = 1000
 NOTHING = "-"

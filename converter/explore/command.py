@@ -13,7 +13,7 @@ from converter.data.faces import FERPLUS, Faces
 from converter.data.fer2013 import counted, read_faces
 from converter.options import data_option
 from converter.reports import Report, show_table
-from fer_edge.labels import EMOTIONS
+from fer_edge.emotions import EMOTIONS
 
 SEED = 2013  # of the sample pictures
 

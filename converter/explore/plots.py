@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from converter.data.faces import FERPLUS, Faces
 from converter.data.statistics import Pair
-from fer_edge.labels import EMOTIONS, canonical
+from fer_edge.emotions import EMOTIONS, canonical
 
 DPI = 130
 INK, SOFT = "#1d2733", "#5b6673"

@@ -13,8 +13,8 @@ from converter.networks.identify import identify
 from converter.networks.keras_model import Network, check_classes, load
 from converter.networks.layout import OutputKind, Scaling, as_logits, choose_layout, output_kind
 from converter.networks.worker import Limits, Report, run_in_worker
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS
 
 
 @dataclass(frozen=True, slots=True)

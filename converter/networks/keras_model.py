@@ -24,8 +24,8 @@ from converter.networks.layout import Scaling
 from converter.networks.safety import check_architecture, layer_names, without_compilation
 from converter.networks.saved_model import check_one_each, load_graph
 from converter.networks.worker import DISK_ERRORS
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS
 from fer_edge.vision.preprocess import Grey, resized
 
 BATCH = 64  # faces a call where the network takes any number; more is no faster on a CPU

@@ -15,9 +15,9 @@ from numpy.typing import NDArray
 
 from converter.networks.calibration import fit_temperature, softmax
 from converter.networks.metrics import Floats, Labels, confusion
+from fer_edge.emotions import EMOTIONS, canonical
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS, canonical
-from fer_edge.vision.classify import LEAST_PROBABILITY
+from fer_edge.vision.classifier import LEAST_PROBABILITY
 
 SAMPLE_A_CLASS = 100  # faces of each class that are used: 656 of PublicTest, whose disgust has 56
 CLEAR_Z = 3.0  # standard errors by which the winner must lead, face by face; chance does that once in 740 times

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.labels import EMOTIONS
+from fer_edge.emotions import EMOTIONS
 
 CLASSES = len(EMOTIONS)
 ECE_BINS = 15  # as in Guo et al. 2017, "On Calibration of Modern Neural Networks", and most tables since

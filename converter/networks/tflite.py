@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from converter.networks.calibration import fit_temperature
 from converter.networks.layout import as_logits
 from converter.networks.metrics import Floats, Labels, Measured, agreement, measure
-from fer_edge.vision.card import Card
-from fer_edge.vision.classify import Classifier, calibrated
+from fer_edge.vision.classifier import Classifier, calibrated
+from fer_edge.vision.model_card import Card
 from fer_edge.vision.preprocess import resized
 
 FIGURES = 4  # decimals of a fraction in a card: a tenth of a face in 3,589

@@ -17,12 +17,12 @@ from converter.options import data_option, given_labels, given_scaling, layout_o
 from converter.outputs import replacing
 from converter.quantize.command import check_card, summary
 from fer_edge import __version__
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS
-from fer_edge.vision.card import Card, CardInput, card_path, load_card, save_card, sha256_of
-from fer_edge.vision.classify import Classifier
-from fer_edge.vision.runner import Runner, read_model
-from fer_edge.vision.trial import try_model
+from fer_edge.vision.classifier import Classifier
+from fer_edge.vision.interpreter import Runner, read_model
+from fer_edge.vision.model_card import Card, CardInput, card_path, load_card, save_card, sha256_of
+from fer_edge.vision.model_trial import try_model
 
 PICTURE_AXES = 4  # 1, h, w, c
 VECTOR_AXES = 2  # 1, classes

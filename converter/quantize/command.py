@@ -24,11 +24,11 @@ from converter.outputs import replacing
 from converter.provenance import training_provenance
 from converter.quantize.convert import Conversion, Kind, Target, convert
 from fer_edge import __version__
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import ModelError, UserError
-from fer_edge.labels import EMOTIONS
-from fer_edge.vision.card import Card, CardInput, card_path, load_card, save_card, sha256_of
-from fer_edge.vision.classify import Classifier
-from fer_edge.vision.runner import Runner
+from fer_edge.vision.classifier import Classifier
+from fer_edge.vision.interpreter import Runner
+from fer_edge.vision.model_card import Card, CardInput, card_path, load_card, save_card, sha256_of
 
 REPRESENTATIVE_A_CLASS = 60  # Training faces of each class by whose activations the int8 scales are set
 SEED = 20130701  # draws them; any would do, a fixed one makes the same file again

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from fer_edge.labels import EMOTIONS
+from fer_edge.emotions import EMOTIONS
 
 SIZE_PX = 48  # width and height of a FER-2013 face
 LOGITS = "logits"

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from converter.data.augment import Augment, augmented
 from converter.data.faces import FERPLUS, Faces
-from fer_edge.labels import EMOTIONS, canonical
+from fer_edge.emotions import EMOTIONS, canonical
 
 T = TypeVar("T")
 Balance = Literal["none", "weights", "sampling"]

@@ -20,10 +20,10 @@ from converter.networks.tflite import run_tflite
 from converter.train.architectures import SIZE_PX
 from converter.train.batches import inputs
 from converter.train.weights import SUFFIX
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS
-from fer_edge.vision.card import card_path, load_card
-from fer_edge.vision.classify import calibrated, load_classifier
+from fer_edge.vision.classifier import calibrated, load_classifier
+from fer_edge.vision.model_card import card_path, load_card
 
 BATCH = 256
 

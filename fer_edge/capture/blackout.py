@@ -1,8 +1,8 @@
 """A source whose pictures are blacked out in the zones before anybody gets them."""
 
 from fer_edge.capture.sources import Recording, Source
-from fer_edge.values import Image
-from fer_edge.zones import Zones
+from fer_edge.masks import Zones
+from fer_edge.types import Image
 
 
 def blacked_out(source: Source, zones: Zones) -> Source:

@@ -7,15 +7,15 @@ from collections.abc import Callable
 from threading import Event, Thread
 
 from fer_edge.backoff import Backoff
-from fer_edge.capture.address import redact
 from fer_edge.capture.doubted_stream import frozen_cure
 from fer_edge.capture.mailbox import Mailbox
 from fer_edge.capture.pace import Pace
 from fer_edge.capture.sources import Recording, Source, open_source
-from fer_edge.capture.supervise import CameraState, Phase, Supervisor, Verdict
-from fer_edge.config import CameraSettings
+from fer_edge.capture.supervisor import CameraState, Phase, Supervisor, Verdict
+from fer_edge.capture.uri import redact
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
-from fer_edge.values import Frame, Image
+from fer_edge.types import Frame, Image
 
 FIRST_WAIT_S = 0.5  # bound of the wait before the first attempt to reopen
 # An opening or a read that takes longer than this hangs: every kind of source limits its own waiting to a fraction.

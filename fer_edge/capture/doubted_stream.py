@@ -5,15 +5,15 @@ import logging
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from fer_edge.capture.address import redact
 from fer_edge.capture.decoders import ALIKE, INTERLACED_CURE, Alike, PyAvDecoder
+from fer_edge.capture.network import OPTIONS, READ_PART, TRANSPORTS, address_of
 from fer_edge.capture.opencv import RTSP_GUARD
-from fer_edge.capture.stream import OPTIONS, READ_PART, TRANSPORTS, address_of
 from fer_edge.capture.upright import upright
-from fer_edge.config import CameraSettings
+from fer_edge.capture.uri import redact
+from fer_edge.config.model import CameraSettings
+from fer_edge.config.source_scheme import scheme_of
 from fer_edge.errors import SourceError
-from fer_edge.source_scheme import scheme_of
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 if TYPE_CHECKING:
     from fer_edge.capture.sources import Source

@@ -14,9 +14,9 @@ from http import HTTPStatus
 from typing import cast
 from urllib.parse import urljoin
 
-from fer_edge.capture.address import Address, parse_address
+from fer_edge.capture.diagnostics import NO_LOGIN, REFUSED_LOGIN, brief, connect, meaning, trouble
 from fer_edge.capture.http_auth import Login, UnknownScheme, login_for
-from fer_edge.capture.reach import NO_LOGIN, REFUSED_LOGIN, brief, connect, meaning, trouble
+from fer_edge.capture.uri import Address, parse_address
 from fer_edge.errors import SourceError
 
 MAX_REQUESTS = 6  # for one answer: redirects, and a login

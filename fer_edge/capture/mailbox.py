@@ -2,7 +2,7 @@
 
 from threading import Condition
 
-from fer_edge.values import Frame
+from fer_edge.types import Frame
 
 
 class Mailbox:

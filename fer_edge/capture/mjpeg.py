@@ -12,16 +12,16 @@ import time
 import cv2
 import numpy as np
 
-from fer_edge.capture.address import Address, redact
 from fer_edge.capture.decoders import pixel_aspect, square
+from fer_edge.capture.diagnostics import brief, trouble
 from fer_edge.capture.http_client import HttpClient
 from fer_edge.capture.jpeg import START, JpegError, JpegReader
 from fer_edge.capture.opencv import BYTES_GUARD, format_name, open_ffmpeg, size_flaw
-from fer_edge.capture.reach import brief, trouble
 from fer_edge.capture.upright import upright
-from fer_edge.config import CameraSettings
+from fer_edge.capture.uri import Address, redact
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 OPEN_LIMIT_S = 8.0  # the first picture takes some cameras seconds
 READ_PART = 0.9  # of stall_s, so that a silent stream has been given up before it counts as stalled

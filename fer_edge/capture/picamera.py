@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from fer_edge.capture.upright import upright
-from fer_edge.config import CameraSettings
+from fer_edge.config.model import CameraSettings
+from fer_edge.config.source_scheme import picamera_number
 from fer_edge.errors import SourceError, UnusableSource
-from fer_edge.source_scheme import picamera_number
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 # libcamera names formats by the order of bits in a word, so its RGB888 lies in memory as blue, green, red.
 BGR_IN_MEMORY = "RGB888"

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from fer_edge.capture.sources import Recording, Source
 from fer_edge.errors import SourceError
-from fer_edge.values import Frame
+from fer_edge.types import Frame
 
 
 def play(source: Source) -> Iterator[Frame]:

@@ -3,12 +3,12 @@
 import time
 from collections.abc import Callable
 
-from fer_edge.capture.address import Kind, device_path, kind_of, redact
+from fer_edge.capture.network import check_login
 from fer_edge.capture.sources import Source, open_source
-from fer_edge.capture.stream import check_login
-from fer_edge.config import CameraSettings
+from fer_edge.capture.uri import Kind, device_path, kind_of, redact
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 WARM_UP_S = 0.7  # streams begin with a burst of what was buffered, webcams with a pause while they set the exposure
 MEASURE_S = 1.5

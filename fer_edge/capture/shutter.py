@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from fer_edge.capture.camera import Camera
 from fer_edge.capture.mailbox import Mailbox
-from fer_edge.capture.supervise import CameraState, Phase
+from fer_edge.capture.supervisor import CameraState, Phase
 
 STILL_READING = "a read hangs in the driver: the camera is closed as soon as it returns, and nothing it gives is used"
 

@@ -2,15 +2,15 @@
 
 from typing import Protocol, runtime_checkable
 
-from fer_edge.capture.address import Kind, kind_of
 from fer_edge.capture.doubted_stream import doubted
-from fer_edge.capture.folder import ImageFolder
+from fer_edge.capture.images import ImageFolder
+from fer_edge.capture.network import open_stream
 from fer_edge.capture.picamera import PiCamera
-from fer_edge.capture.stream import open_stream
+from fer_edge.capture.uri import Kind, kind_of
 from fer_edge.capture.v4l2 import V4l2Camera
 from fer_edge.capture.video import VideoFile
-from fer_edge.config import CameraSettings
-from fer_edge.values import Image
+from fer_edge.config.model import CameraSettings
+from fer_edge.types import Image
 
 
 class Source(Protocol):

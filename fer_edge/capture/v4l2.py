@@ -2,13 +2,13 @@
 
 import cv2
 
-from fer_edge.capture.address import device_path
 from fer_edge.capture.device import is_another_kind, why_not
 from fer_edge.capture.opencv import format_name, open_v4l2
 from fer_edge.capture.upright import upright
-from fer_edge.config import CameraSettings
+from fer_edge.capture.uri import device_path
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 # Uncompressed YUYV is cheapest to read as long as USB 2 carries it: an isochronous endpoint moves at most three
 # packets of 1024 bytes in each of 8000 microframes a second (USB 2.0, 5.6.3), and cameras leave a fifth of it free.

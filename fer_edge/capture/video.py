@@ -16,11 +16,11 @@ from fer_edge.capture.decoders import (
 )
 from fer_edge.capture.opencv import format_name, open_ffmpeg, size_flaw
 from fer_edge.capture.upright import upright
-from fer_edge.config import CameraSettings
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import UnusableSource
+from fer_edge.types import Image
 from fer_edge.untrusted import open_regular
 from fer_edge.user_path import printed, user_path
-from fer_edge.values import Image
 
 FALLBACK_RATE_HZ = 25.0  # for files without timestamps and without a rate of their own
 TEXT_FORMATS = ("ansi",)  # FFmpeg shows a text file as a film of a terminal

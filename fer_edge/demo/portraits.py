@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.errors import UserError
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 CANVAS_FACE_PX = 160  # faces are kept at this width
 # What the cut-out shows around the face, in face widths: an oval with the hair and the shoulders' beginning.

@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 
 from fer_edge.demo.portraits import Portrait, load_portraits
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 WIDTH_PX, HEIGHT_PX = 640, 480
 RATE_HZ = 15.0

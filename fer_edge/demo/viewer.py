@@ -4,12 +4,12 @@ import threading
 
 from rich.console import Console
 
-from fer_edge.config import MqttSettings
-from fer_edge.deliver.audit import Audit
-from fer_edge.deliver.messages import OFFLINE
-from fer_edge.deliver.subscription import Subscription
-from fer_edge.deliver.topics import Topics
-from fer_edge.events import Printer, take
+from fer_edge.config.model import MqttSettings
+from fer_edge.mqtt.messages import OFFLINE
+from fer_edge.mqtt.topics import Topics
+from fer_edge.subscriber.audit import Audit
+from fer_edge.subscriber.client import Subscription
+from fer_edge.subscriber.command import Printer, take
 
 LOOK_S = 0.1
 

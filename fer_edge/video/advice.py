@@ -1,8 +1,8 @@
 """What to change where a video gave nothing, or next to nothing, and what to know of zones: which settings it was."""
 
-from fer_edge.config import Settings
-from fer_edge.values import Outcome
-from fer_edge.video.tally import Report
+from fer_edge.config.model import Settings
+from fer_edge.types import Outcome
+from fer_edge.video.statistics import Report
 
 SMALLEST = 12  # detect.width over the narrowest face that is found surely (docs/detector.md)
 REFUSED = {

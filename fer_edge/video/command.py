@@ -13,14 +13,14 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, Task, TextColumn, TimeRemainingColumn
 from rich.text import Text
 
-from fer_edge.config import Settings
+from fer_edge.config.model import Settings
 from fer_edge.errors import EXIT_FAILED
 from fer_edge.plain_text import escaped
 from fer_edge.video.advice import advice, caution
-from fer_edge.video.plan import Job
+from fer_edge.video.jobs import Job
+from fer_edge.video.parallel import analyse_all, analyse_on_cluster
 from fer_edge.video.report import print_reports
-from fer_edge.video.spread import analyse_all, analyse_on_cluster
-from fer_edge.video.tally import Report
+from fer_edge.video.statistics import Report
 
 
 def analyse_videos(  # noqa: PLR0913 - the command's options

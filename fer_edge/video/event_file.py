@@ -5,9 +5,9 @@ from typing import BinaryIO
 
 import msgspec
 
-from fer_edge.deliver.payloads import SCHEMA, Fractions
-from fer_edge.deliver.rounding import box_fractions, fraction, score_table, seconds
-from fer_edge.values import Event, Verdict
+from fer_edge.mqtt.payloads import SCHEMA, Fractions
+from fer_edge.mqtt.rounding import box_fractions, fraction, score_table, seconds
+from fer_edge.types import Event, Verdict
 
 
 class EventLine(msgspec.Struct, frozen=True, kw_only=True):

@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from fer_edge.plain_text import plain_text
-from fer_edge.video.tally import Report
+from fer_edge.video.statistics import Report
 
 MOST_SHOWN = 3  # expressions of a video
 

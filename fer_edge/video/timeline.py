@@ -4,10 +4,10 @@ import math
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from fer_edge.drawing.colours import HEX, NOTHING_HELD_HEX
+from fer_edge.colours import HEX, NOTHING_HELD_HEX
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS
-from fer_edge.values import EventKind
+from fer_edge.types import EventKind
 from fer_edge.video.traces import Traces
 
 if TYPE_CHECKING:

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.decide.decider import Decision
-from fer_edge.labels import EMOTIONS
-from fer_edge.values import Event, Face, Frame, Verdict
+from fer_edge.emotions import EMOTIONS
+from fer_edge.events.lifecycle import Decision
+from fer_edge.types import Event, Face, Frame, Verdict
 
 LEAST_GAP_S, GAP_STEPS = 0.5, 3.0  # out of sight: longer than that, and than so many usual steps
 MOST_POINTS = 4000  # of one face; a picture is 1600 pixels wide

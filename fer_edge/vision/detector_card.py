@@ -6,9 +6,9 @@ from typing import Any
 from msgspec import Struct, field
 
 from fer_edge.errors import ModelError
-from fer_edge.vision.card import DETECTOR, SCHEMA, Hash, Positive, card_path, encoded, read_card, times
-from fer_edge.vision.cells import CHANNELS, STRIDE
-from fer_edge.vision.runner import Runner
+from fer_edge.vision.box_decoding import CHANNELS, STRIDE
+from fer_edge.vision.interpreter import Runner
+from fer_edge.vision.model_card import DETECTOR, SCHEMA, Hash, Positive, card_path, encoded, read_card, times
 
 CURE = "make both with `fer-convert export-detector`, or name another in detect.model"
 

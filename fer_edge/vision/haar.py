@@ -5,9 +5,9 @@ from typing import Any
 
 import cv2
 
-from fer_edge.config import DetectSettings
+from fer_edge.config.model import DetectSettings
 from fer_edge.errors import ModelError
-from fer_edge.values import Box, Detection, Image
+from fer_edge.types import Box, Detection, Image
 from fer_edge.vision.preprocess import Crop
 from fer_edge.vision.reduce import reduced, reduced_size
 

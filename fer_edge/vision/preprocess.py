@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.values import Box, Image
+from fer_edge.types import Box, Image
 
 Grey = NDArray[np.uint8]  # (h, w) uint8, 0 to 255
 

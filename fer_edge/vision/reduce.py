@@ -3,7 +3,7 @@
 import cv2
 import numpy as np
 
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 
 def reduced_size(width: int, height: int, wanted_width: int) -> tuple[int, int]:

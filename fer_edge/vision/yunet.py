@@ -5,15 +5,15 @@ from typing import Any
 import cv2
 import numpy as np
 
-from fer_edge.config import DetectSettings
+from fer_edge.config.model import DetectSettings
 from fer_edge.errors import ModelError
+from fer_edge.types import Box, Detection, Image
 from fer_edge.user_path import user_path
-from fer_edge.values import Box, Detection, Image
+from fer_edge.vision.interpreter import read_model
+from fer_edge.vision.model_trial import try_model
 from fer_edge.vision.native_stderr import native_stderr_logged
 from fer_edge.vision.preprocess import Crop
 from fer_edge.vision.reduce import reduced, reduced_size
-from fer_edge.vision.runner import read_model
-from fer_edge.vision.trial import try_model
 
 NMS_IOU = 0.3  # of two boxes that overlap by more, the weaker goes
 MOST_FACES = 50  # boxes kept before that; more are too small to be read anyway

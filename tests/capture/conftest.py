@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.values import Image
+from fer_edge.types import Image
 from tests.servers.http_camera import Answer, HttpCamera
 
 WIDTH, HEIGHT = 96, 64

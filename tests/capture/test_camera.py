@@ -10,10 +10,10 @@ import pytest
 from fer_edge.capture.camera import HANG_S, Camera
 from fer_edge.capture.mailbox import Mailbox
 from fer_edge.capture.sources import Source
-from fer_edge.capture.supervise import Phase
-from fer_edge.config import CameraSettings
+from fer_edge.capture.supervisor import Phase
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
-from fer_edge.values import Frame, Image
+from fer_edge.types import Frame, Image
 
 SETTINGS = CameraSettings(source="rtsp://anna:geheim@camera/live", stall_s=4.0, reopen_max_s=30.0)
 END = UnusableSource("the story ends here")

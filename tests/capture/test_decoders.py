@@ -13,9 +13,9 @@ import pytest
 
 from fer_edge.capture.decoders import square
 from fer_edge.capture.video import VideoFile
-from fer_edge.config import CameraSettings
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import UnusableSource
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 SIZE = (160, 128)  # width, height
 

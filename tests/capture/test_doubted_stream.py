@@ -11,9 +11,9 @@ import pytest
 from fer_edge.capture.decoders import ALIKE
 from fer_edge.capture.doubted_stream import DoubtedStream, doubted
 from fer_edge.capture.sources import open_source
-from fer_edge.config import CameraSettings
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 
 class FakeSource:

@@ -16,7 +16,7 @@ import pytest
 from fer_edge.capture.opencv import open_ffmpeg
 from fer_edge.capture.probe import probe
 from fer_edge.capture.sources import open_source
-from fer_edge.config import CameraSettings
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
 
 MULTIPART = b"HTTP/1.0 200 OK\r\nContent-Type: multipart/x-mixed-replace; boundary=frame\r\n\r\n"

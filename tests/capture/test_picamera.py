@@ -7,12 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_edge.capture.address import Kind, kind_of
 from fer_edge.capture.picamera import PiCamera
 from fer_edge.capture.sources import open_source
-from fer_edge.config import CameraSettings
+from fer_edge.capture.uri import Kind, kind_of
+from fer_edge.config.loader import load_settings
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SettingsError, SourceError, UnusableSource
-from fer_edge.settings_file import load_settings
 
 STAND_IN = """
 import numpy as np

@@ -4,7 +4,7 @@ import pytest
 
 from fer_edge.capture.playback import play
 from fer_edge.capture.sources import open_source
-from fer_edge.config import CameraSettings
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError
 
 

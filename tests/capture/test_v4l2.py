@@ -3,7 +3,7 @@
 import pytest
 
 from fer_edge.capture.v4l2 import V4l2Camera, wants_mjpg
-from fer_edge.config import CameraSettings
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
 
 

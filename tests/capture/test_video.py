@@ -11,9 +11,9 @@ import pytest
 
 from fer_edge.capture.sources import open_source
 from fer_edge.capture.video import VideoFile
-from fer_edge.config import CameraSettings
+from fer_edge.config.model import CameraSettings
 from fer_edge.errors import UnusableSource
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 
 def read_all(path: Path, **settings) -> list[tuple[float, Image]]:

@@ -10,8 +10,8 @@ import pytest
 
 from converter.data.faces import Faces
 from converter.predict import FacialExpressionModel
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS
 
 KERAS = pytest.mark.filterwarnings("ignore")  # TensorFlow and Keras warn about themselves as they load
 MANUAL = Path(__file__).resolve().parent.parent.parent / "docs/converting.md"

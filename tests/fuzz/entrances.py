@@ -13,35 +13,35 @@ import msgspec
 import numpy as np
 from rich.console import Console
 
-from fer_edge.attendant import Attendant
-from fer_edge.capture.folder import UnreadableImage, read_image
-from fer_edge.config import DecideSettings, HomeAssistantSettings, MqttSettings, PublishSettings
-from fer_edge.deliver.delivery import Delivery, Folders
-from fer_edge.deliver.home_assistant import Birth
-from fer_edge.deliver.inbox import Heard, Inbox
-from fer_edge.deliver.messages import Clocks, Messages
-from fer_edge.deliver.reporter import Reporter
-from fer_edge.deliver.topics import Topics
+from fer_edge.capture.images import UnreadableImage, read_image
+from fer_edge.config.loader import load_document
+from fer_edge.config.model import DecideSettings, HomeAssistantSettings, MqttSettings, PublishSettings
+from fer_edge.config.overrides import OverlayFile
+from fer_edge.config.rules import contradictions
+from fer_edge.config.runtime import LiveSettings
+from fer_edge.daemon.commands import Attendant
 from fer_edge.errors import ModelError, SettingsError, UserError
-from fer_edge.events import Wish
-from fer_edge.events_recorded import read_recorded
-from fer_edge.live_settings import LiveSettings
-from fer_edge.operate.overlay_file import OverlayFile
-from fer_edge.record.rows import rows
-from fer_edge.record.score_file import Origin, opening, read_recording
-from fer_edge.record.steps import Step, StepKind
-from fer_edge.settings_file import load_document
-from fer_edge.settings_rules import contradictions
-from fer_edge.tune.labels import read_spans
-from fer_edge.tune.replay import replay
+from fer_edge.homeassistant.discovery import Birth
+from fer_edge.mqtt.delivery import Delivery, Folders
+from fer_edge.mqtt.inbox import Heard, Inbox
+from fer_edge.mqtt.messages import Clocks, Messages
+from fer_edge.mqtt.publisher import Reporter
+from fer_edge.mqtt.topics import Topics
+from fer_edge.recording.format import Origin, opening, read_recording
+from fer_edge.recording.rows import rows
+from fer_edge.recording.steps import Step, StepKind
+from fer_edge.subscriber.command import Wish
+from fer_edge.subscriber.events_recorded import read_recorded
+from fer_edge.tuning.ground_truth import read_spans
+from fer_edge.tuning.replay import replay
+from fer_edge.types import Event, EventKind, Message
 from fer_edge.untrusted import SecretError, read_secret
-from fer_edge.values import Event, EventKind, Message
-from fer_edge.vision.card import load_card
 from fer_edge.vision.detector_card import load_detector_card
-from tests.deliver.conftest import an_event
+from fer_edge.vision.model_card import load_card
 from tests.fuzz.campaign import Entrance, Finding, Parts
 from tests.fuzz.network import BROKER, CAMERA, DOOR, PAGE
-from tests.preview.conftest import Play
+from tests.mqtt.conftest import an_event
+from tests.web.conftest import Play
 
 ROOT = Path(__file__).resolve().parents[2]
 MODELS = ROOT / "fer_edge" / "models"

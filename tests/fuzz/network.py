@@ -12,16 +12,16 @@ import numpy as np
 from msgspec.structs import replace
 
 from fer_edge.capture.sources import open_source
-from fer_edge.config import CameraSettings, MqttSettings, PreviewSettings
-from fer_edge.deliver.subscription import Subscription
-from fer_edge.deliver.trouble import Trouble
+from fer_edge.config.model import CameraSettings, MqttSettings, PreviewSettings
 from fer_edge.errors import SourceError, UserError
-from fer_edge.preview.guard import COOKIE
-from fer_edge.preview.page import Page
-from fer_edge.preview.pictures import Pictures
-from fer_edge.preview.server import Server
+from fer_edge.mqtt.diagnostics import Trouble
+from fer_edge.subscriber.client import Subscription
+from fer_edge.web.app import Page
+from fer_edge.web.auth import COOKIE
+from fer_edge.web.server import Server
+from fer_edge.web.stream import Pictures
 from tests.fuzz.campaign import Entrance, Finding, Parts
-from tests.preview.conftest import Play
+from tests.web.conftest import Play
 
 TOKEN = "0123456789abcdef"
 TIMEOUT_S = 10.0

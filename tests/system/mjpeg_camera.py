@@ -5,7 +5,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import cv2
 
-from fer_edge.values import Image
+from fer_edge.types import Image
 
 RATE_HZ = 8.0
 

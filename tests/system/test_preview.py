@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from fer_edge.settings_file import load_settings
+from fer_edge.config.loader import load_settings
 from tests.films import scene_pictures
 from tests.system.axe import faults
 from tests.system.browser import Browser, chromium

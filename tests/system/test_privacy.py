@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from paho.mqtt import publish
 
-from fer_edge.config import CameraSettings, MqttSettings, PrivacySettings, PublishSettings, Settings
+from fer_edge.config.model import CameraSettings, MqttSettings, PrivacySettings, PublishSettings, Settings
 from fer_edge.demo.broker import Broker
-from fer_edge.values import Image
+from fer_edge.types import Image
 from tests.system.harness import DEVICE, Daemon, Subscriber
 
 pytestmark = pytest.mark.system
@@ -59,7 +59,7 @@ PATTERN = b"\x5a\xa5\x3c"
 def test_pattern_in_a_zone_reaches_neither_the_detector_nor_a_message_nor_a_file(
     broker: Broker, subscriber: Subscriber, tmp_path: Path
 ) -> None:
-    from fer_edge.app import App  # noqa: PLC0415
+    from fer_edge.daemon.app import App  # noqa: PLC0415
 
     looked_at: list[Image] = []
 

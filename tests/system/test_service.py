@@ -271,7 +271,7 @@ def test_journal_files_each_line_under_its_level(machine: Machine) -> None:
     ours = [entry for entry in map(json.loads, lines) if entry.get("_UID") == machine.run("id -u fer-edge")]
     levels = {entry["MESSAGE"].partition(":")[0]: entry["PRIORITY"] for entry in ours}
     assert levels["fer_edge.capture.camera"] == "6"
-    assert levels["fer_edge.deliver.link"] == "4"
+    assert levels["fer_edge.mqtt.link"] == "4"
     assert {entry["_SYSTEMD_UNIT"] for entry in ours} == {"fer-edge.service"}
     assert not any(entry["MESSAGE"].startswith("<") for entry in ours)
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.video.beside import beside
+from fer_edge.files import beside
 
 
 def test_file_is_in_its_place_only_after_the_block_and_replaces_an_older_one(tmp_path: Path) -> None:

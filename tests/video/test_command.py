@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
-from fer_edge.config import Settings
+from fer_edge.config.model import Settings
 from fer_edge.video.command import analyse_videos
-from fer_edge.video.plan import Output, plan
+from fer_edge.video.jobs import Output, plan
 from tests.video.conftest import flat_film
 
 COMMAND = [Path(sys.executable).parent / "fer-edge", "video"]

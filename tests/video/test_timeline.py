@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fer_edge.values import Box, Event, EventKind
+from fer_edge.types import Box, Event, EventKind
 from fer_edge.video.timeline import draw_timeline
 from fer_edge.video.traces import Trace, Traces
 

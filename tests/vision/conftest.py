@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fer_edge.vision.card import Card, CardInput, load_card, save_card, sha256_of
+from fer_edge.vision.model_card import Card, CardInput, load_card, save_card, sha256_of
 
 FER2013_ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.values import Box
+from fer_edge.types import Box
 from fer_edge.vision.preprocess import Crop, Region, face_pixels, face_region, resized
 
 DIGESTS = [

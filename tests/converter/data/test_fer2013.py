@@ -11,7 +11,7 @@ import pytest
 
 from converter.data.faces import DataError, Faces
 from converter.data.fer2013 import counted, read_faces
-from fer_edge.labels import EMOTIONS
+from fer_edge.emotions import EMOTIONS
 
 USAGES = ["Training", "Training", "PublicTest", "PrivateTest"]
 LABELS = [3, 0, 6, 1]

@@ -17,11 +17,11 @@ from msgspec.structs import replace as changed
 from converter.detector.dataset import Photo
 from converter.detector.export import DISTANCE, command, score_offset
 from converter.quantize.command import check_output
-from fer_edge.config import DetectSettings
+from fer_edge.config.model import DetectSettings
 from fer_edge.errors import UserError
 from fer_edge.vision.detector_card import load_detector_card, save_detector_card
-from fer_edge.vision.own import SHIPPED, OwnDetector
-from fer_edge.vision.runner import Runner
+from fer_edge.vision.interpreter import Runner
+from fer_edge.vision.tflite_detector import SHIPPED, OwnDetector
 from tests.converter.detector.conftest import empty
 
 Convert = Callable[..., subprocess.CompletedProcess[str]]

@@ -15,8 +15,8 @@ from converter.data.faces import Faces
 from converter.data.splits import HeldOut
 from converter.evaluate.command import held_out_for
 from fer_edge.errors import UserError
-from fer_edge.vision.card import Card, CardInput, save_card, sha256_of
-from fer_edge.vision.classify import load_classifier
+from fer_edge.vision.classifier import load_classifier
+from fer_edge.vision.model_card import Card, CardInput, save_card, sha256_of
 from fer_edge.vision.preprocess import resized
 
 Convert = Callable[..., subprocess.CompletedProcess[str]]

@@ -14,8 +14,8 @@ from converter.networks.layout import (
     output_kind,
     parse_labels,
 )
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS
 
 TRUTH = np.repeat(np.arange(7), 60)
 SIGNED, UNIT, RAW = RANGES["-1,1"], RANGES["0,1"], RANGES["0,255"]

@@ -8,9 +8,9 @@ from msgspec.structs import replace
 
 from converter.data.faces import PUBLIC, Faces
 from converter.networks.tflite import calibrated_card, operations, run_tflite
-from fer_edge.labels import EMOTIONS
-from fer_edge.vision.card import Card, CardInput, save_card, sha256_of
-from fer_edge.vision.classify import load_classifier
+from fer_edge.emotions import EMOTIONS
+from fer_edge.vision.classifier import load_classifier
+from fer_edge.vision.model_card import Card, CardInput, save_card, sha256_of
 from fer_edge.vision.preprocess import resized
 
 CARD = Card(

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from converter.data.faces import Faces
-from fer_edge.labels import EMOTIONS
-from fer_edge.vision.card import card_path, load_card
-from fer_edge.vision.classify import load_classifier
+from fer_edge.emotions import EMOTIONS
+from fer_edge.vision.classifier import load_classifier
+from fer_edge.vision.model_card import card_path, load_card
 from fer_edge.vision.preprocess import resized
 
 Convert = Callable[..., subprocess.CompletedProcess[str]]

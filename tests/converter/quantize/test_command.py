@@ -12,10 +12,10 @@ import pytest
 from converter.data.faces import Faces
 from converter.networks.tflite import operations
 from converter.quantize.command import REPRESENTATIVE_A_CLASS, draw_representative
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
-from fer_edge.labels import EMOTIONS
-from fer_edge.vision.card import load_card
-from fer_edge.vision.classify import load_classifier
+from fer_edge.vision.classifier import load_classifier
+from fer_edge.vision.model_card import load_card
 
 Convert = Callable[..., subprocess.CompletedProcess[str]]
 

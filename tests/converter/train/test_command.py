@@ -27,7 +27,7 @@ from converter.train import architectures as networks  # noqa: E402  only where 
 from converter.train.config import TrainConfig  # noqa: E402
 from converter.train.trainer import Run, RunFiles  # noqa: E402
 from converter.train.weights import load_tflite_weights  # noqa: E402
-from fer_edge.vision.card import load_card  # noqa: E402
+from fer_edge.vision.model_card import load_card  # noqa: E402
 
 REPOSITORY = Path(__file__).resolve().parents[3]
 SHIPS = REPOSITORY / "fer_edge/models/fer-nano.tflite"

@@ -14,9 +14,9 @@ from converter.train import architectures as networks  # noqa: E402  only where 
 from converter.train.batches import inputs  # noqa: E402
 from converter.train.weights import folded_weights, load_tflite_weights  # noqa: E402
 from fer_edge.errors import UserError  # noqa: E402
-from fer_edge.vision.cells import CHANNELS  # noqa: E402
-from fer_edge.vision.classify import load_classifier  # noqa: E402
-from fer_edge.vision.runner import Runner, dequantize  # noqa: E402
+from fer_edge.vision.box_decoding import CHANNELS  # noqa: E402
+from fer_edge.vision.classifier import load_classifier  # noqa: E402
+from fer_edge.vision.interpreter import Runner, dequantize  # noqa: E402
 
 MODELS = Path(__file__).resolve().parents[3] / "fer_edge/models"
 FACE = MODELS / "fer-face.tflite"

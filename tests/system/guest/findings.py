@@ -15,16 +15,16 @@ import numpy as np
 import fer_edge.models
 from fer_edge.capture.playback import play
 from fer_edge.capture.video import VideoFile
-from fer_edge.config import CameraSettings, Settings
-from fer_edge.decide.decider import Decider
+from fer_edge.config.model import CameraSettings, Settings
+from fer_edge.events.lifecycle import Decider
 from fer_edge.pipeline import Pipeline
 from fer_edge.video.event_file import EventFile, line
-from fer_edge.vision.card import EXPRESSION, card_path
-from fer_edge.vision.classify import load_classifier
-from fer_edge.vision.kernels import delegated_share
+from fer_edge.vision.analyzer import build_vision
+from fer_edge.vision.classifier import load_classifier
+from fer_edge.vision.delegate import delegated_share
+from fer_edge.vision.interpreter import pixel_table
+from fer_edge.vision.model_card import EXPRESSION, card_path
 from fer_edge.vision.preprocess import resized
-from fer_edge.vision.runner import pixel_table
-from fer_edge.vision.vision import build_vision
 
 
 def reads_expressions(path: Path) -> bool:

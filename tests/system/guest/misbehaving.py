@@ -9,10 +9,10 @@ from typing import Any
 
 import fer_edge.capture.camera
 import fer_edge.capture.sources
-import fer_edge.deliver.link
+import fer_edge.mqtt.link
 from fer_edge.__main__ import main
-from fer_edge.deliver.session import Session
-from fer_edge.vision.vision import Vision
+from fer_edge.mqtt.session import Session
+from fer_edge.vision.analyzer import Vision
 
 ORDERS = Path(
     "/var/lib/fer-edge/order"
@@ -59,7 +59,7 @@ Vision.see = hanging("vision", Vision.see)  # type: ignore[method-assign]
 Session.serve = hanging("link", Session.serve)  # type: ignore[method-assign]
 fer_edge.capture.sources.open_source = open_hanging
 fer_edge.capture.camera.HANG_S = LIMIT_S
-fer_edge.deliver.link.STEP_LIMIT_S = LIMIT_S
+fer_edge.mqtt.link.STEP_LIMIT_S = LIMIT_S
 Thread(target=grow, name="grow", daemon=True).start()
 sys.argv[0] = "fer-edge"
 main()

@@ -1,0 +1,173 @@
+"""`fer-edge bench`: what this device needs to find faces and to read one, at a camera's pace and flat out.
+
+At a camera's pace the processor sleeps between frames, its caches are cold and its clock is low when the next one
+comes, as for the daemon; flat out it is as fast as it gets. Frames are of no camera, and show coloured clouds: how long
+the networks take does not depend on what they see.
+"""
+
+import math
+import time
+from collections.abc import Callable
+from statistics import median, quantiles
+
+import click
+import cv2
+import msgspec
+import numpy as np
+from rich.console import Console
+from rich.table import Table
+
+from fer_edge.config.model import Settings
+from fer_edge.daemon.host import soc_temperature_c, throttled
+from fer_edge.plain_text import plain_text
+from fer_edge.types import Box, Image
+from fer_edge.vision.analyzer import Vision, build_vision
+from fer_edge.vision.delegate import describe, measure
+from fer_edge.vision.preprocess import face_pixels, face_region
+from fer_edge.vision.quality import quality_of
+
+PICTURES = 8  # different ones, in turns: of a single one more would stay in the cache than of a camera's
+CLOUD_PX = 12  # side of a cloud
+SEED = 7
+FACE_WIDTH, FACE_HEIGHT = 0.2, 0.35  # of the frame's: somebody an arm's length away
+WARM_UP = 5  # frames that set things up
+FLAT_OUT = 0.4  # part of the time that is spent flat out
+SIDEWAYS = (90, 270)  # `camera.rotate` that makes a picture as wide as it was high
+
+
+class Step(msgspec.Struct, frozen=True):
+    """How long one step of a frame took."""
+
+    median_ms: float
+    p95_ms: float
+
+
+class Result(msgspec.Struct, frozen=True):
+    """What was measured; `--json` prints it."""
+
+    model: str
+    detector: str
+    runtime: str
+    kernels: str
+    """What runs the expression network, in words."""
+    frame: tuple[int, int]
+    """Width and height in pixels."""
+    rate_hz: float
+    """Frames a second at which the steps were measured."""
+    find_faces: Step
+    """The detector on one frame."""
+    read_face: Step
+    """Cutting one face out, judging its quality, and the expression network."""
+    cpu_percent: float
+    """Of one core, at `rate_hz` with one face in each frame; without camera, tracking and messages."""
+    flat_out_hz: float
+    """Frames a second, with one face each, when none is waited for."""
+    soc_temperature_c: float | None
+    throttled: bool | None
+
+
+def bench(settings: Settings, seconds: float, console: Console, *, as_json: bool) -> int:
+    """Measures for ``seconds``, and prints a table, or one line of JSON; 0.
+
+    Raises:
+        click.UsageError: the seconds do not end.
+        ModelError: a model cannot be had.
+    """
+    camera = settings.camera
+    if not math.isfinite(seconds * camera.rate_hz):
+        raise click.UsageError(f"--for: must be a number of seconds, got {seconds:g}")
+    vision = build_vision(settings)
+    width, height = camera.width, camera.height
+    frames = _pictures(height, width) if camera.rotate in SIDEWAYS else _pictures(width, height)
+    with console.status(f"measuring for {seconds:g} seconds"):
+        result = measured(vision, frames, camera.rate_hz, seconds)
+    if as_json:
+        console.out(msgspec.json.encode(result).decode(), highlight=False)
+    else:
+        _print(result, console)
+    return 0
+
+
+def measured(  # noqa: PLR0913  what is measured, and by which clock
+    vision: Vision,
+    frames: list[Image],
+    rate_hz: float,
+    seconds: float,
+    *,
+    clock: Callable[[], float] = time.perf_counter,
+    sleep: Callable[[float], None] = time.sleep,
+) -> Result:
+    """The steps of ``vision`` on ``frames``, at ``rate_hz`` and then flat out, ``seconds`` in all."""
+    for number in range(WARM_UP):
+        _frame(vision, frames[number % len(frames)], clock)
+    steps, began_s, busy_s = [], clock(), time.process_time()
+    for number in range(max(2, round((1 - FLAT_OUT) * seconds * rate_hz))):
+        sleep(max(0.0, began_s + number / rate_hz - clock()))
+        steps.append(_frame(vision, frames[number % len(frames)], clock))
+    busy_s, lasted_s = time.process_time() - busy_s, clock() - began_s
+    done, began_s = 0, clock()
+    while done < 1 or clock() - began_s < FLAT_OUT * seconds:
+        _frame(vision, frames[done % len(frames)], clock)
+        done += 1
+    flat_out_hz = done / (clock() - began_s)
+    height, width = frames[0].shape[:2]
+    runner = vision.classifier.runner
+    return Result(
+        model=vision.classifier.card.name,
+        detector=vision.detector.name,
+        runtime=runner.runtime,
+        kernels=describe(measure(runner)),
+        frame=(width, height),
+        rate_hz=rate_hz,
+        find_faces=_step([found_s for found_s, _ in steps]),
+        read_face=_step([read_s for _, read_s in steps]),
+        cpu_percent=round(100 * busy_s / max(lasted_s, len(steps) / rate_hz), 1),
+        flat_out_hz=round(flat_out_hz, 1),
+        soc_temperature_c=soc_temperature_c(),
+        throttled=throttled(),
+    )
+
+
+def _frame(vision: Vision, image: Image, clock: Callable[[], float]) -> tuple[float, float]:
+    """One frame with one face: the seconds to find faces, and those to read it."""
+    began_s = clock()
+    vision.detector.detect(image)
+    found_s = clock()
+    height, width = image.shape[:2]
+    box = Box(0.4 * width, 0.3 * height, FACE_WIDTH * width, FACE_HEIGHT * height)
+    size = vision.classifier.card.input
+    pixels = face_pixels(image, face_region(box, vision.detector.crop), size.height, size.width)
+    quality_of(pixels)
+    vision.classifier.scores(pixels)
+    return found_s - began_s, clock() - found_s
+
+
+def _step(seconds: list[float]) -> Step:
+    return Step(median_ms=round(1000 * median(seconds), 2), p95_ms=round(1000 * quantiles(seconds, n=20)[-1], 2))
+
+
+def _pictures(width: int, height: int) -> list[Image]:
+    """(height, width, 3) uint8 each."""
+    rng = np.random.default_rng(SEED)
+    rows, columns = -(-height // CLOUD_PX), -(-width // CLOUD_PX)
+    clouds = rng.integers(0, 256, (PICTURES, rows, columns, 3), np.uint8)
+    return [np.asarray(cv2.resize(cloud, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8) for cloud in clouds]
+
+
+def _print(result: Result, console: Console) -> None:
+    width, height = result.frame
+    models = f"{result.model}, {result.runtime}: {result.kernels}; detector {result.detector}"
+    console.print(plain_text(models), soft_wrap=True)  # a card's name may be anything
+    table = Table(title=f"{width}x{height} at {result.rate_hz:g} frames a second")
+    for heading in ("", "ms, median", "ms, p95"):
+        table.add_column(heading, justify="right" if heading else "left")
+    for name, step in (("find faces", result.find_faces), ("read one face", result.read_face)):
+        table.add_row(name, f"{step.median_ms:.2f}", f"{step.p95_ms:.2f}")
+    console.print(table)
+    console.print(
+        f"With one face that is {result.cpu_percent:g} % of a core; flat out {result.flat_out_hz:g} frames a second."
+    )
+    if result.soc_temperature_c is not None:
+        console.print(f"The processor has {result.soc_temperature_c:.0f} degrees Celsius.")
+    if result.throttled:
+        console.print("The board holds itself back, for heat or a weak supply: it could be faster.")

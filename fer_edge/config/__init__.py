@@ -1,0 +1,1 @@
+"""Settings: types, loading, overrides at run time."""

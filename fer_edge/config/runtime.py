@@ -1,0 +1,175 @@
+"""The settings in force: `config.yaml` below what was changed while the daemon runs, and how both change."""
+
+import logging
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from fer_edge.config.loader import Document, load_document
+from fer_edge.config.model import Settings
+from fer_edge.config.overrides import Overlay, OverlayError, OverlayFile
+from fer_edge.config.reload import changed_keys, merged, needs_restart
+from fer_edge.config.rules import contradictions
+from fer_edge.config.settings_layers import amended, check_change, origins, overlaid
+from fer_edge.config.settings_walk import Mistake, Tree, settle
+from fer_edge.config.writer import Draft
+from fer_edge.errors import SettingsError
+
+logger = logging.getLogger(__name__)
+
+
+class Taken(msgspec.Struct, frozen=True):
+    """What became of a change."""
+
+    keys: list[str]  # dotted, in force from now on
+    need_restart: list[str]  # dotted, of a file that was read again
+
+
+class LiveSettings:
+    """Not thread-safe; the main thread owns it. ``path`` is read again by `reload`; nothing is kept without ``file``.
+
+    Overrides that cannot be used (another version's keys, or no agreement with config.yaml) are set aside and said.
+    """
+
+    def __init__(self, document: Document, path: Path | None, file: OverlayFile | None) -> None:
+        self._given = document.values
+        self._path = path
+        self._file = file
+        self._overlay = Overlay()
+        self.settings = document.settings
+        if file is not None:
+            self._adopt(file)
+
+    @property
+    def paused(self) -> bool:
+        """Whether somebody asked that nobody be looked at; outlives a restart."""
+        return self._overlay.paused
+
+    def table(self) -> Tree:
+        """Every value that can be changed while the daemon runs, and where it came from."""
+        return origins(self.settings, self._given, self._overlay.settings)
+
+    def change(self, change: Mapping[str, Any], draft: Draft | None = None) -> Taken:
+        """Overrides what ``change`` names, and takes back what is null in it; ``draft`` replaces config.yaml with it.
+
+        What will be in force is validated, then persisted, then in force.
+
+        Raises:
+            SettingsError: it has mistakes, one line each; nothing has changed.
+            Unwritable: config.yaml cannot be replaced; nothing has changed.
+            OverlayError: the change cannot be stored; what is in force stays, config.yaml is the draft's.
+        """
+        _raise_if_wrong(change)
+        overrides = amended(self._overlay.settings, change)
+        given = self._given if draft is None else draft.document.values
+        new = self._settled(given, overrides)
+        if draft is not None:
+            draft.commit()
+        self._keep(msgspec.structs.replace(self._overlay, settings=overrides))
+        self._given = given
+        return self._take(new)
+
+    def reload(self) -> Taken:
+        """Reads the file again, below what was changed at run time.
+
+        Raises:
+            SettingsError: there is no file, it has mistakes, or it does not agree with the overrides; nothing changed.
+        """
+        if self._path is None:
+            raise SettingsError("there is no settings file to reload")
+        document = load_document(self._path)
+        new = self._settled(document.values, self._overlay.settings)
+        self._given = document.values
+        return self._take(new)
+
+    def pause(self, *, paused: bool) -> bool:
+        """Remembers whether to look; False where that cannot be stored, so that a restart forgets it."""
+        overlay = msgspec.structs.replace(self._overlay, paused=paused)
+        try:
+            self._keep(overlay)
+        except OverlayError as error:
+            logger.warning("a restart will not remember the %s: %s", "pause" if paused else "end of the pause", error)
+            self._overlay = overlay
+            return False
+        return self._file is not None
+
+    def _settled(self, given: Tree, overrides: Tree) -> Settings:
+        """Return what a restart would put in force, once that and what is in force until then agree with themselves.
+
+        The latter is a mixture: what needs a restart stays as it is.
+        """
+        new, mistakes = settle(overlaid(given, overrides))
+        if new is None:
+            raise SettingsError(_lines(mistakes))
+        flaws = contradictions(merged(self.settings, new))
+        if flaws:
+            waiting = ", ".join(needs_restart(changed_keys(self.settings, new)))
+            cure = f"; that needs {waiting} as config.yaml has it now: restart the daemon" if waiting else ""
+            raise SettingsError("\n".join(f"{key}: {sentence}{cure}" for key, sentence in flaws))
+        return new
+
+    def _take(self, new: Settings) -> Taken:
+        changed = changed_keys(self.settings, new)
+        waiting = needs_restart(changed)
+        self.settings = merged(self.settings, new)
+        return Taken([key for key in changed if key not in waiting], waiting)
+
+    def _keep(self, overlay: Overlay) -> None:
+        # Not what was last asked for counts: that may never have reached the disk, or have left it since.
+        if self._file is not None and overlay != _held(self._file):
+            self._file.save(overlay)
+        self._overlay = overlay
+
+    def _adopt(self, file: OverlayFile) -> None:
+        """Takes over what an earlier run left."""
+        try:
+            overlay = file.load()
+        except OverlayError as error:
+            _set_aside(file, str(error))
+            return
+        try:
+            _raise_if_wrong(overlay.settings)
+            self.settings = self._settled(self._given, overlay.settings)
+        except SettingsError as error:
+            _set_aside(file, f"{file.path}: {error}")
+            if overlay.paused:  # whoever did not want to be looked at is not looked at
+                self.pause(paused=True)
+            return
+        self._overlay = overlay
+        if overlay.settings:
+            logger.info("changed at run time, by %s: %s", file.path, ", ".join(_leaves(overlay.settings)))
+
+
+def _held(file: OverlayFile) -> Overlay | None:
+    """What a restart would find; None where that cannot be read."""
+    try:
+        return file.load()
+    except OverlayError:
+        return None
+
+
+def _raise_if_wrong(change: Mapping[str, Any]) -> None:
+    mistakes = check_change(change)
+    if mistakes:
+        raise SettingsError(_lines(mistakes))
+
+
+def _lines(mistakes: list[Mistake]) -> str:
+    return "\n".join(str(mistake) for mistake in mistakes)
+
+
+def _leaves(tree: Mapping[str, Any], before: str = "") -> list[str]:
+    found: list[str] = []
+    for key, value in tree.items():
+        found += _leaves(value, f"{before}{key}.") if isinstance(value, Mapping) else [before + key]
+    return found
+
+
+def _set_aside(file: OverlayFile, why: str) -> None:
+    reason = "; ".join(why.splitlines())
+    try:
+        logger.warning("changes at run time are not in force: %s; set aside as %s", reason, file.set_aside())
+    except OverlayError as error:
+        logger.warning("changes at run time are not in force: %s; %s", reason, error)

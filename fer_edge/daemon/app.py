@@ -1,0 +1,224 @@
+"""The one composition root: settings in, a running daemon out. Threads, clocks and signals meet here and nowhere else.
+
+capture thread -> [mailbox, newest wins] -> main thread: vision, decide, messages -> outbox -> link, store threads
+"""
+
+import logging
+import random
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fer_edge.capture.blackout import blacked_out
+from fer_edge.capture.camera import Camera
+from fer_edge.capture.mailbox import Mailbox
+from fer_edge.capture.network import check_login
+from fer_edge.capture.shutter import Shutter
+from fer_edge.capture.sources import Source, open_source
+from fer_edge.config.loader import Document
+from fer_edge.config.model import LEAST_AGGREGATE_S, CameraSettings, Settings
+from fer_edge.config.overrides import OverlayFile
+from fer_edge.config.rules import without_effect
+from fer_edge.config.runtime import LiveSettings
+from fer_edge.daemon.camera_watch import CameraWatch
+from fer_edge.daemon.clock import is_synchronised
+from fer_edge.daemon.commands import Attendant
+from fer_edge.daemon.facts import discovery_of, info_facts
+from fer_edge.daemon.keeper import Keeper
+from fer_edge.daemon.logs import set_level, set_up_logging
+from fer_edge.daemon.loop import MainLoop
+from fer_edge.daemon.notify import Notifier
+from fer_edge.daemon.signals import Signals
+from fer_edge.daemon.systemd import Systemd
+from fer_edge.daemon.throttle import Governor
+from fer_edge.daemon.vitals import Vitals
+from fer_edge.events.lifecycle import Decider
+from fer_edge.events.windows import Windows
+from fer_edge.homeassistant.discovery import Birth
+from fer_edge.masks import Zones
+from fer_edge.mqtt.delivery import Delivery, Folders
+from fer_edge.mqtt.forget import forget_events
+from fer_edge.mqtt.inbox import Inbox, Listening
+from fer_edge.mqtt.messages import Clocks
+from fer_edge.mqtt.publisher import Reporter
+from fer_edge.mqtt.topics import Topics, client_id
+from fer_edge.pipeline import Pipeline, Witness
+from fer_edge.vision.analyzer import build_vision
+from fer_edge.vision.delegate import examine
+
+if TYPE_CHECKING:
+    from fer_edge.recording.recorder import Recorder
+    from fer_edge.web.preview import Preview
+
+logger = logging.getLogger(__name__)
+
+
+class App:
+    """The daemon, built from settings; what it is built of belongs to the main thread.
+
+    ``document`` is where the settings come from and ``settings_path`` what a reload reads again. ``state`` and
+    ``runtime`` are the folders, on disk and in memory, for what outlives it; without one nothing does. ``preview``
+    serves the live page whatever the settings say.
+
+    Raises:
+        UserError: what it needs cannot be had: a model, a password file, a certificate.
+    """
+
+    def __init__(  # noqa: PLR0913 - what it is made of, by name
+        self,
+        settings: Settings,
+        settings_path: Path | None = None,
+        opener: Callable[[CameraSettings], Source] = open_source,
+        *,
+        document: Document | None = None,
+        state: Path | None = None,
+        runtime: Path | None = None,
+        preview: bool = False,
+    ) -> None:
+        set_up_logging(settings.log_level)
+        now = time.monotonic()
+        given = Document(settings, msgspec.to_builtins(settings)) if document is None else document
+        topics = Topics(settings.mqtt.prefix, settings.device or socket.gethostname())
+        kept = None if state is None else OverlayFile(state / f"{client_id(topics.prefix, topics.device)}.json")
+        self._live = LiveSettings(given, settings_path, kept)
+        settings = self._live.settings
+        for key, sentence in without_effect(settings):
+            logger.warning("%s: %s", key, sentence)
+        self._signals = Signals()
+        systemd = Systemd(Notifier(), time.monotonic())
+        self._vision = build_vision(settings)
+        self._kernels = examine(self._vision.classifier.runner)
+        clocks = Clocks(time.time, time.monotonic, is_synchronised)
+        model = self._vision.classifier.card.sha256
+        folders, aggregate = Folders(state, runtime), settings.privacy.mode == "aggregate"
+        if aggregate:
+            forget_events(folders, topics)
+            folders = Folders()
+        inbox = Inbox()
+        birth = Birth(settings.home_assistant, random.random)
+        self._discovery = discovery_of(settings, topics, self._vision) if settings.home_assistant.discovery else None
+        heard = (topics.requests, birth.topic) if self._discovery else (topics.requests,)
+        self._delivery = Delivery(
+            settings.mqtt,
+            topics,
+            model,
+            clocks,
+            random.random,
+            folders=folders,
+            first=(topics.info, topics.settings, topics.state),
+            listening=Listening(heard, inbox.put),
+        )
+        self._link = self._delivery.link
+        self._reporter = Reporter(self._delivery.messages, self._delivery, settings.publish, aggregate=aggregate)
+        least_s = LEAST_AGGREGATE_S if aggregate else 0.0
+        self._windows = Windows(self._reporter.summary, settings.publish.summary_s, now, least_s)
+        self._decider = Decider(settings.decide, settings.track.lost_s)
+        keeper = Keeper(settings_path, lambda change, draft: self._attendant.adopt(change, draft=draft))
+        self._preview = self._open_preview(topics.device, keeper) if preview or settings.preview.enabled else None
+        self._recorder = self._open_recorder(state, now) if settings.record.enabled else None
+        parts = (self._windows, self._preview.stage if self._preview else None, self._recorder)
+        witnesses: list[Witness] = [part for part in parts if part is not None]
+        pipeline = Pipeline(self._vision.see, self._decider, self._reporter, witnesses, self._vision.forget)
+        mailbox = Mailbox()
+        zones = Zones(settings.privacy.zones)
+        if settings.camera.username:
+            check_login(settings.camera)
+        self._shutter = Shutter(
+            lambda: Camera(settings.camera, mailbox, opener=lambda camera: blacked_out(opener(camera), zones)),
+            mailbox,
+            paused=self._live.paused,
+            now=now,
+        )
+        self._watch = CameraWatch(self._shutter, self._reporter, pipeline)
+        self._attendant = Attendant(
+            inbox=inbox,
+            topics=topics,
+            reporter=self._reporter,
+            live=self._live,
+            look=self._look,
+            apply=self._apply,
+            birth=birth,
+            introduce=self._introduce,
+        )
+        self._vitals = Vitals(
+            live=self._live,
+            kernels=self._kernels,
+            mailbox=mailbox,
+            shutter=self._shutter,
+            link=self._link,
+            governor=Governor(settings.governor.hot_c),
+            reporter=self._reporter,
+            stage=self._preview.stage if self._preview else None,
+            recorder=self._recorder,
+            requests=self._attendant.figures,
+        )
+        self._loop = MainLoop(
+            signals=self._signals,
+            systemd=systemd,
+            mailbox=mailbox,
+            shutter=self._shutter,
+            watch=self._watch,
+            pipeline=pipeline,
+            windows=self._windows,
+            delivery=self._delivery,
+            attendant=self._attendant,
+            keeper=keeper,
+            vitals=self._vitals,
+            preview=self._preview,
+            recorder=self._recorder,
+        )
+
+    def run(self) -> int:
+        """Runs until SIGTERM, Ctrl-C or the end of a video; gives the exit code.
+
+        Raises:
+            UserError: the camera's source can never be read, whatever the wait.
+        """
+        with self._signals.heard():
+            self._reporter.info(info_facts(self._vision, self._kernels, self._live.settings.privacy))
+            self._attendant.tell_settings()
+            if self._discovery is not None:
+                self._link.publish(self._discovery.message())
+            return self._loop.run()
+
+    def _open_recorder(self, state: Path | None, now: float) -> "Recorder":
+        """The ring of scores; a daemon without one does not load it."""
+        from fer_edge.recording.recorder import open_recorder  # noqa: PLC0415
+
+        model = self._vision.classifier.card.sha256
+        return open_recorder(self._live.settings, state, model, now, time.time())
+
+    def _open_preview(self, device: str, keeper: Keeper) -> "Preview":
+        """The live page; a daemon without one does not load it."""
+        from fer_edge.web.preview import Preview  # noqa: PLC0415
+
+        return Preview(self._live.settings, device, keeper)
+
+    def _look(self, may: bool) -> None:  # noqa: FBT001 - the one thing there is to say
+        """Opens the camera or closes it, and says so at once."""
+        self._watch.look(may)
+        self._vitals.tell(time.monotonic())
+
+    def _apply(self, settings: Settings) -> None:
+        """Settings that changed are in force from the next frame on."""
+        set_level(settings.log_level)
+        self._vision.reconfigure(settings.gates)
+        self._decider.reconfigure(settings.decide, settings.track.lost_s)
+        if self._preview:
+            self._preview.stage.reconfigure(settings.decide, settings.track.lost_s)
+        if self._recorder:
+            self._recorder.reconfigure(settings.decide, settings.track.lost_s)
+        self._reporter.reconfigure(settings.publish)
+        self._windows.length_s = settings.publish.summary_s
+        self._vitals.reconfigure(settings.publish.health_s)
+
+    def _introduce(self) -> None:
+        """Says everything again: Home Assistant has started, and may have heard nothing of it."""
+        if self._discovery is not None:
+            topics = self._discovery.topics
+            self._link.repeat((self._discovery.topic, topics.info, topics.settings, topics.state))
+            self._vitals.tell(time.monotonic())

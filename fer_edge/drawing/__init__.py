@@ -1,1 +1,0 @@
-"""What is drawn over a picture: boxes, labels and bars, for the annotated video and the live page alike."""

@@ -1,0 +1,65 @@
+"""What a window of time amounts to, without saying who: seconds per expression, faces seen, how much was watched."""
+
+from collections.abc import Sequence
+
+from fer_edge.emotions import EMOTIONS
+from fer_edge.types import Outcome, Verdict, Window
+
+# One frame vouches for at most this long. A longer silence of the camera counts as not watched from there on.
+LONGEST_STEP_S = 1.0
+
+
+class Summary:
+    """Adds up what is held of the announced faces until the window is closed; the next one starts there.
+
+    Not thread-safe; the main thread owns it. Between two frames the verdicts of the earlier one hold.
+    """
+
+    def __init__(self, now: float) -> None:
+        self._verdicts: tuple[Verdict, ...] = ()
+        self._counted = now  # time up to which all is counted
+        self._vouched = now  # time up to which the latest frame holds
+        self._begin(now)
+
+    def add(self, verdicts: Sequence[Verdict], now: float) -> None:
+        """Counts one frame that was looked at; those that are only arriving are left out. Not for ticks."""
+        self._count(now)
+        self._vouched = now + LONGEST_STEP_S
+        self._verdicts = tuple(verdict for verdict in verdicts if verdict.outcome is not Outcome.ARRIVING)
+        self._faces.update(verdict.face for verdict in self._verdicts)
+
+    def close(self, now: float) -> Window:
+        """The window that ends now. Faces that are still there are counted in the next one as well."""
+        self._count(now)
+        length_s = now - self._started
+        window = Window(
+            started=self._started,
+            ended=now,
+            dwell_s=dict(self._dwell_s),
+            unsure_s=self._unsure_s,
+            faces=len(self._faces),
+            coverage=min(self._watched_s / length_s, 1.0) if length_s > 0.0 else 0.0,
+        )
+        self._begin(now)
+        return window
+
+    def _begin(self, now: float) -> None:
+        self._started = now
+        self._dwell_s = dict.fromkeys(EMOTIONS, 0.0)
+        self._unsure_s = 0.0
+        self._watched_s = 0.0
+        self._faces: set[int] = set()
+
+    def _count(self, now: float) -> None:
+        """Credits the time since the latest count to what was held in it."""
+        step_s = min(now, self._vouched) - self._counted
+        self._counted = max(now, self._counted)
+        if step_s <= 0.0:
+            return
+        self._watched_s += step_s
+        for verdict in self._verdicts:
+            self._faces.add(verdict.face)
+            if verdict.emotion is None:
+                self._unsure_s += step_s
+            else:
+                self._dwell_s[verdict.emotion] += step_s

@@ -1,0 +1,100 @@
+"""From settings to an open session: which versions of MQTT are tried, and how long each may take."""
+
+import contextlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from fer_edge.config.model import MqttSettings
+from fer_edge.errors import SettingsError
+from fer_edge.mqtt import diagnostics
+from fer_edge.mqtt.capabilities import ALL, FEWER, Abilities
+from fer_edge.mqtt.credentials import load_credentials
+from fer_edge.mqtt.diagnostics import Broker, Trouble
+from fer_edge.mqtt.topics import client_id
+from fer_edge.mqtt.versions import Version
+from fer_edge.types import Message
+
+if TYPE_CHECKING:
+    from fer_edge.mqtt.session import Session
+
+
+class Patience(msgspec.Struct, frozen=True):
+    """How long the link waits, in seconds."""
+
+    connect_s: float = 5.0  # for TCP and TLS, each address of the broker
+    answer_s: float = 3.0  # for the greeting; amqtt never answers MQTT 5, each first connect to it costs this
+    first_retry_s: float = 1.0  # the first wait after a failure; grows to mqtt.reconnect_max_s
+    steady_s: float = 10.0  # a link that lasts this long is well: waits start small again
+    farewell_s: float = 1.0  # of the time for stopping, kept for `offline`
+    deaf_s: float = 600.0  # without requests, after a message that was too large to be one ended the link
+
+
+def broker_of(settings: MqttSettings, device: str) -> Broker:
+    """The broker that the settings name, and who we are to it."""
+    name = settings.client_id or client_id(settings.prefix, device)
+    path = settings.websocket_path if settings.transport == "websocket" else ""
+    return Broker(settings.host, settings.port, settings.username, name, settings.tls.enabled, path)
+
+
+def open_session(  # noqa: PLR0913 - what a connection is opened with, by name
+    settings: MqttSettings,
+    broker: Broker,
+    versions: Sequence[Version],
+    patience: Patience,
+    *,
+    will: Message | None = None,
+    abilities: Abilities = ALL,
+) -> "Session":
+    """Open a session in the first of ``versions`` that the broker answers, with as much of ``abilities`` as it has.
+
+    Files of secrets are read anew each time.
+
+    Raises:
+        Trouble: there is no link, and why.
+    """
+    # paho takes a sixth of the start. Here the link's thread waits for it, while the first face is looked at already.
+    from fer_edge.mqtt.session import Session  # noqa: PLC0415
+
+    try:
+        credentials = load_credentials(settings, quiet=True)
+    except SettingsError as error:  # it was fine at the start, and may be again
+        raise Trouble(str(error)) from error
+
+    def attempt(version: Version, abilities: Abilities) -> Session:
+        session = Session(broker, credentials, version, settings.keepalive_s, will=will, abilities=abilities)
+        session.open(patience.connect_s, patience.answer_s)
+        return session
+
+    for version in versions:
+        # In 3.1.1 a broker hangs up on a will that it does not support: each reduction is tried, first come first.
+        fewer = FEWER if will is not None and version == "3.1.1" else ()
+        try:
+            return _reduced(partial(attempt, version), abilities, fewer)
+        except Trouble as why:
+            if not (why.silent or why.version):
+                raise
+            last = why
+    raise Trouble(diagnostics.unanswered(broker, " or ".join(versions))) if last.silent and len(versions) > 1 else last
+
+
+def _reduced(attempt: Callable[[Abilities], "Session"], abilities: Abilities, fewer: Sequence[Abilities]) -> "Session":
+    """Open a session with ``abilities``; without the will's retain or QoS where the broker refuses them.
+
+    ``fewer`` is what is tried, one after the other, with a broker that hangs up.
+
+    Raises:
+        Trouble: why the first attempt, or the last that the broker gave a reason for, failed.
+    """
+    try:
+        return attempt(abilities)
+    except Trouble as why:
+        if why.lacks is not None and (left := abilities.without(why.lacks)) != abilities:
+            return _reduced(attempt, left, ())
+        if why.hung_up:
+            for one in fewer:
+                with contextlib.suppress(Trouble):
+                    return attempt(one)
+        raise

@@ -1,0 +1,129 @@
+"""The broker's part of `fer-edge check`: what the daemon does at each connect, without a trace that misleads others.
+
+A broker cannot be asked whether a client id is in use, and a second client with it throws the first out. So everything
+is tried with another id first: last will, retain, QoS, subscriptions, publishing. The daemon's own id and last will
+follow only where the retained availability is `offline`, the proof that no daemon runs.
+"""
+
+import time
+from collections.abc import Sequence
+
+import msgspec
+
+from fer_edge.config.model import MqttSettings
+from fer_edge.errors import UserError
+from fer_edge.mqtt import diagnostics
+from fer_edge.mqtt.capabilities import ALL, FEWER, Abilities
+from fer_edge.mqtt.connect import Patience, broker_of, open_session
+from fer_edge.mqtt.credentials import load_credentials
+from fer_edge.mqtt.diagnostics import Broker, Trouble
+from fer_edge.mqtt.inbox import Heard, Listening
+from fer_edge.mqtt.messages import OFFLINE, ONLINE, availability
+from fer_edge.mqtt.parcel import Parcel
+from fer_edge.mqtt.session import Session
+from fer_edge.mqtt.topics import Topics
+from fer_edge.mqtt.versions import Versions
+from fer_edge.types import Message
+
+SUFFIX = "-check"
+KEY = 1
+ANSWER_S = 5.0
+
+
+class _Found(msgspec.Struct):
+    """What was found out with the other client id."""
+
+    session: Session  # ended
+    availability: bytes | None  # retained; None: there is none, or it may not be read
+    deaf: list[str]  # a line for each subscription that the broker refuses
+
+
+def probe(settings: MqttSettings, topics: Topics, filters: Sequence[str], patience: Patience | None = None) -> str:
+    """Return one line about how the broker was reached and what it lacks.
+
+    One message is published: an empty one on `response/check`, which leaves nothing behind. ``filters`` is what the
+    daemon subscribes to.
+
+    Raises:
+        SettingsError: a password or certificate file cannot be used.
+        UserError: the broker cannot be reached, or refuses what the daemon does; one line that says what to do.
+    """
+    load_credentials(settings)
+    patience = patience or Patience()
+    own = broker_of(settings, topics.device)
+    other = msgspec.structs.replace(own, client_id=own.client_id + SUFFIX)
+    try:
+        found = _look(settings, other, topics, filters, patience)
+        name = other.client_id
+        if found.availability == OFFLINE:
+            name = own.client_id
+            will, able = availability(topics, OFFLINE), found.session.abilities
+            versions = [found.session.version]
+            open_session(settings, own, versions, patience, will=will, abilities=able).end()
+    except Trouble as why:
+        raise UserError(str(why)) from why
+    how = f"user {settings.username!r}" if settings.username else "without a user name"
+    if own.websocket_path:
+        how += ", by WebSocket"
+    line = f"{own}, MQTT {found.session.version}, {how}, {'with' if own.tls else 'without'} TLS, as {name}"
+    if found.availability == ONLINE:
+        line += f" so as not to disturb the daemon, which is online as {own.client_id}"
+    lost = found.session.abilities.lost()
+    return "; ".join([line, *([f"it {lost}"] if lost else []), *found.deaf])
+
+
+def _look(settings: MqttSettings, broker: Broker, topics: Topics, filters: Sequence[str], patience: Patience) -> _Found:
+    """Do all that the daemon does, with as much as the broker takes; see `Learned` for those that hang up.
+
+    Raises:
+        Trouble: the broker cannot be reached, or refuses.
+    """
+    trial = Message(topics.response("check"), b"", qos=1, retain=True)
+    versions = Versions(settings.protocol).order(0.0)
+    abilities, fewer = ALL, list(FEWER)
+    while True:
+        session = open_session(settings, broker, versions, patience, will=trial, abilities=abilities)
+        try:
+            return _ask(session, broker, topics, filters, trial)
+        except Trouble as why:
+            less = _less(why, session, fewer)
+            if less is None:
+                raise
+            abilities = less
+        finally:
+            session.end()
+
+
+def _less(why: Trouble, session: Session, fewer: list[Abilities]) -> Abilities | None:
+    """Return what is left to try after a link that ended; None where nothing is."""
+    if why.lacks is not None:
+        less = session.abilities.without(why.lacks)
+        return less if less != session.abilities else None
+    if why.hung_up and session.version == "3.1.1" and not session.acknowledged and fewer:
+        return fewer.pop(0)
+    return None
+
+
+def _ask(session: Session, broker: Broker, topics: Topics, filters: Sequence[str], trial: Message) -> _Found:
+    """Subscribe and publish; wait for every answer."""
+    heard: list[Heard] = []
+    found = _Found(session, None, [])
+    session.listen(Listening((topics.availability, *filters), heard.append))
+    session.send(Parcel(KEY, trial))
+    awaited: set[str | int] = {topics.availability, *filters, KEY}
+    deadline = time.monotonic() + ANSWER_S
+    while awaited:
+        left_s = deadline - time.monotonic()
+        if left_s <= 0:
+            raise Trouble(diagnostics.gone_silent(broker))
+        for answer in session.serve(left_s):
+            awaited.discard(answer.topic if answer.subscription else KEY)
+            refused = answer.code >= diagnostics.FAILURE
+            if refused and not answer.subscription:
+                raise Trouble(diagnostics.trial_refused(answer.topic, answer.code, answer.name, broker))
+            if refused and answer.topic in filters:
+                found.deaf.append(diagnostics.subscription_refused(answer.topic, answer.name, broker))
+    for one in heard:
+        if one.topic == topics.availability:
+            found.availability = one.payload
+    return found

@@ -1,0 +1,122 @@
+"""A bounded ring of score tables on disk: the newest stay, the oldest go, and what a power cut leaves can be read."""
+
+import gzip
+import logging
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+from fer_edge.errors import UserError
+from fer_edge.recording.format import TableError, read_table
+from fer_edge.recording.steps import Part, Recording
+
+TABLES = 8  # of the ring; dropping the oldest loses an eighth
+LEVEL = 6  # of gzip: 15 frames a second with a face are compressed in 1 ms a minute
+PREFIX, SUFFIX = "scores-", ".csv.gz"
+
+logger = logging.getLogger(__name__)
+
+
+class Ring:
+    """Writes. Not thread-safe; one thread owns it."""
+
+    def __init__(self, folder: Path, max_bytes: int) -> None:
+        self._folder = folder
+        self._max_bytes = max_bytes
+        self._number = max((_number(path) for path in _tables(folder)), default=0)
+        self._run = ""
+        self._opening = ""
+        self.written = 0  # bytes since the start
+
+    def begin(self, run: str, opening: str) -> None:
+        """Another table from the next `append` on: of a new run, or after a change of settings."""
+        self._run, self._opening = run, opening
+        self._number += 1
+
+    def append(self, rows: str) -> None:
+        """Adds rows to the table, or to a new one where it has grown to its share; raises OSError."""
+        path = self._path()
+        if path.exists() and path.stat().st_size >= self._max_bytes // TABLES:
+            self._number += 1
+            path = self._path()
+        fresh = not path.exists()
+        if fresh:
+            self._folder.mkdir(parents=True, exist_ok=True)
+        # Each append is a gzip member of its own (RFC 1952 2.2): those before it stay readable whatever happens to it.
+        content = gzip.compress(((self._opening if fresh else "") + rows).encode(), LEVEL)
+        with path.open("ab") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        self.written += len(content)
+        self._prune(path)
+
+    def _path(self) -> Path:
+        return self._folder / f"{PREFIX}{self._number:08d}-{self._run}{SUFFIX}"
+
+    def _prune(self, newest: Path) -> None:
+        """Drops the oldest tables until the ring fits."""
+        tables = _tables(self._folder)
+        sizes = {path: path.stat().st_size for path in tables}
+        held = sum(sizes.values())
+        for path in tables:
+            if held <= self._max_bytes or path == newest:
+                return
+            path.unlink()
+            held -= sizes[path]
+
+
+def read_ring(folder: Path) -> list[Recording]:
+    """A recording for each run of the daemon that the ring still holds, oldest first; none where there is no ring.
+
+    A table that cannot be read, as a power cut leaves one, is passed over, and that is logged.
+
+    Raises:
+        TableError: there is no table but such.
+    """
+    runs: dict[str, list[Part]] = {}
+    began: dict[str, float | None] = {}
+    passed_over: list[TableError] = []
+    for path in _tables(folder):
+        try:
+            origin, kept = read_table(path)
+        except TableError as error:
+            passed_over.append(error)
+            continue
+        runs.setdefault(origin.run, []).append(Part(tuple(kept), origin.decide, origin.lost_s))
+        began.setdefault(origin.run, origin.began_wall)
+    name_passed_over(passed_over, any_read=bool(runs))
+    return [Recording(run, tuple(parts), began[run]) for run, parts in runs.items()]
+
+
+def name_passed_over(failures: Sequence[UserError], *, any_read: bool) -> None:
+    """Log the tables that are passed over, in one line; raise the first where there are no others."""
+    if not failures:
+        return
+    if not any_read:
+        raise failures[0]
+    more = len(failures) - 1
+    others = f" (and {more} more table{'' if more == 1 else 's'})" if more else ""
+    logger.warning("%s%s; passed over", failures[0], others)
+
+
+def _tables(folder: Path) -> list[Path]:
+    """The tables in the order in which they were written. By number: a device's clock may be weeks off after a boot."""
+    found = [
+        path
+        for path in folder.glob(f"{PREFIX}*{SUFFIX}")
+        if path.name.removeprefix(PREFIX).partition("-")[0].isdecimal() and _is_file(path)
+    ]
+    return sorted(found, key=_number)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that may be listed and not entered
+        return False
+
+
+def _number(path: Path) -> int:
+    digits = path.name.removeprefix(PREFIX).partition("-")[0]
+    return int(digits) if digits.isdecimal() else 0

@@ -1,0 +1,1 @@
+"""The `fer-edge events` command: subscribe, print, audit."""

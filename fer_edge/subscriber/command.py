@@ -1,0 +1,158 @@
+"""`fer-edge events`, live: what a subscriber receives, as lines for people or as JSON, and whether all of it came."""
+
+import logging
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from typing import Any
+
+from msgspec import Struct
+from rich.console import Console
+from rich.text import Text
+
+from fer_edge.config.model import MqttSettings
+from fer_edge.errors import EXIT_FAILED, UserError
+from fer_edge.mqtt.diagnostics import Trouble
+from fer_edge.mqtt.topics import Topics
+from fer_edge.plain_text import json_text, plain_text
+from fer_edge.subscriber.audit import Audit
+from fer_edge.subscriber.client import Heard, Subscription
+from fer_edge.subscriber.event_time import time_before
+from fer_edge.subscriber.format import describe
+from fer_edge.subscriber.recorded import DEEPEST, EVENT, VIDEO
+from fer_edge.untrusted import DecodeError, decode_object
+
+logger = logging.getLogger(__name__)
+
+STYLES = {"event": "bold", "state": "cyan", "health": "dim", "info": "dim", "availability": "green"}
+EVENT_STYLES = {
+    "face_appeared": "bold green",
+    "emotion_changed": "bold yellow",
+    "face_gone": "bold red",
+    "gap": "bold magenta",
+}
+WHOLE = (EVENT, VIDEO)  # what stands alone as JSON; the rest says its topic
+ALL_DEVICES = "+"  # in MQTT's own words
+LOOK_S = 0.25  # how often the end is looked for while nothing arrives
+
+
+class Wish(Struct, frozen=True, kw_only=True):
+    """What is to be shown, and until when."""
+
+    everything: bool = False  # state, health and the rest as well
+    as_json: bool = False
+    audit: bool = False
+    from_start: bool = False  # every boot must begin at 1
+    for_s: float = float("inf")
+    count: int | None = None  # events
+
+
+class Printer:
+    """Writes what arrived: a line for a person, or the JSON as it came."""
+
+    def __init__(self, console: Console, *, as_json: bool, live: bool = True) -> None:
+        self._console = console
+        self._as_json = as_json
+        self._live = live
+
+    def show(self, kind: str, payload: dict[str, Any] | str, device: str | None = None) -> None:
+        """``kind`` is the last part of the topic; ``device`` is said where several are listened to."""
+        if self._as_json:
+            whose = {"device": device} if device else {}
+            whole = payload if kind in WHOLE else {"topic": kind, **whose, "payload": payload}
+            self._console.out(json_text(whole), highlight=False)
+            return
+        style = STYLES.get(kind, "")
+        if kind in WHOLE and isinstance(payload, dict):
+            style = EVENT_STYLES.get(str(payload.get("event_type")), style)
+        when = time_before(payload, datetime.now().astimezone(), live=self._live)
+        head = "" if device is None else f"{device:<12}  "
+        words = plain_text(f"{head}{kind:<12}  {_describe(kind, payload)}", style)
+        self._console.print(Text.assemble((f"{when}  ", "dim"), words), soft_wrap=True)
+
+
+def follow(settings: MqttSettings, device: str, wish: Wish, console: Console, complaints: Console) -> int:
+    """Listens until Ctrl-C, or for as long or as many events as wished, and judges if wished; gives the exit code.
+
+    ``device`` may be `+`, all devices. Troubles of the link go to ``complaints``, standard error.
+
+    Raises:
+        UserError: the broker cannot be reached or refuses, at the start.
+    """
+    audit, printer = Audit(from_start=wish.from_start), Printer(console, as_json=wish.as_json)
+    topics = Topics(settings.prefix, device)
+    wanted = topics.published if wish.everything else (topics.event,)
+    try:
+        with Subscription(settings, device, wanted) as subscription:
+            complaints.print(plain_text(f"listening to {', '.join(wanted)}", "dim"), soft_wrap=True)
+            for heard in _heard(subscription, wish.for_s, complaints):
+                take(heard, audit, printer, all_devices=device == ALL_DEVICES)
+                if wish.count is not None and audit.events >= wish.count:
+                    break
+    except Trouble as why:
+        raise UserError(str(why)) from why
+    except KeyboardInterrupt:  # Ctrl-C, or SIGTERM where the command line asks for it
+        pass  # the usual way to end it; the verdict follows
+    return verdict(audit, complaints if wish.as_json else console) if wish.audit else 0
+
+
+def take(heard: Heard, audit: Audit, printer: Printer, *, all_devices: bool) -> None:
+    """Shows one message, and has it judged where it is an event."""
+    *_, device, kind = ["", *heard.topic.split("/")]
+    payload = _decode(heard.payload)
+    if kind == EVENT:
+        if isinstance(payload, dict):
+            audit.take(payload)
+        else:
+            audit.unreadable(f"not JSON on {heard.topic}: {payload[:80]!r}")
+    printer.show(kind, payload, device if all_devices else None)
+
+
+def verdict(audit: Audit, console: Console) -> int:
+    """Prints a line a boot and the verdict; 0 where nothing is missing unannounced, altered or out of order, else 1."""
+    for one in audit.reports():
+        doubles = f", {one.doubles} doubles of the same id" if one.doubles else ""
+        announced = f", {one.announced} announced as missing ({', '.join(one.reasons)})" if one.announced else ""
+        there = f", {one.open_faces} faces still there" if one.open_faces else ""
+        line = f"{one.device} {one.boot}: events {one.first} to {one.last}, {one.received} received{announced}{doubles}"
+        console.print(plain_text(line + there), soft_wrap=True)
+    problems = audit.problems()
+    for problem in problems:
+        console.print(plain_text(f"problem: {problem}", "red"), soft_wrap=True)
+    if problems:
+        console.print(f"FAILED: {len(problems)} problems in {audit.events} messages", style="bold red", highlight=False)
+    elif not audit.events:
+        console.print("FAILED: no event came, so nothing is proven", style="bold red", highlight=False)
+    else:
+        console.print(f"ok: {audit.events} messages, nothing is missing unannounced", style="green", highlight=False)
+    return EXIT_FAILED if problems or not audit.events else 0
+
+
+def _heard(subscription: Subscription, for_s: float, complaints: Console) -> Iterator[Heard]:
+    """What arrives within ``for_s``; a link that breaks is said, and made again for as long as it takes."""
+    ends_at = time.monotonic() + for_s
+    while (left_s := ends_at - time.monotonic()) > 0:
+        try:
+            yield from subscription.listen(min(left_s, LOOK_S))
+            for line in subscription.dropped():
+                complaints.print(plain_text(line, "yellow"), soft_wrap=True)
+        except Trouble as why:
+            if why.too_large:  # it would come again after each connect
+                raise
+            complaints.print(plain_text(f"{why}; trying again", "yellow"), soft_wrap=True)
+            while time.monotonic() < ends_at and not subscription.again():
+                pass
+
+
+def _decode(payload: bytes) -> dict[str, Any] | str:
+    try:
+        return decode_object(payload, DEEPEST)
+    except DecodeError:
+        return payload.decode(errors="replace")
+
+
+def _describe(kind: str, payload: dict[str, Any] | str) -> str:
+    try:
+        return describe(EVENT if kind in WHOLE else kind, payload)
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        return str(payload)  # of another version: better as it came than not at all

@@ -1,0 +1,112 @@
+"""What a person saw in a recording, and how well the settings tell it, weighed by time."""
+
+import csv
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+from fer_edge.config.model import DecideSettings
+from fer_edge.emotions import canonical
+from fer_edge.errors import UserError
+from fer_edge.events.lifecycle import Decision
+from fer_edge.recording.steps import Recording, Step, StepKind
+from fer_edge.tuning.replay import replay
+from fer_edge.untrusted import read_regular
+
+COLUMNS = ("from_s", "to_s", "emotion")
+MAX_LABELS_BYTES = 16 * 1024 * 1024  # half a million spans
+LONGEST_STEP_S = 0.5  # a frame speaks for the time until the next, at most so long
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """From when to when, in seconds from the recording's beginning, somebody showed an expression."""
+
+    from_s: float
+    to_s: float
+    emotion: str
+    face: int | None = None  # None: whoever was there
+
+
+@dataclass(frozen=True, slots=True)
+class Score:
+    """Seconds of faces within the labelled spans."""
+
+    right_s: float  # told and shown
+    false_s: float  # told and not shown
+    missed_s: float  # shown and not told
+
+    @property
+    def f1(self) -> float:
+        """Harmonic mean of precision and recall, 0 to 1; 0 where nothing was right."""
+        whole = 2 * self.right_s + self.false_s + self.missed_s
+        return 2 * self.right_s / whole if whole else 0.0
+
+
+def read_spans(path: Path) -> list[Span]:
+    """The rows of a CSV with the columns from_s, to_s, emotion and, where it matters, face.
+
+    Raises:
+        UserError: it cannot be read; the line and what is wrong with it.
+    """
+    try:
+        text = read_regular(path, MAX_LABELS_BYTES).decode("utf-8-sig")
+        reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
+        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+        if missing:
+            raise UserError(f"{path}: there is no column {missing[0]}; there must be {', '.join(COLUMNS)}")
+        return [_span(path, reader.line_num, row) for row in reader]
+    except OSError as error:
+        raise UserError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise UserError(f"{path}: is not CSV: {error}") from error
+
+
+def score(recording: Recording, decide: DecideSettings, spans: Sequence[Span], emotion: str) -> Score:
+    """How well ``emotion`` is told within the spans; what lies outside of them is not judged."""
+    began = recording.began
+    frames: list[tuple[float, list[tuple[int, str | None]]]] = []
+
+    def look(step: Step, decision: Decision) -> None:
+        if step.kind is StepKind.FRAME:
+            frames.append((step.now - began, [(one.face, one.emotion) for one in decision.in_frame]))
+
+    replay(recording, decide, look)
+    right = false = missed = 0.0
+    for (now, faces), (after, _) in pairwise(frames):
+        lasted = min(after - now, LONGEST_STEP_S)
+        for face, held in faces:
+            shown = _shown(spans, now, face)
+            if shown is None:
+                continue
+            right += lasted * (held == emotion == shown)
+            false += lasted * (held == emotion != shown)
+            missed += lasted * (held != emotion == shown)
+    return Score(right, false, missed)
+
+
+def _shown(spans: Sequence[Span], now: float, face: int) -> str | None:
+    """What the face showed by the labels, None where they do not say."""
+    for span in spans:
+        if span.from_s <= now < span.to_s and span.face in (None, face):
+            return span.emotion
+    return None
+
+
+def _span(path: Path, line: int, row: dict[str, str]) -> Span:
+    if any(row[name] is None for name in COLUMNS):  # csv's word for a cell that is missing
+        raise UserError(f"{path}:{line}: cannot be read: it needs {', '.join(COLUMNS)}")
+    try:
+        span = Span(
+            float(row["from_s"]), float(row["to_s"]), row["emotion"], int(row["face"]) if row.get("face") else None
+        )
+    except ValueError as error:
+        raise UserError(f"{path}:{line}: cannot be read: {error}") from error
+    emotion = canonical(span.emotion)
+    if emotion is None:
+        raise UserError(f"{path}:{line}: {span.emotion!r} is none of the seven expressions")
+    if not span.from_s < span.to_s:
+        raise UserError(f"{path}:{line}: from_s must be before to_s")
+    return Span(span.from_s, span.to_s, emotion, span.face)

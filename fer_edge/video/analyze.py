@@ -1,0 +1,115 @@
+"""One saved video through the daemon's own pipeline, every frame of it, and what is asked for written out."""
+
+import io
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from fer_edge.capture.blackout import blacked_out
+from fer_edge.capture.playback import play
+from fer_edge.capture.video import VideoFile
+from fer_edge.config.model import CameraSettings, Settings
+from fer_edge.events.lifecycle import Decider
+from fer_edge.files import beside
+from fer_edge.masks import Zones
+from fer_edge.pipeline import Pipeline, Witness
+from fer_edge.recording.format import Origin
+from fer_edge.user_path import printed
+from fer_edge.video import timeline
+from fer_edge.video.annotated import AnnotatedVideo
+from fer_edge.video.ending import reaches_its_end
+from fer_edge.video.event_file import EventFile
+from fer_edge.video.jobs import Job, Output
+from fer_edge.video.statistics import Report, Tally
+from fer_edge.video.tables import ScoreTable
+from fer_edge.video.traces import Traces
+from fer_edge.vision.analyzer import build_vision
+from fer_edge.written import NamedFile, written
+
+# frames done, frames that the file says it has (None where it does not)
+Tell = Callable[[int, int | None], None]
+
+# Containers that make their count up from length and rate are off by up to three frames in a hundred, measured.
+COUNT_TOLERANCE = 0.05
+COUNT_SLACK = 5
+
+
+def analyse(job: Job, settings: Settings, tell: Tell, threads: int = 0) -> Report:
+    """The figures of a video, after all outputs are in their place.
+
+    A video that ends early, in garbage, gives its outputs up to there and a report with a `failure`.
+
+    Raises:
+        UserError: it cannot be read at all, or an output cannot be written; then none is.
+    """
+    began = time.monotonic()
+    with ExitStack() as stack:
+        report = _run(job, settings, tell, threads, stack)
+    outputs = {output.value: printed(path) for output, path in job.outputs.items()}
+    return replace(report, took_s=round(time.monotonic() - began, 3), outputs=outputs)
+
+
+def _run(job: Job, settings: Settings, tell: Tell, threads: int, stack: ExitStack) -> Report:
+    """The work itself; the outputs move to their places when ``stack`` is closed."""
+    source = VideoFile(CameraSettings(source=_as_named(job.source)))
+    stack.callback(source.close)
+    vision = build_vision(settings)
+    origin = Origin(
+        decide=settings.decide,
+        lost_s=settings.track.lost_s,
+        model=vision.classifier.card.sha256,
+        source=job.source.name,
+    )
+    tally, witnesses, events = Tally(), list[Witness](), EventFile()
+    for output, path in job.outputs.items():
+        part = stack.enter_context(beside(path))
+        match output:
+            case Output.VIDEO:
+                witnesses.append(stack.enter_context(AnnotatedVideo(part, path, threads)))
+            case Output.EVENTS:
+                events = EventFile(stack.enter_context(_opened(part, path)))
+            case Output.SCORES:
+                table = io.TextIOWrapper(_opened(part, path), encoding="utf-8", newline="")
+                witnesses.append(ScoreTable(stack.enter_context(table), origin))
+            case Output.TIMELINE:
+                witnesses.append(stack.enter_context(_timeline(part, path, printed(Path(job.source.name)))))
+    decider = Decider(settings.decide, settings.track.lost_s)
+    pipeline = Pipeline(vision.see, decider, events, (tally, *witnesses))
+    for frame in play(blacked_out(source, Zones(settings.privacy.zones))):
+        pipeline.step(frame)
+        tell(tally.frames, source.stated_frames)
+    pipeline.close(tally.seconds, "stopped")
+    return replace(tally.report(job.name), failure=_cut_short(job.source, tally, source.stated_frames))
+
+
+def _as_named(path: Path) -> str:
+    """The file of that very name. A shell has resolved `~` already; one that is left would be taken for a home."""
+    return str(path.absolute() if str(path).startswith("~") else path)
+
+
+def _opened(part: Path, output: Path) -> io.BufferedWriter:
+    return io.BufferedWriter(NamedFile(part, output))
+
+
+@contextmanager
+def _timeline(part: Path, output: Path, title: str) -> Iterator[Traces]:
+    """The traces, drawn at the end where all went well."""
+    with written(output):  # matplotlib looks for a place for its cache
+        timeline.require()
+    traces = Traces()
+    yield traces
+    with written(output):
+        timeline.draw_timeline(traces, title, part)
+
+
+def _cut_short(path: Path, tally: Tally, stated: int | None) -> str | None:
+    """The line that says that a video ended before it said it would, None where it did not."""
+    if stated is None or tally.frames >= stated * (1.0 - COUNT_TOLERANCE) - COUNT_SLACK or reaches_its_end(path):
+        return None
+    return (
+        f"{printed(path)}: only {tally.frames} of {stated} frames can be read, the file is damaged after "
+        f"{tally.seconds:.1f} s; what was written goes up to there"
+    )

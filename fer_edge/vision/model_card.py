@@ -1,0 +1,211 @@
+"""The model card: `<model>.json` beside `<model>.tflite`, which says what the numbers of the network mean.
+
+No shape shows the order of seven classes or the scaling of the input, and both wrong cost tens of points without
+a word. So a network without a card is refused, and one whose card does not match it as well.
+"""
+
+import hashlib
+from pathlib import Path
+from typing import Annotated, Any, Literal, Protocol, TypeVar
+
+import msgspec
+from msgspec import Meta, Struct, field
+
+from fer_edge.emotions import EMOTIONS, canonical
+from fer_edge.errors import ModelError
+from fer_edge.untrusted import DecodeError, decode_json, read_regular
+from fer_edge.vision.interpreter import Runner, TensorSpec
+
+SCHEMA = 1
+MAX_CARD_BYTES = 1024 * 1024  # those of this project have 4 kB
+EXPRESSION, DETECTOR = "expression", "detector"  # the kinds of networks that this project runs
+
+Positive = Annotated[float, Meta(gt=0.0)]
+Side = Annotated[int, Meta(ge=8, le=1024)]
+Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
+CURE = "write one with `fer-convert card`"
+
+AnyCard = TypeVar("AnyCard", bound=Struct)
+
+
+class Hashed(Protocol):
+    """A card of any kind."""
+
+    @property
+    def sha256(self) -> str: ...
+
+
+class CardInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What the network is fed: (pixel - mean) / std of grey pixels 0 to 255; 3 channels are the grey three times."""
+
+    height: Side
+    width: Side
+    channels: Literal[1, 3] = 1
+    mean: float
+    std: Positive
+
+
+class Card(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """All that must be known of a network beside its file, and where it comes from."""
+
+    schema: int = SCHEMA
+    kind: str = EXPRESSION
+    name: str
+    sha256: Hash
+    """Of the TFLite file."""
+    labels: tuple[str, ...]
+    """Class names in the network's own order."""
+    input: CardInput
+    output: Literal["logits", "probabilities"]
+    temperature: Positive = 1.0
+    """Scores are softmax(logits / temperature)."""
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By split: `faces` and the measured fractions, 0 to 1."""
+    training: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    notes: str = ""
+
+    @property
+    def short_hash(self) -> str:
+        """First eight digits of the file's sha256: the model's name in events."""
+        return self.sha256[:8]
+
+    @property
+    def emotions(self) -> tuple[str | None, ...]:
+        """The labels in this project's spelling, None for those that are no expression."""
+        return tuple(canonical(label) for label in self.labels)
+
+
+def card_path(model: Path) -> Path:
+    """Where the card of ``model`` lies."""
+    return model.with_suffix(".json")
+
+
+def load_card(model: Path) -> Card:
+    """The card beside ``model``, checked in itself: schema, kind, each of the seven labels exactly once.
+
+    Raises ModelError with one line where it is absent, broken, or of a network that tells no expressions.
+    """
+    card = read_card(model, Card, EXPRESSION, CURE)
+    _check_labels(card, card_path(model))
+    return card
+
+
+def read_card(model: Path, structure: type[AnyCard], kind: str, cure: str) -> AnyCard:
+    """The card of ``structure`` beside ``model``, which only has to be well-formed.
+
+    Raises ModelError with one line that ends in ``cure`` where it is absent, broken, or of another ``kind``.
+    """
+    path = card_path(model)
+    try:
+        text = read_regular(path, MAX_CARD_BYTES)
+    except FileNotFoundError:
+        raise ModelError(f"{model}: has no card {path.name} beside it: {cure}") from None
+    except OSError as error:
+        raise ModelError(f"{path}: the model card cannot be read: {error.strerror or error}") from error
+    return _decoded(text, path, structure, kind, cure)
+
+
+def save_card(card: Card, model: Path) -> Path:
+    """Write ``card`` beside ``model``, checked as it will be when it is read; gives the card's path."""
+    path = card_path(model)
+    text = encoded(card)
+    _check_labels(_decoded(text, path, Card, EXPRESSION, CURE), path)
+    path.write_bytes(text)
+    return path
+
+
+def encoded(card: Struct) -> bytes:
+    """A card as it stands in its file."""
+    return msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
+
+
+def sha256_of(model: bytes) -> str:
+    """Lower-case hexadecimal digest of a model file's content."""
+    return hashlib.sha256(model).hexdigest()
+
+
+def verify_file(card: Hashed, content: bytes, model: Path, cure: str = CURE) -> None:
+    """Raise ModelError where ``content``, the bytes of ``model``, is not the file that the card was written for."""
+    actual = sha256_of(content)
+    if actual != card.sha256:
+        raise ModelError(
+            f"{model}: is not the file that {card_path(model).name} describes (sha256 {actual[:8]}..., card says"
+            f" {card.sha256[:8]}...): copy both files again, or {cure}"
+        )
+
+
+def verify(card: Card, runner: Runner, model: Path) -> None:
+    """Raise ModelError where the network takes or gives something else than its card says."""
+    cure = f"correct {card_path(model).name}, or write a new card with `fer-convert card`"
+    classes = _classes(runner.output)
+    if classes != len(EMOTIONS):
+        raise ModelError(
+            f"{model}: gives {_shown(runner.output)}, not the {len(EMOTIONS)} expressions:"
+            " this is not an expression network, name another in classify.model"
+        )
+    wanted = (1, card.input.height, card.input.width, card.input.channels)
+    if runner.input.shape != wanted:
+        raise ModelError(f"{model}: takes an input of {_shape(runner.input)}, its card says {times(wanted)}: {cure}")
+
+
+def times(shape: tuple[int, ...]) -> str:
+    """A tensor's shape for people: `1x48x48x1`."""
+    return "x".join(str(side) for side in shape)
+
+
+def _decoded(text: bytes, path: Path, structure: type[AnyCard], kind: str, cure: str) -> AnyCard:
+    """The card in ``text``; its schema and kind are looked at first, for those of others may have any other key."""
+    try:
+        head = decode_json(text, _Head)
+        if head.schema != SCHEMA:
+            raise ModelError(
+                f"{path}: is a model card of schema {head.schema}, this version reads {SCHEMA}:"
+                f" use the fer-edge that wrote it, or {cure}"
+            )
+        if head.kind in {EXPRESSION, DETECTOR} - {kind}:
+            raise ModelError(f"{path}: describes a network of kind {head.kind!r}, not {kind!r}: name another model")
+        return decode_json(text, structure)
+    except DecodeError as error:
+        raise ModelError(f"{path}: is not a valid model card: {error}: {cure}") from error
+
+
+def _check_labels(card: Card, path: Path) -> None:
+    """Raise ModelError where the card is not of a network with exactly the seven expressions."""
+    if card.kind != EXPRESSION:
+        raise ModelError(
+            f"{path}: describes a network of kind {card.kind!r} ({_listed(card.labels)}), not an"
+            f" {EXPRESSION} network: name another in classify.model"
+        )
+    strange = [label for label, emotion in zip(card.labels, card.emotions, strict=True) if emotion is None]
+    missing = [emotion for emotion in EMOTIONS if emotion not in card.emotions]
+    if strange or missing or len(card.labels) != len(EMOTIONS):
+        raise ModelError(
+            f"{path}: labels must be each of {', '.join(EMOTIONS)} once, in the network's order;"
+            f" got {_listed(card.labels)}: correct them, or name an expression network in classify.model"
+        )
+
+
+def _classes(output: TensorSpec) -> int | None:
+    """The number of classes that a network of one vector gives, None for any other output."""
+    return output.shape[1] if len(output.shape) == 2 and output.shape[0] == 1 else None  # noqa: PLR2004
+
+
+def _shown(output: TensorSpec) -> str:
+    classes = _classes(output)
+    return f"an output of {_shape(output)}" if classes is None else f"{classes} classes"
+
+
+def _shape(spec: TensorSpec) -> str:
+    return times(spec.shape)
+
+
+def _listed(labels: tuple[str, ...]) -> str:
+    return ", ".join(labels[: len(EMOTIONS) + 1]) or "none"
+
+
+class _Head(Struct):
+    """As much of a card of any schema and kind as can be relied upon."""
+
+    schema: int
+    kind: str = ""

@@ -1,0 +1,50 @@
+"""Which faces are good enough to be read: a network answers for a black patch as surely as for a face."""
+
+import cv2
+
+from fer_edge.config.model import GateSettings
+from fer_edge.types import Box, Quality, Unscored
+from fer_edge.vision.geometry import inside
+from fer_edge.vision.preprocess import Grey, resized
+
+SHARPNESS_SIDE_PX = 48  # sharpness is measured at one size, whatever the network takes
+
+
+def placement_flaw(box: Box, width: int, height: int, settings: GateSettings) -> Unscored | None:
+    """Why ``box``, in pixels of a frame of ``width`` and ``height``, cannot be read, before any pixel is looked at."""
+    if inside(box, width, height) < settings.min_inside:
+        return Unscored.OUTSIDE
+    if box.w < settings.min_width_px:
+        return Unscored.TOO_SMALL
+    return None
+
+
+def quality_of(face: Grey) -> Quality:
+    """What the gates go by in ``face``, the square (h, w) uint8 that the network would see."""
+    return Quality(brightness(face), sharpness(face))
+
+
+def zone_flaw(share: float, settings: GateSettings) -> Unscored | None:
+    """Why a face of which ``share``, 0 to 1, is blacked out cannot be read: as much must be left as at an edge."""
+    return Unscored.MASKED if 1.0 - share < settings.min_inside else None
+
+
+def pixel_flaw(quality: Quality, settings: GateSettings) -> Unscored | None:
+    """Why a face of this quality cannot be read."""
+    if quality.brightness < settings.min_brightness:
+        return Unscored.DARK
+    if quality.sharpness < settings.min_sharpness:
+        return Unscored.BLURRED
+    return None
+
+
+def brightness(face: Grey) -> float:
+    """Mean grey value, 0 to 255."""
+    return float(cv2.mean(face)[0])
+
+
+def sharpness(face: Grey) -> float:
+    """Variance of the Laplacian at 48x48 (Pech-Pacheco et al. 2000): falls with blur, and with contrast squared."""
+    face = resized(face, SHARPNESS_SIDE_PX, SHARPNESS_SIDE_PX)
+    _, deviation = cv2.meanStdDev(cv2.Laplacian(face, cv2.CV_16S))
+    return float(deviation[0, 0]) ** 2

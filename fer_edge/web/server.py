@@ -1,0 +1,139 @@
+"""The page's server: waitress in a thread of its own, which the daemon starts and stops."""
+
+import logging
+import socket
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from fer_edge.config.model import PreviewSettings
+from fer_edge.errors import SettingsError, UserError
+from fer_edge.untrusted import read_secret
+from fer_edge.user_path import user_path
+from fer_edge.web.auth import LEAST_TOKEN_CHARACTERS, is_loopback
+
+if TYPE_CHECKING:
+    from flask import Flask
+
+SPARE_THREADS = 4  # for pages and drafts, beside two streams for each watcher
+# What may wait for a watcher that reads slowly: about two pictures. Waitress's own 16 MB would be a minute of the past.
+UNSENT_BYTES = 128 * 1024
+SEND_BUFFER_BYTES = 64 * 1024  # the kernel's part of the same
+REQUEST_S = 10  # whole; within it a request must have arrived, counted from the connection's last answer
+CLEANUP_S = 1  # between two looks at that
+MAX_HEADER_BYTES = 16 * 1024
+MAX_BODY_BYTES = 64 * 1024  # of any request; the page's own limit, which has an answer that it can show, is smaller
+UNANSWERED_MS = 15_000  # a watcher whose machine went to sleep gives its seat back after so long
+STOP_S = 0.7  # each, for the streams and for the server: the daemon's stop has four seconds for all
+
+logger = logging.getLogger(__name__)
+
+
+class Server:
+    """Serves a WSGI application. `start` and `stop` belong to the main thread.
+
+    Raises:
+        UserError: the address or port cannot be had.
+    """
+
+    def __init__(self, application: "Flask", settings: PreviewSettings, request_s: int = REQUEST_S) -> None:
+        from waitress.server import create_server  # noqa: PLC0415  the extra
+
+        from fer_edge.web import connections  # noqa: PLC0415  it is made of waitress
+
+        # Waitress says on INFO that it serves and on WARNING that a queue grows for a moment; both are no news here.
+        logging.getLogger("waitress").setLevel(logging.ERROR)
+        place = f"{settings.address}:{settings.port}"
+        try:
+            listening = _listening(settings.address, settings.port)
+        except OSError as error:
+            reason = (error.strerror or str(error)).lower()
+            raise UserError(f"preview: cannot listen on {place}: {reason}; set preview.port to another") from error
+        self._listening = listening
+        self._server: Any = create_server(
+            application,
+            sockets=[listening],
+            threads=2 * settings.watchers + SPARE_THREADS,
+            channel_request_lookahead=1,  # so that a watcher who leaves is noticed between two pictures
+            # A backstop: what is evicted is closed one turn of the loop later.
+            connection_limit=2 * (connections.MAX_WAITING + 2 * settings.watchers),
+            channel_timeout=request_s,
+            cleanup_interval=CLEANUP_S,
+            max_request_header_size=MAX_HEADER_BYTES,
+            max_request_body_size=MAX_BODY_BYTES,
+            asyncore_use_poll=True,  # select() raises ValueError from the 1,024th descriptor on
+            outbuf_high_watermark=UNSENT_BYTES,
+            clear_untrusted_proxy_headers=True,
+            ident=None,
+        )
+        self._server.channel_class = connections.Channel
+        self._stopping = False
+        self._failure: BaseException | None = None
+        self._thread = Thread(target=self._guarded, name="preview-server", daemon=True)
+        self.port: int = listening.getsockname()[1]
+        host = f"[{settings.address}]" if ":" in settings.address else settings.address
+        self.url = f"http://{host}:{self.port}/"
+
+    def start(self) -> None:
+        """Begins to serve."""
+        self._thread.start()
+        logger.info("preview: %s", self.url)
+
+    def check(self) -> None:
+        """Raise the exception that ended the server's thread, if there is one."""
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Ends; lets the streams, which have been told to end, finish first."""
+        self._stopping = True
+        # Whoever is still served by then is cut off, and waitress's complaint of that is no news.
+        self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=STOP_S)
+        logging.getLogger("waitress").setLevel(logging.CRITICAL + 1)
+        self._server.close()
+        if self._thread.is_alive():
+            self._thread.join(STOP_S)
+
+    def _guarded(self) -> None:
+        """Serve, and keep whatever ends the thread for `check`: waitress's loop ends with its last descriptor too."""
+        try:
+            self._server.run()
+            if not self._stopping:
+                raise RuntimeError("the preview's server has ended by itself")  # noqa: TRY301
+        except BaseException as error:  # noqa: BLE001 - handed over to the main thread, nothing is swallowed
+            self._failure = None if self._stopping else error
+
+
+def read_token(settings: PreviewSettings) -> str | None:
+    """The token that watchers must know, None where none is asked for.
+
+    Raises:
+        SettingsError: there must be one and there is none, or it could be guessed.
+    """
+    if not settings.token_file:
+        if not is_loopback(settings.address):
+            raise SettingsError(
+                f"preview.address {settings.address} can be reached from other machines: set preview.token_file"
+            )
+        return None
+    token = read_secret(user_path(settings.token_file), "preview.token_file")
+    if len(token) < LEAST_TOKEN_CHARACTERS:
+        raise SettingsError(
+            f"preview.token_file: the first line of {settings.token_file} must be a token of at least "
+            f"{LEAST_TOKEN_CHARACTERS} characters (openssl rand -hex 16 makes one)"
+        )
+    return token
+
+
+def _listening(address: str, port: int) -> socket.socket:
+    """A listening socket whose connections are cut when what was sent to them stays unanswered."""
+    family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    listening = socket.socket(family, kind, protocol)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SEND_BUFFER_BYTES)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, UNANSWERED_MS)
+        listening.bind(place)
+    except OSError:
+        listening.close()
+        raise
+    return listening

@@ -1,0 +1,126 @@
+"""The annotated pictures, encoded once for all who watch, and not at all while nobody does."""
+
+import textwrap
+import time
+from collections.abc import Callable, Iterator
+from threading import Condition, Event, Thread
+
+import cv2
+
+from fer_edge.annotate import annotated, placard
+from fer_edge.types import Image
+from fer_edge.web.live_state import Stage, View
+
+BOUNDARY = b"fer-edge-picture"
+QUALITY = 80  # JPEG's scale to 100: at 80 the eye sees no difference in a moving picture
+PLACARD_PX = (640, 360)
+# A still picture is sent again so often: a connection that broke is noticed only by writing to it.
+REPEAT_S = 2.0
+
+
+class Pictures:
+    """One encoder thread. `watch` is called by any number of request threads."""
+
+    def __init__(
+        self, stage: Stage, rate_hz: float, width_px: int, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._stage = stage
+        self._pause_s = 1.0 / rate_hz
+        self._width_px = width_px
+        self._clock = clock
+        self._ready = Condition()
+        self._watchers = 0
+        self._jpeg = b""
+        self._number = 0
+        self._stopping = Event()
+        self.encoded = 0  # since the start
+        self._failure: BaseException | None = None
+        self._thread = Thread(target=self._guarded, name="preview-encoder", daemon=True)
+
+    def start(self) -> None:
+        """Begins to wait for watchers."""
+        self._thread.start()
+
+    def check(self) -> None:
+        """Raise the exception that ended the encoder's thread, if there is one."""
+        if self._failure is not None:
+            raise self._failure
+
+    def stop(self) -> None:
+        """Ends the thread and every stream."""
+        self._stopping.set()
+        with self._ready:
+            self._ready.notify_all()
+
+    def watch(self) -> Iterator[bytes]:
+        """The parts of a multipart/x-mixed-replace stream, the latest picture each time; ends when the daemon does.
+
+        A watcher that reads slowly is given fewer pictures, never old ones.
+        """
+        with self._ready:
+            self._watchers += 1
+            self._ready.notify_all()
+        try:
+            yield b"--" + BOUNDARY + b"\r\n"
+            seen = 0
+            while not self._stopping.is_set():
+                jpeg, seen = self._after(seen)
+                if jpeg and not self._stopping.is_set():
+                    yield _part(jpeg)
+        finally:
+            with self._ready:
+                self._watchers -= 1
+
+    def _after(self, seen: int) -> tuple[bytes, int]:
+        """The first picture after number ``seen``, or the same once more after REPEAT_S; and its number."""
+        with self._ready:
+            self._ready.wait_for(lambda: self._number > seen or self._stopping.is_set(), REPEAT_S)
+            return self._jpeg, self._number
+
+    def _guarded(self) -> None:
+        """Encode, and keep whatever ends the thread for `check`: the page would stand still without a word."""
+        try:
+            self._run()
+        except BaseException as error:  # noqa: BLE001 - handed over to the main thread, nothing is swallowed
+            self._failure = error
+
+    def _run(self) -> None:
+        shown = -1
+        while not self._stopping.is_set():
+            with self._ready:
+                self._ready.wait_for(lambda: self._watchers > 0 or self._stopping.is_set())
+            began = self._clock()
+            view = self._stage.after(shown, REPEAT_S)
+            if not self._stopping.is_set():
+                self._encode(view)
+            shown = view.number
+            self._stopping.wait(max(0.0, began + self._pause_s - self._clock()))
+
+    def _encode(self, view: View) -> None:
+        written, data = cv2.imencode(".jpg", self._picture(view), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        assert written, "OpenCV encodes every BGR picture as JPEG"
+        with self._ready:
+            self._jpeg = data.tobytes()
+            self._number += 1
+            self.encoded += 1
+            self._ready.notify_all()
+
+    def _picture(self, view: View) -> Image:
+        if view.image is None:
+            return placard(*PLACARD_PX, [f"camera: {view.camera}", *_wrapped(view.camera_reason)])
+        image = view.image
+        height, width = image.shape[:2]
+        if width > self._width_px:
+            size = (self._width_px, round(height * self._width_px / width))
+            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
+        return annotated(image, view.verdicts)
+
+
+def _part(jpeg: bytes) -> bytes:
+    """A picture with its head and the boundary after it, without which Chromium shows each picture one too late."""
+    head = b"Content-Type: image/jpeg\r\nContent-Length: " + str(len(jpeg)).encode() + b"\r\n\r\n"
+    return head + jpeg + b"\r\n--" + BOUNDARY + b"\r\n"
+
+
+def _wrapped(text: str, characters: int = 48) -> list[str]:
+    return textwrap.wrap(text, characters)[:4]

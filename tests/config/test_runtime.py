@@ -1,0 +1,194 @@
+"""config.yaml below what was changed while the daemon ran."""
+
+import logging
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from fer_edge.config.loader import load_document
+from fer_edge.config.model import DecideSettings
+from fer_edge.config.overrides import Overlay, OverlayError, OverlayFile
+from fer_edge.config.rules import contradictions
+from fer_edge.config.runtime import LiveSettings
+from fer_edge.config.writer import drafted_decide
+from fer_edge.errors import SettingsError, UserError
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    path = tmp_path / "config.yaml"
+    path.write_text("# mine\ndecide:\n  enter: 0.6  # tuned in March\n")
+    return path
+
+
+@pytest.fixture
+def overlay(tmp_path: Path) -> OverlayFile:
+    return OverlayFile(tmp_path / "state" / "porch.json")
+
+
+def start(config: Path, overlay: OverlayFile | None) -> LiveSettings:
+    return LiveSettings(load_document(config), config, overlay)
+
+
+def test_change_is_in_force_outlives_the_daemon_and_leaves_the_user_s_file_as_it_was(config, overlay) -> None:
+    before = config.read_bytes()
+    live = start(config, overlay)
+    taken = live.change({"decide": {"enter": 0.8}})
+    assert (taken.keys, taken.need_restart) == (["decide.enter"], [])
+    assert live.settings.decide.enter == 0.8
+    again = start(config, overlay)
+    assert again.settings.decide.enter == 0.8
+    assert again.table()["decide"]["enter"] == {"value": 0.8, "from": "override"}
+    again.change({"decide": {"enter": None}})
+    assert start(config, overlay).table()["decide"]["enter"] == {"value": 0.6, "from": "file"}
+    assert config.read_bytes() == before
+
+
+def test_change_with_a_mistake_changes_nothing(config, overlay) -> None:
+    live = start(config, overlay)
+    with pytest.raises(SettingsError) as caught:
+        live.change({"decide": {"enter": 0.9, "leaf": 0.1, "dwell_s": -1}})
+    assert str(caught.value).splitlines() == [
+        "decide.leaf: unknown key, did you mean leave?",
+        "decide.dwell_s: must be a number between 0 and 86400, got -1",
+    ]
+    with pytest.raises(SettingsError, match=r"decide\.leave: must be at most decide\.enter"):
+        live.change({"decide": {"enter": 0.1}})
+    assert live.settings == load_document(config).settings
+    assert not overlay.path.exists()
+
+
+def test_change_that_cannot_be_stored_changes_nothing(config, tmp_path) -> None:
+    (tmp_path / "file").write_text("")
+    live = start(config, OverlayFile(tmp_path / "file" / "porch.json"))
+    with pytest.raises(OverlayError):
+        live.change({"decide": {"enter": 0.9}})
+    assert live.settings.decide.enter == 0.6
+    assert live.table()["decide"]["enter"]["from"] == "file"
+
+
+def test_pause_outlives_the_daemon_and_holds_where_it_cannot_be_stored(config, overlay, tmp_path, caplog) -> None:
+    live = start(config, overlay)
+    assert not live.paused
+    assert live.pause(paused=True)
+    assert start(config, overlay).paused
+    live.pause(paused=False)
+    assert not start(config, overlay).paused
+    (tmp_path / "file").write_text("")
+    unlucky = start(config, OverlayFile(tmp_path / "file" / "porch.json"))
+    with caplog.at_level(logging.WARNING):
+        assert not unlucky.pause(paused=True)
+    assert unlucky.paused
+    assert "a restart will not remember the pause" in caplog.text
+
+
+def test_pause_is_kept_only_where_a_restart_would_find_it(config, tmp_path) -> None:
+    in_the_way = tmp_path / "state"
+    in_the_way.write_text("")
+    overlay = OverlayFile(in_the_way / "porch.json")
+    live = start(config, overlay)
+    assert not live.pause(paused=True)
+    assert not live.pause(paused=True)  # asked again it is no more on disk than before
+    in_the_way.unlink()
+    assert live.pause(paused=True)
+    assert start(config, overlay).paused
+    overlay.path.unlink()  # by hand, to be rid of it
+    assert live.pause(paused=True)
+    assert start(config, overlay).paused
+    overlay.path.write_text("{}")
+    assert live.pause(paused=False)
+    assert overlay.path.read_text() == "{}"  # it says so already
+
+
+def test_reload_takes_the_file_and_keeps_the_overrides_over_it(config, overlay) -> None:
+    live = start(config, overlay)
+    live.change({"decide": {"enter": 0.8}})
+    config.write_text("decide: {enter: 0.7, dwell_s: 2}\ncamera: {width: 320}\n")
+    taken = live.reload()
+    assert (taken.keys, taken.need_restart) == (["decide.dwell_s"], ["camera.width"])
+    assert (live.settings.decide.enter, live.settings.decide.dwell_s, live.settings.camera.width) == (0.8, 2.0, 640)
+
+
+def test_reload_of_a_file_with_a_mistake_or_against_the_overrides_changes_nothing(config, overlay) -> None:
+    live = start(config, overlay)
+    live.change({"decide": {"enter": 0.5}})
+    for text in ("decide: {entr: 1}", "decide: {leave: 0.55, enter: 0.6}"):
+        config.write_text(text)
+        with pytest.raises(SettingsError):
+            live.reload()
+    assert live.settings.decide.leave == 0.35
+
+
+def test_overrides_that_do_not_fit_any_more_are_set_aside_and_said_but_a_pause_stays(config, overlay, caplog) -> None:
+    for wrong in ({"decide": {"gone_key": 1}}, {"decide": {"leave": 0.9}}, {"mqtt": {"host": "x"}}):
+        overlay.path.parent.mkdir(exist_ok=True)
+        overlay.path.write_bytes(msgspec.json.encode(Overlay(paused=True, settings=wrong)))
+        with caplog.at_level(logging.WARNING):
+            live = start(config, overlay)
+        assert live.settings == load_document(config).settings
+        assert live.paused
+        assert overlay.load() == Overlay(paused=True)
+        assert "set aside as" in caplog.messages[-1]
+        assert (overlay.path.parent / "porch.json.rejected").exists()
+
+
+def test_daemon_without_a_folder_of_its_own_changes_what_is_in_force_and_keeps_nothing(config, tmp_path) -> None:
+    live = start(config, None)
+    live.change({"decide": {"enter": 0.8}})
+    assert live.settings.decide.enter == 0.8
+    assert not live.pause(paused=True)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.yaml"]
+
+
+def test_reload_that_would_put_a_short_summary_into_aggregate_mode_changes_nothing(config, overlay) -> None:
+    config.write_text("privacy: {mode: aggregate}\npublish: {summary_s: 300}\n")
+    live = start(config, overlay)
+    config.write_text("privacy: {mode: full}\npublish: {summary_s: 10}\n")
+    with pytest.raises(SettingsError) as caught:
+        live.reload()
+    assert str(caught.value) == (
+        "publish.summary_s: must be at least 60 where privacy.mode is aggregate, got 10; "
+        "that needs privacy.mode as config.yaml has it now: restart the daemon"
+    )
+    assert contradictions(live.settings) == []
+    assert live.settings.publish.summary_s == 300
+
+
+def test_change_is_held_against_what_is_in_force_not_against_a_file_that_waits_for_a_restart(config, overlay) -> None:
+    config.write_text("privacy: {mode: aggregate}\n")
+    live = start(config, overlay)
+    config.write_text("privacy: {mode: full}\n")
+    assert live.reload().need_restart == ["privacy.mode"]
+    with pytest.raises(SettingsError, match=r"must be at least 60 where privacy\.mode is aggregate"):
+        live.change({"publish": {"summary_s": 10}})
+    assert live.settings.publish.summary_s == 300
+    live.change({"publish": {"summary_s": 60}})
+    assert live.settings.publish.summary_s == 60
+
+
+def test_saved_file_and_override_are_in_force_together_or_not_at_all(config, overlay) -> None:
+    live = start(config, overlay)
+    live.change({"decide": {"enter": 0.9}})
+    draft = drafted_decide(config, DecideSettings(enter=0.7))
+    config.write_text("decide: {entre: 1}\n")  # somebody else at the same moment
+    with pytest.raises(UserError, match="changed by somebody else at the same moment"):
+        live.change({"decide": None}, draft)
+    assert live.settings.decide.enter == 0.9
+    assert overlay.load().settings == {"decide": {"enter": 0.9}}
+    assert config.read_text() == "decide: {entre: 1}\n"
+    config.write_text("decide: {enter: 0.6}\n")
+    live.change({"decide": None}, drafted_decide(config, DecideSettings(enter=0.7)))
+    assert live.settings.decide.enter == 0.7 == load_document(config).settings.decide.enter
+    assert overlay.load().settings == {}
+
+
+def test_saved_file_that_contradicts_what_is_in_force_is_not_written(config, overlay) -> None:
+    config.write_text("privacy: {mode: aggregate}\n")
+    live = start(config, overlay)
+    config.write_text("privacy: {mode: full}\npublish: {summary_s: 10}\n")
+    before = config.read_bytes()
+    with pytest.raises(SettingsError, match="restart the daemon"):
+        live.change({"decide": None}, drafted_decide(config, DecideSettings(enter=0.7)))
+    assert config.read_bytes() == before
+    assert live.settings.decide.enter == 0.5

@@ -1,0 +1,125 @@
+"""The main loop's end: each step is taken whatever became of the others, and a failure is never lost."""
+
+import time
+from collections.abc import Sequence
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from fer_edge.capture.mailbox import Mailbox
+from fer_edge.capture.supervisor import Phase
+from fer_edge.config.model import DecideSettings
+from fer_edge.daemon.loop import MainLoop
+from fer_edge.daemon.notify import Notifier
+from fer_edge.daemon.signals import Signals
+from fer_edge.daemon.systemd import Systemd
+from fer_edge.events.lifecycle import Decider, Decision
+from fer_edge.events.windows import Windows
+from fer_edge.pipeline import Pipeline
+from fer_edge.types import Event, Face, Frame
+
+
+class Observer:
+    """A witness whose `closed` fails where it is asked to."""
+
+    def __init__(self, error: Exception | None) -> None:
+        self._error = error
+
+    def looked(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None: ...
+
+    def waited(self, decision: Decision, now: float) -> None: ...
+
+    def closed(self, events: Sequence[Event], reason: str, now: float) -> None:
+        if self._error is not None:
+            raise self._error
+
+
+class House:
+    """A main loop with real decisions between a camera, a link and a recorder that note their calls in `steps`."""
+
+    def __init__(
+        self, closing: Exception | None = None, recording: Exception | None = None, page: object = None
+    ) -> None:
+        self.steps: list[str] = []
+        self._recording = recording
+        self.signals = Signals()
+        now = time.monotonic()
+        observer = Observer(closing)
+        publisher = SimpleNamespace(event=lambda event: None, seen=lambda seen, now: None, nobody=lambda now: None)
+        recorder = SimpleNamespace(stop=lambda timeout_s: self._note("recorder"), check=self._check)
+        link = SimpleNamespace(state=lambda now: SimpleNamespace(tried=True), due_by=now + 60.0)
+        parts: dict[str, Any] = {
+            "signals": self.signals,
+            "systemd": Systemd(Notifier(), now),
+            "mailbox": Mailbox(),
+            "shutter": SimpleNamespace(
+                start=lambda: None, check=lambda: None, stop=lambda: self._note("camera"), due_by=now + 60.0
+            ),
+            "watch": SimpleNamespace(watch=lambda now: None, phase=Phase.RUNNING),
+            "pipeline": Pipeline(lambda frame: (), Decider(DecideSettings(), 1.0), publisher, [observer]),
+            "windows": Windows(lambda window: self._note("summary"), 300.0, now - 1.0),
+            "delivery": SimpleNamespace(
+                link=link, start=lambda: None, check=lambda now: None, stop=lambda timeout_s: self._note("offline")
+            ),
+            "attendant": SimpleNamespace(serve=lambda now: None, mistake=""),
+            "keeper": SimpleNamespace(serve=lambda: None),
+            "vitals": SimpleNamespace(
+                look=lambda now: None,
+                tell_when_due=lambda now: self.signals.stop.set(),
+                too_large=lambda now: False,
+                parts=lambda now, mistake: [],
+            ),
+            "preview": page,
+            "recorder": recorder,
+        }
+        self.loop = MainLoop(**parts)
+
+    def _note(self, step: str) -> None:
+        self.steps.append(step)
+
+    def _check(self) -> None:
+        error, self._recording = self._recording, None
+        if error is not None:
+            raise error
+
+
+def test_stop_takes_its_steps_in_order() -> None:
+    house = House()
+    assert house.loop.run() == 0
+    assert house.steps == ["camera", "summary", "recorder", "offline"]
+
+
+def test_observer_that_fails_at_the_end_keeps_neither_offline_nor_the_scores_from_being_written() -> None:
+    house = House(closing=ZeroDivisionError("of an observer"))
+    with pytest.raises(ZeroDivisionError, match="of an observer"):
+        house.loop.run()
+    assert house.steps == ["camera", "summary", "recorder", "offline"]
+
+
+def test_recorder_whose_thread_ended_ends_the_daemon_in_order_and_with_its_error() -> None:
+    house = House(recording=ValueError("of the recorder's thread"))
+    with pytest.raises(ValueError, match="of the recorder's thread"):
+        house.loop.run()
+    assert house.steps == ["camera", "summary", "recorder", "offline"]
+
+
+def test_page_whose_thread_ended_ends_the_daemon_in_order_and_with_its_error() -> None:
+    def check(now: float) -> None:
+        raise ValueError("of the encoder's thread")
+
+    house = House(page=SimpleNamespace(start=lambda: None, check=check, stop=lambda: None))
+    with pytest.raises(ValueError, match="of the encoder's thread"):
+        house.loop.run()
+    assert house.steps == ["camera", "summary", "recorder", "offline"]
+
+
+def test_first_failure_stays_in_the_traceback_of_a_later_one() -> None:
+    house = House(recording=ValueError("first"), closing=ZeroDivisionError("later"))
+    with pytest.raises(ZeroDivisionError, match="later") as caught:
+        house.loop.run()
+    chain, error = [], caught.value
+    while error is not None and len(chain) < 9:
+        chain.append(str(error))
+        error = error.__context__
+    assert set(chain) == {"first", "later"}

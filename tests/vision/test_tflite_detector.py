@@ -1,0 +1,195 @@
+"""The project's own detector: what it feeds a network, what it makes of the answer, and which files it refuses."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from fer_edge.config.model import DetectSettings
+from fer_edge.errors import ModelError
+from fer_edge.vision.detector_card import (
+    DetectorCard,
+    PixelScaling,
+    load_detector_card,
+    save_detector_card,
+    verify_detector,
+)
+from fer_edge.vision.interpreter import Runner, TensorSpec
+from fer_edge.vision.model_card import Card, CardInput, save_card, sha256_of
+from fer_edge.vision.tflite_detector import OwnDetector, load_detector
+
+SCALE = 6 / 255  # of an int8 ReLU6
+
+
+class FakeRunner(Runner):
+    """A network that says what it is told, of pictures of any size, and remembers what it was fed."""
+
+    def __init__(self) -> None:
+        self.resize((1, 32, 32, 3))
+        self.resized: list[tuple[int, ...]] = []
+        self.fed: NDArray[Any] = np.empty(0)
+        self.faces: dict[tuple[int, int], tuple[float, ...]] = {}
+
+    def resize(self, shape: tuple[int, ...]) -> None:
+        self.input = TensorSpec(shape, np.dtype(np.int8), 1 / 128, 0)
+        self.output = TensorSpec((1, shape[1] // 8, shape[2] // 8, 5), np.dtype(np.int8), SCALE, -128)
+        if hasattr(self, "resized"):
+            self.resized.append(shape)
+
+    def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
+        assert tensor.shape == self.input.shape
+        assert tensor.dtype == np.int8
+        self.fed = tensor.copy()
+        said = np.zeros(self.output.shape)
+        for (row, column), five in self.faces.items():
+            said[0, row, column] = five
+        return (np.rint(said / SCALE) - 128).astype(np.int8)
+
+
+def a_card(**changes: Any) -> DetectorCard:
+    values: dict[str, Any] = {"name": "face", "sha256": "0" * 64, "input": PixelScaling(mean=128, std=128)}
+    return DetectorCard(**(values | changes))
+
+
+def a_detector(runner: Runner, *, width: int = 160, score: float = 0.5, **card: Any) -> OwnDetector:
+    return OwnDetector(a_card(**card), runner, DetectSettings(backend="own", width=width, score=score))
+
+
+def picture(height: int, width: int, grey: int = 200) -> NDArray[np.uint8]:
+    return np.full((height, width, 3), grey, np.uint8)
+
+
+def test_a_frame_is_fed_reduced_and_grey_beyond_its_edges_up_to_multiples_of_32():
+    runner = FakeRunner()
+    a_detector(runner).detect(picture(480, 640))
+    assert runner.fed.shape == (1, 128, 160, 3)
+    assert (runner.fed[0, :120] == 200 - 128).all()
+    assert (runner.fed[0, 120:] == 0).all()
+
+
+def test_a_small_frame_is_not_enlarged():
+    runner = FakeRunner()
+    a_detector(runner).detect(picture(40, 50))
+    assert runner.fed.shape == (1, 64, 64, 3)
+    assert (runner.fed[0, :40, :50] == 72).all()
+    assert (runner.fed[0, 40:] == 0).all()
+    assert (runner.fed[0, :, 50:] == 0).all()
+
+
+def test_colours_are_fed_in_their_order():
+    runner = FakeRunner()
+    frame = picture(32, 32)
+    frame[..., 0], frame[..., 2] = 0, 255
+    a_detector(runner).detect(frame)
+    assert runner.fed[0, 0, 0].tolist() == [-128, 72, 127]
+
+
+def test_a_face_is_told_in_pixels_of_the_frame():
+    runner = FakeRunner()
+    runner.faces = {(3, 5): (6.0, 3.0, 3.0, 3.0, 3.0)}
+    (face,) = a_detector(runner).detect(picture(480, 640))
+    # Centre of row 3, column 5: x = 44, y = 28; 8 pixels to each side; the frame is four times as large.
+    assert face.box == pytest.approx((36 * 4, 20 * 4, 16 * 4, 16 * 4), abs=1.5)
+    assert 0.99 < face.score <= 1.0
+    assert face.landmarks is None
+
+
+def test_frames_of_another_size_are_told_to_the_network_once():
+    runner = FakeRunner()
+    detector = a_detector(runner)
+    for shape in [(480, 640), (480, 640), (360, 640), (720, 1280), (480, 640)]:
+        detector.detect(picture(*shape))
+    # 160 x 90 needs 96 rows, and 1280 x 720 is the same picture once it is reduced.
+    assert runner.resized == [(1, 128, 160, 3), (1, 96, 160, 3), (1, 128, 160, 3)]
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (99, 1001), (640, 100)])
+def test_a_frame_of_any_shape_is_looked_at(shape: tuple[int, int]):
+    assert a_detector(FakeRunner()).detect(picture(*shape)) == ()
+
+
+def test_the_users_score_decides_and_the_cards_offset_moves_it():
+    runner = FakeRunner()
+    runner.faces = {(2, 2): (3.25, 3.0, 3.0, 3.0, 3.0)}  # logit 1 (in steps of 0.1): a score of 0.73
+    assert len(a_detector(runner, score=0.7).detect(picture(120, 160))) == 1
+    assert len(a_detector(runner, score=0.8).detect(picture(120, 160))) == 0
+    (surer,) = a_detector(runner, score=0.8, score_offset=1.0).detect(picture(120, 160))
+    assert surer.score == pytest.approx(1 / (1 + np.exp(-2)), abs=0.02)
+
+
+def test_a_score_of_one_asks_for_what_no_network_is_and_zero_for_everything():
+    runner = FakeRunner()
+    runner.faces = {(2, 2): (6.0, 3.0, 3.0, 3.0, 3.0)}
+    assert a_detector(runner, score=1.0).detect(picture(120, 160)) == ()
+    faces = a_detector(runner, score=0.0).detect(picture(120, 160))
+    assert len(faces) > 1, "asked for everything, it says what it hardly believes as well"
+    assert faces[0].score > 0.99
+
+
+def refusal(model: Path) -> str:
+    with pytest.raises(ModelError) as caught:
+        load_detector(DetectSettings(backend="own", model=str(model)))
+    line = str(caught.value)
+    assert "\n" not in line
+    return line
+
+
+def test_a_card_reads_back_as_it_was_written(tmp_path: Path):
+    card = a_card(score_offset=-0.7, scores={"mask853": {"ap": 0.4}}, training={"seed": 1})
+    save_detector_card(card, tmp_path / "net.tflite")
+    assert load_detector_card(tmp_path / "net.tflite") == card
+
+
+def test_a_file_without_a_card_is_refused(tmp_path: Path):
+    (tmp_path / "net.tflite").write_bytes(b"x")
+    assert "has no card net.json" in refusal(tmp_path / "net.tflite")
+
+
+def test_an_absent_file_is_told_with_the_setting(tmp_path: Path):
+    assert "detect.model" in refusal(tmp_path / "absent.tflite")
+
+
+def test_a_file_that_the_card_was_not_written_for_never_reaches_the_runtime(tmp_path: Path):
+    (tmp_path / "net.tflite").write_bytes(b"TFL3" * 10)
+    save_detector_card(a_card(), tmp_path / "net.tflite")
+    assert "sha256" in refusal(tmp_path / "net.tflite")
+
+
+def test_an_expression_network_is_refused_as_what_it_is(int8_model: Path):
+    assert "'expression'" in refusal(int8_model)
+
+
+def test_a_detector_is_no_expression_network(tmp_path: Path):
+    from fer_edge.vision.model_card import load_card  # noqa: PLC0415  only here
+
+    save_detector_card(a_card(), tmp_path / "net.tflite")
+    with pytest.raises(ModelError, match="'detector'"):
+        load_card(tmp_path / "net.tflite")
+
+
+def test_a_network_that_is_no_detector_is_refused_even_with_a_detectors_card(int8_model: Path):
+    content = int8_model.read_bytes()
+    save_detector_card(a_card(sha256=sha256_of(content)), int8_model)
+    assert "takes 1x64x64x1 and gives 1x7" in refusal(int8_model)
+
+
+def test_a_network_of_cells_passes():
+    verify_detector(FakeRunner(), Path("net.tflite"))
+
+
+def test_a_gender_networks_card_is_refused_by_its_kind(tmp_path: Path):
+    model = tmp_path / "net.tflite"
+    save_detector_card(a_card(kind="gender"), model)
+    model.write_bytes(b"x")
+    assert "'gender'" in refusal(model)
+
+
+def test_an_expression_card_for_a_detector_says_so(tmp_path: Path):
+    labels = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+    size = CardInput(height=48, width=48, mean=0.0, std=255.0)
+    model = tmp_path / "net.tflite"
+    model.write_bytes(b"x")
+    save_card(Card(name="n", sha256="0" * 64, labels=labels, input=size, output="logits"), model)
+    assert "name another model" in refusal(model)
