@@ -33,7 +33,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_edge.config.model import MqttSettings
-from fer_edge.daemon.runtime_folder import runtime_folder
+from fer_edge.daemon.directories import runtime_folder
 from fer_edge.demo.broker import LOOPBACK, loopback_broker
 from fer_edge.emotions import EMOTIONS
 from fer_edge.mqtt.delivery import Delivery, Folders

@@ -33,8 +33,7 @@ from fer_edge.config.model import DetectSettings
 from fer_edge.types import Box, Detection, Image
 from fer_edge.vision.detector import Detector, make_detector
 from fer_edge.vision.haar import CASCADE
-from fer_edge.vision.preprocess import Crop
-from fer_edge.vision.reduce import reduced, reduced_size
+from fer_edge.vision.preprocess import Crop, reduced, reduced_size
 
 IOU = 0.5
 LEAST_SCORE = 0.02  # below, no detector has a right face for a hundred wrong ones

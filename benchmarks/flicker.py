@@ -29,8 +29,7 @@ from rich.console import Console
 from rich.table import Table
 from trembling import trembling
 
-from fer_edge.capture.playback import play
-from fer_edge.capture.sources import open_source
+from fer_edge.capture.sources import open_source, play
 from fer_edge.config.model import CameraSettings, ClassifySettings, DecideSettings, DetectSettings, Settings
 from fer_edge.emotions import EMOTIONS
 from fer_edge.events.lifecycle import Decider

@@ -24,8 +24,7 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from fer_edge.capture.playback import play
-from fer_edge.capture.sources import open_source
+from fer_edge.capture.sources import open_source, play
 from fer_edge.config.loader import load_settings
 from fer_edge.config.model import CameraSettings, MqttSettings, Settings
 from fer_edge.daemon.app import App

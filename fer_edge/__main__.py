@@ -5,8 +5,7 @@ import sys
 from fer_edge.daemon.logs import enable_crash_traces, escape_warnings
 from fer_edge.daemon.signals import hold_reloads
 from fer_edge.errors import UserError
-from fer_edge.plain_text import escaped
-from fer_edge.terminal import OutputError, give_up_output, tell_failures_of_output
+from fer_edge.terminal import OutputError, escaped, give_up_output, tell_failures_of_output
 
 
 def main() -> None:

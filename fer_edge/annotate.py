@@ -6,10 +6,20 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from fer_edge.colours import BGR, NOTHING_HELD, Bgr
 from fer_edge.emotions import EMOTIONS
 from fer_edge.types import Box, Image, Outcome, Verdict
 
+Bgr = tuple[int, int, int]
+HEX = {
+    "angry": "#d55e00",
+    "disgust": "#009e73",
+    "fear": "#9467bd",
+    "happy": "#e6b800",
+    "sad": "#0072b2",
+    "surprise": "#56b4e9",
+    "neutral": "#9a9a9a",
+}
+NOTHING_HELD_HEX = "#d8d8d8"  # a face of which nothing is believed
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_PX = 22.0  # height of a capital of FONT at scale 1, with its thickness
 REFERENCE_PX = 480  # a picture of this height gets letters of TEXT_PX
@@ -19,12 +29,22 @@ DARK: Bgr = (24, 24, 24)
 LIGHT: Bgr = (245, 245, 245)
 VEIL = 0.45  # how much of the picture shows through the panel of bars
 LEAST_BAR_FACE = 0.09  # of the picture's height: smaller faces get no bars, which would hide their neighbours
-
 REASONS = {
     Outcome.ARRIVING: "arriving",
     Outcome.UNSURE: "unsure",
     Outcome.DWELL: "unsure",
 }
+
+
+def bgr(colour: str) -> Bgr:
+    """`#rrggbb` as OpenCV takes it."""
+    red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
+    return blue, green, red
+
+
+BGR = {emotion: bgr(HEX[emotion]) for emotion in EMOTIONS}
+
+NOTHING_HELD = bgr(NOTHING_HELD_HEX)
 
 
 @dataclass(frozen=True, slots=True)

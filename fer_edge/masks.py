@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.config.polygons import Point
+from fer_edge.config.rules import Point
 from fer_edge.types import Box, Image
 
 MASK_SIDE = 512  # cells a side in which the share of a box is counted: finer than any face that can be read

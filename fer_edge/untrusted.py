@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, TypeVar
 import msgspec
 
 from fer_edge.errors import SettingsError
-from fer_edge.user_path import user_path
+from fer_edge.files import user_path
 
 logger = logging.getLogger(__name__)
 

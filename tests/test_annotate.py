@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from fer_edge.annotate import annotated, placard, words
-from fer_edge.colours import BGR, HEX, bgr
+from fer_edge.annotate import BGR, HEX, annotated, bgr, placard, words
 from fer_edge.emotions import EMOTIONS
 from fer_edge.types import Box, Outcome, Verdict
 

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.user_path import printed, user_path
+from fer_edge.files import printed, user_path
 
 
 def test_home_folder_is_put_in_and_other_paths_stay(monkeypatch: pytest.MonkeyPatch) -> None:

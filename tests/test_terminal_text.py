@@ -2,7 +2,7 @@
 
 import msgspec
 
-from fer_edge.plain_text import json_text, printable
+from fer_edge.terminal import json_text, printable
 
 
 def test_no_character_of_a_text_is_obeyed_by_a_terminal() -> None:

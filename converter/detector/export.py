@@ -25,15 +25,16 @@ from converter.train.weights import load_weights
 from fer_edge import __version__
 from fer_edge.config.model import DetectSettings
 from fer_edge.errors import UserError
-from fer_edge.vision.detector_card import (
+from fer_edge.vision.interpreter import Runner
+from fer_edge.vision.model_card import (
     DetectorCard,
     PixelScaling,
+    card_path,
     load_detector_card,
     save_detector_card,
+    sha256_of,
     verify_detector,
 )
-from fer_edge.vision.interpreter import Runner
-from fer_edge.vision.model_card import card_path, sha256_of
 from fer_edge.vision.tflite_detector import OwnDetector, logit
 
 REPRESENTATIVE = 200  # scenes by whose activations the int8 scales are set

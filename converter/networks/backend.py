@@ -7,7 +7,7 @@ import sys
 from contextlib import AbstractContextManager
 
 from fer_edge.errors import UserError
-from fer_edge.vision.native_stderr import native_stderr_caught
+from fer_edge.vision.interpreter import native_stderr_caught
 
 PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 VERSIONED = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "opencv-python-headless", "fer-edge")

@@ -1,28 +1,119 @@
 """The capture thread: reads a source for ever, opens it anew when it is lost, and leaves frames in the mailbox."""
 
 import logging
+import math
 import random
 import time
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Condition, Event, Thread
+
+from msgspec.structs import replace
 
 from fer_edge.backoff import Backoff
-from fer_edge.capture.doubted_stream import frozen_cure
-from fer_edge.capture.mailbox import Mailbox
-from fer_edge.capture.pace import Pace
+from fer_edge.capture.network import frozen_cure
 from fer_edge.capture.sources import Recording, Source, open_source
 from fer_edge.capture.supervisor import CameraState, Phase, Supervisor, Verdict
 from fer_edge.capture.uri import redact
+from fer_edge.capture.video import Pace
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
+from fer_edge.masks import Zones
 from fer_edge.types import Frame, Image
+
+logger = logging.getLogger(__name__)
 
 FIRST_WAIT_S = 0.5  # bound of the wait before the first attempt to reopen
 # An opening or a read that takes longer than this hangs: every kind of source limits its own waiting to a fraction.
 HANG_S = 60.0
 STOP_LIMIT_S = 2.0  # a read that hangs in a driver cannot be interrupted; the thread is then left behind
+STILL_READING = "a read hangs in the driver: the camera is closed as soon as it returns, and nothing it gives is used"
 
-logger = logging.getLogger(__name__)
+
+class Mailbox:
+    """Holds at most one frame. Thread-safe: one thread puts, another takes."""
+
+    def __init__(self) -> None:
+        self._filled = Condition()
+        self._frame: Frame | None = None
+        self._dropped = 0
+
+    @property
+    def dropped(self) -> int:
+        """Frames that were replaced before anybody took them, since the start."""
+        return self._dropped
+
+    def put(self, frame: Frame) -> None:
+        """Leave ``frame`` for the taker, in place of one that is still there."""
+        with self._filled:
+            if self._frame is not None:
+                self._dropped += 1
+            self._frame = frame
+            self._filled.notify()
+
+    def clear(self) -> None:
+        """Forget the frame in the slot; it does not count as dropped."""
+        with self._filled:
+            self._frame = None
+
+    def take(self, timeout_s: float) -> Frame | None:
+        """The frame in the slot, or the next to arrive within ``timeout_s`` seconds, or None."""
+        with self._filled:
+            if self._frame is None:
+                self._filled.wait_for(lambda: self._frame is not None, timeout_s)
+            frame, self._frame = self._frame, None
+            return frame
+
+
+def blacked_out(source: Source, zones: Zones) -> Source:
+    """``source`` behind ``zones``; itself where there are none. A recording stays one."""
+    if not zones:
+        return source
+    return MaskedRecording(source, zones) if isinstance(source, Recording) else Masked(source, zones)
+
+
+class Masked:
+    """Owned by the thread that reads it, as the source is."""
+
+    def __init__(self, source: Source, zones: Zones) -> None:
+        self._source = source
+        self._zones = zones
+
+    @property
+    def live(self) -> bool:
+        """As the source's."""
+        return self._source.live
+
+    @property
+    def rate_hz(self) -> float | None:
+        """As the source's."""
+        return self._source.rate_hz
+
+    @property
+    def format(self) -> str:
+        """As the source's."""
+        return self._source.format
+
+    def read(self) -> Image | None:
+        """The next picture, zeros in every zone."""
+        image = self._source.read()
+        return None if image is None else self._zones.black_out(image)
+
+    def close(self) -> None:
+        """Closes the source."""
+        self._source.close()
+
+
+class MaskedRecording(Masked):
+    """The same with media time."""
+
+    def __init__(self, source: Recording, zones: Zones) -> None:
+        super().__init__(source, zones)
+        self._recording = source
+
+    @property
+    def position_s(self) -> float:
+        """As the source's."""
+        return self._recording.position_s
 
 
 class Camera:
@@ -175,3 +266,66 @@ class Camera:
                 logger.info("camera %s: at its end", name)
             case _:
                 logger.warning("camera %s: %s: %s; trying again until it is back", name, state.phase, state.reason)
+
+
+class Shutter:
+    """Makes a camera when it may look, ends it when it may not. Not thread-safe; the main thread owns it.
+
+    ``make`` gives a camera that fills ``mailbox`` and is not started yet.
+    """
+
+    def __init__(self, make: Callable[[], Camera], mailbox: Mailbox, *, paused: bool, now: float) -> None:
+        self._make = make
+        self._mailbox = mailbox
+        self._camera = make()
+        self._paused_since = now if paused else None
+        self._closed = True  # whether the camera that was paused is really closed
+        self._reopened = 0  # times that cameras before this one were opened after their first
+
+    @property
+    def paused(self) -> bool:
+        """Whether the camera is not to look."""
+        return self._paused_since is not None
+
+    def start(self) -> None:
+        """Begins to look, unless it was made paused."""
+        if not self.paused:
+            self._camera.start()
+
+    def pause(self, now: float) -> None:
+        """Closes the camera and forgets the picture that nobody has looked at yet; a second call does nothing."""
+        if self.paused:
+            return
+        self._reopened = self.state(now).reopened
+        self._closed = self._camera.stop()
+        self._mailbox.clear()
+        self._paused_since = now
+
+    def resume(self) -> None:
+        """Opens the camera again; a second call does nothing."""
+        if not self.paused:
+            return
+        self._paused_since = None
+        self._camera = self._make()
+        self._camera.start()
+
+    def state(self, now: float) -> CameraState:
+        """How the camera is doing at ``now``, monotonic seconds."""
+        if self._paused_since is not None:
+            self._closed = self._closed or self._camera.ended()
+            return CameraState(Phase.PAUSED, self._paused_since, "" if self._closed else STILL_READING, self._reopened)
+        state = self._camera.state(now)
+        return replace(state, reopened=self._reopened + state.reopened)
+
+    @property
+    def due_by(self) -> float:
+        """Until when, monotonic seconds, the capture thread has shown progress or hangs; infinite while paused."""
+        return math.inf if self.paused else self._camera.due_by
+
+    def check(self) -> None:
+        """Raises what ended the capture thread, if anything did: UnusableSource, or a bug."""
+        self._camera.check()
+
+    def stop(self) -> None:
+        """Ends it for good."""
+        self._camera.stop()

@@ -16,8 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge import MAX_PIXELS
+from fer_edge.capture.opencv import CLOCKWISE
 from fer_edge.capture.supervisor import same
-from fer_edge.capture.upright import CLOCKWISE
 from fer_edge.types import Image
 
 if TYPE_CHECKING:

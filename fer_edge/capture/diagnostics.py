@@ -15,7 +15,7 @@ from typing import NamedTuple
 
 from fer_edge.capture.http_auth import Login, UnknownScheme, login_for
 from fer_edge.capture.uri import Address
-from fer_edge.plain_text import printable
+from fer_edge.terminal import printable
 
 LIMIT_S = 2.0
 ADDRESS_LIMIT_S = 4.0  # for each of a name's addresses, so that a dead IPv6 one leaves time for the other

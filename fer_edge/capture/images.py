@@ -10,13 +10,13 @@ import numpy as np
 
 import fer_edge.capture.opencv  # noqa: F401 - keeps OpenCV quiet
 from fer_edge import MAX_PIXELS
-from fer_edge.capture.upright import upright
+from fer_edge.capture.opencv import upright
 from fer_edge.capture.uri import IMAGE_SUFFIXES
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import UnusableSource
+from fer_edge.files import printed, user_path
 from fer_edge.types import Image
 from fer_edge.untrusted import read_regular
-from fer_edge.user_path import printed, user_path
 
 MAX_BYTES = 128 << 20  # of one image: uncompressed, MAX_PIXELS of 8 bits take 100 MB
 MOST_NAMED = 20  # images that are named one by one because they cannot be read; the rest is only counted at the start

@@ -16,8 +16,7 @@ from fer_edge.capture.decoders import pixel_aspect, square
 from fer_edge.capture.diagnostics import brief, trouble
 from fer_edge.capture.http_client import HttpClient
 from fer_edge.capture.jpeg import START, JpegError, JpegReader
-from fer_edge.capture.opencv import BYTES_GUARD, format_name, open_ffmpeg, size_flaw
-from fer_edge.capture.upright import upright
+from fer_edge.capture.opencv import BYTES_GUARD, format_name, open_ffmpeg, size_flaw, upright
 from fer_edge.capture.uri import Address, redact
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource

@@ -3,20 +3,18 @@
 import io
 import os
 from collections.abc import Sequence
-from typing import cast
+from typing import Any, cast
 
 import cv2
+import numpy as np
+from numpy.typing import NDArray
 
 from fer_edge import MAX_PIXELS
+from fer_edge.types import Image
 
-# OpenCV and FFmpeg write to stderr whenever a camera is away; what matters of it is said once by our own log. Whoever
-# looks for a fault in them sets these variables. Both are read at run time, so it does not matter who imported cv2.
-if "OPENCV_LOG_LEVEL" not in os.environ:
-    SILENT = 0  # LOG_LEVEL_SILENT of opencv2/core/utils/logger.defines.h
-    set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # it moved in 4.13
-    set_level(SILENT)
-os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
-
+CLOCKWISE = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
+CHANNELS_BGR = 3
+CHANNELS_BGRA = 4
 # FFmpeg's options pass through a variable of the process, read at each opening. A user's own are left alone.
 OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 USERS_OPTIONS = os.environ.get(OPTIONS)
@@ -28,6 +26,33 @@ BYTES_GUARD = (
     "protocol_whitelist;none"
     "|format_whitelist;mpegts,mpeg,mov,matroska,webm,flv,live_flv,avi,ogg,asf,h264,hevc,m4v,mpegvideo,mjpeg,mpjpeg"
 )
+
+
+def upright(picture: NDArray[Any], rotate: int) -> Image:
+    """``picture`` as (h, w, 3) uint8 BGR, turned clockwise by ``rotate`` degrees (0, 90, 180 or 270).
+
+    Grey becomes three equal channels, alpha is dropped, 16 bits become their upper 8. What is right already is
+    returned as it is, not copied.
+    """
+    if picture.dtype == np.uint16:
+        picture = (picture >> 8).astype(np.uint8)
+    image: Image = picture.astype(np.uint8, copy=False)
+    channels = 1 if image.ndim == 2 else image.shape[2]  # noqa: PLR2004 - (h, w) is grey
+    if channels == 1:
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
+    elif channels == CHANNELS_BGRA:
+        image = np.asarray(cv2.cvtColor(image, cv2.COLOR_BGRA2BGR), np.uint8)
+    return np.asarray(cv2.rotate(image, CLOCKWISE[rotate]), np.uint8) if rotate else image
+
+
+# OpenCV and FFmpeg write to stderr whenever a camera is away; what matters of it is said once by our own log. Whoever
+# looks for a fault in them sets these variables. Both are read at run time, so it does not matter who imported cv2.
+if "OPENCV_LOG_LEVEL" not in os.environ:
+    SILENT = 0  # LOG_LEVEL_SILENT of opencv2/core/utils/logger.defines.h
+    set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # it moved in 4.13
+    set_level(SILENT)
+
+os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 
 
 def open_ffmpeg(

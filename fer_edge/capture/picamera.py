@@ -6,9 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from fer_edge.capture.upright import upright
-from fer_edge.config.model import CameraSettings
-from fer_edge.config.source_scheme import picamera_number
+from fer_edge.capture.opencv import upright
+from fer_edge.config.model import CameraSettings, picamera_number
 from fer_edge.errors import SourceError, UnusableSource
 from fer_edge.types import Image
 

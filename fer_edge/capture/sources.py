@@ -1,16 +1,17 @@
 """What a source of pictures is, and the choice of the right one for a setting."""
 
+from collections.abc import Iterator
 from typing import Protocol, runtime_checkable
 
-from fer_edge.capture.doubted_stream import doubted
 from fer_edge.capture.images import ImageFolder
-from fer_edge.capture.network import open_stream
+from fer_edge.capture.network import doubted, open_stream
 from fer_edge.capture.picamera import PiCamera
 from fer_edge.capture.uri import Kind, kind_of
 from fer_edge.capture.v4l2 import V4l2Camera
 from fer_edge.capture.video import VideoFile
 from fer_edge.config.model import CameraSettings
-from fer_edge.types import Image
+from fer_edge.errors import SourceError
+from fer_edge.types import Frame, Image
 
 
 class Source(Protocol):
@@ -61,3 +62,24 @@ def open_source(settings: CameraSettings) -> Source:
             return ImageFolder(settings)
         case Kind.VIDEO:
             return VideoFile(settings)
+
+
+def play(source: Source) -> Iterator[Frame]:
+    """The frames of ``source``, none dropped, `captured_at` in media time; closes it at the end.
+
+    Raises SourceError at once for a live source: it has no end and no media time.
+    """
+    if not isinstance(source, Recording):
+        source.close()
+        raise SourceError("only a video file or a folder of images can be analysed, not a live source")
+    return _frames(source)
+
+
+def _frames(source: Recording) -> Iterator[Frame]:
+    try:
+        number = 0
+        while (image := source.read()) is not None:
+            yield Frame(image, source.position_s, number)
+            number += 1
+    finally:
+        source.close()

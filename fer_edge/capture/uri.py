@@ -6,9 +6,9 @@ from enum import Enum
 from pathlib import Path
 from urllib.parse import quote, unquote
 
-from fer_edge.config.source_scheme import STREAM_SCHEMES, picamera_flaw, picamera_number, scheme_of
+from fer_edge.config.model import STREAM_SCHEMES, picamera_flaw, picamera_number, scheme_of
 from fer_edge.errors import SourceError, UnusableSource
-from fer_edge.user_path import user_path
+from fer_edge.files import user_path
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".bmp", ".webp", ".tif", ".tiff", ".pgm", ".ppm", ".pnm")
 PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}

@@ -14,19 +14,31 @@ from fer_edge.capture.decoders import (
     is_doubtful,
     second_decoder,
 )
-from fer_edge.capture.opencv import format_name, open_ffmpeg, size_flaw
-from fer_edge.capture.upright import upright
+from fer_edge.capture.opencv import format_name, open_ffmpeg, size_flaw, upright
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import UnusableSource
+from fer_edge.files import printed, user_path
 from fer_edge.types import Image
 from fer_edge.untrusted import open_regular
-from fer_edge.user_path import printed, user_path
 
+logger = logging.getLogger(__name__)
+
+BEHIND_S = 0.5  # lateness that is not made up for: a burst of old frames helps nobody
 FALLBACK_RATE_HZ = 25.0  # for files without timestamps and without a rate of their own
 TEXT_FORMATS = ("ansi",)  # FFmpeg shows a text file as a film of a terminal
 
 
-logger = logging.getLogger(__name__)
+class Pace:
+    """When each picture of a recording is due. Not thread-safe; the capture thread owns it."""
+
+    def __init__(self) -> None:
+        self._start: float | None = None  # monotonic seconds at which media time was 0
+
+    def wait_s(self, position_s: float, now: float) -> float:
+        """The seconds to wait at ``now`` before the picture of media time ``position_s`` is due; 0 where it is late."""
+        if self._start is None or now - (self._start + position_s) > BEHIND_S:
+            self._start = now - position_s
+        return max(0.0, self._start + position_s - now)
 
 
 class VideoFile:

@@ -19,7 +19,7 @@ from rich.table import Table
 
 from fer_edge.config.model import Settings
 from fer_edge.daemon.host import soc_temperature_c, throttled
-from fer_edge.plain_text import plain_text
+from fer_edge.terminal import plain_text
 from fer_edge.types import Box, Image
 from fer_edge.vision.analyzer import Vision, build_vision
 from fer_edge.vision.delegate import describe, measure

@@ -1,6 +1,8 @@
 """`fer-edge check`: everything the daemon needs is tried once, and each line says ok or what to do."""
 
+import importlib.util
 import socket
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -8,17 +10,66 @@ from rich.console import Console
 from rich.text import Text
 
 from fer_edge.capture.probe import probe as probe_camera
-from fer_edge.cli.check_preview import check_preview
-from fer_edge.cli.check_record import check_record
 from fer_edge.config.loader import load_settings
-from fer_edge.config.model import Settings
+from fer_edge.config.model import PreviewSettings, RecordSettings, Settings
 from fer_edge.config.rules import without_effect
 from fer_edge.errors import EXIT_FAILED, SettingsError, UserError
 from fer_edge.mqtt.probe import probe as probe_broker
 from fer_edge.mqtt.topics import Topics
-from fer_edge.plain_text import plain_text
+from fer_edge.recording.recorder import scores_folder
+from fer_edge.terminal import plain_text
 from fer_edge.vision.analyzer import Vision, build_vision
 from fer_edge.vision.delegate import describe, measure
+from fer_edge.web.server import read_token
+
+EXTRA = ("flask", "waitress")
+TRIAL = bytes(4096)  # a block: a disk that is full still lets files be made
+
+
+def check_preview(settings: PreviewSettings) -> str:
+    """Where the page will be and who may look, in one line; nothing is served.
+
+    Raises:
+        UserError: the daemon would refuse to start with it.
+    """
+    missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
+    if missing:
+        raise UserError(f"the preview needs its extra: pip install 'fer-edge[preview]' (no {', '.join(missing)})")
+    token = read_token(settings)
+    place = f"{settings.address}:{settings.port}"
+    try:
+        _listen(settings.address, settings.port)
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        what = "unless the daemon that runs has it, set preview.port to another"
+        raise UserError(f"cannot listen on {place}: {reason}; {what}") from error
+    return f"free to listen on {place}, {'with a token' if token else 'for this machine alone'}"
+
+
+def _listen(address: str, port: int) -> None:
+    """Takes the port for a moment."""
+    family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
+    with socket.socket(family, kind, protocol) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: no wait for old connections
+        probe.bind(place)
+
+
+def check_record(settings: RecordSettings, state: Path) -> str:
+    """Where scores are kept, in one line; nothing is left there. ``state`` is the daemon's state folder.
+
+    Raises:
+        UserError: they could not be written.
+    """
+    folder = scores_folder(settings, state)
+    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())  # / at last
+    try:
+        with tempfile.TemporaryFile(dir=there) as trial:  # without a name, so nothing is left whatever happens
+            trial.write(TRIAL)
+            trial.flush()
+    except OSError as error:
+        reason = (error.strerror or str(error)).lower()
+        raise UserError(f"record.folder: {folder} cannot be written: {reason}; name another") from error
+    return f"at most {settings.max_mib:g} MiB of scores in {folder}"
 
 
 def check_all(path: Path | None, console: Console, state: Path) -> int:

@@ -41,7 +41,7 @@ def _device_name(_context: click.Context, _parameter: click.Parameter, name: str
 
 def _settings_file(path: Path | None) -> Path | None:
     """The settings file that is meant; with the service's own, a command finds what systemd gives the service."""
-    from fer_edge.service.lend import lend_what_the_service_has  # noqa: PLC0415
+    from fer_edge.service.paths import lend_what_the_service_has  # noqa: PLC0415
 
     path = path or usual_file()
     lend_what_the_service_has(path)
@@ -69,8 +69,7 @@ def commands() -> None:
 def run(path: Path | None, *, preview: bool) -> None:
     """Run the daemon until it is told to end (SIGTERM, Ctrl-C) or a video file is over."""
     from fer_edge.daemon.app import App  # noqa: PLC0415  OpenCV and the runtime load only for what needs them
-    from fer_edge.daemon.directories import state_folder  # noqa: PLC0415
-    from fer_edge.daemon.runtime_folder import runtime_folder  # noqa: PLC0415
+    from fer_edge.daemon.directories import runtime_folder, state_folder  # noqa: PLC0415
 
     path = path or usual_file()
     document = load_document(path) if path else Document(Settings(), {})
@@ -235,8 +234,11 @@ def events(path: Path | None, device: str | None, files: tuple[Path, ...], **opt
 
     from rich.console import Console  # noqa: PLC0415
 
-    from fer_edge.subscriber.command import Wish, follow  # noqa: PLC0415
-    from fer_edge.subscriber.events_recorded import read_recorded  # noqa: PLC0415
+    from fer_edge.subscriber.command import (  # noqa: PLC0415
+        Wish,
+        follow,
+        read_recorded,
+    )
 
     console = Console(highlight=False)
     if files:
@@ -295,7 +297,7 @@ def service_status() -> None:
 @click.option("--purge", is_flag=True, help="Also remove settings, password, state and the service's user.")
 def service_uninstall(*, purge: bool) -> None:
     """Stop and remove the service; settings and state stay. Needs root."""
-    from fer_edge.service.uninstall import uninstall  # noqa: PLC0415
+    from fer_edge.service.install import uninstall  # noqa: PLC0415
 
     uninstall(click.echo, purge=purge)
 
@@ -312,8 +314,8 @@ def remove(path: Path | None) -> None:
     import socket  # noqa: PLC0415
 
     from fer_edge.homeassistant.discovery import removal  # noqa: PLC0415
+    from fer_edge.mqtt.probe import withdraw  # noqa: PLC0415
     from fer_edge.mqtt.topics import Topics  # noqa: PLC0415
-    from fer_edge.mqtt.withdraw import withdraw  # noqa: PLC0415
 
     path = _settings_file(path)
     settings = load_settings(path) if path else Settings()

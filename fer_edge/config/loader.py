@@ -1,6 +1,11 @@
 """`config.yaml` to `Settings`, naming every mistake at once, each with its place and what to do."""
 
+import difflib
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import yaml
@@ -8,10 +13,21 @@ from msgspec import inspect
 
 from fer_edge.config.model import Settings
 from fer_edge.config.rules import contradictions
-from fer_edge.config.settings_walk import Mistake, Tree, Walk, listed
 from fer_edge.errors import SettingsError
 from fer_edge.untrusted import read_regular
 
+SHOWN_CHARACTERS = 40
+TEXT = "tag:yaml.org,2002:str"
+NULL = "tag:yaml.org,2002:null"
+STANDARD = "tag:yaml.org,2002:"
+# ${NAME}, {NAME} as Frigate has it, and $NAME alone or before a path.
+VARIABLE = re.compile(r"\$\{[^}]*\}|\{[A-Z][A-Z0-9_]*\}|^\$[A-Z_][A-Z0-9_]*(?=/|$)")
+INSTEAD = "write the value itself; a password belongs in mqtt.password_file or camera.password_file"
+_RESOLVER = yaml.resolver.Resolver()
+MOST_LISTED = 20  # mistakes; more would be pages of a log, or an answer that the broker refuses
+MERGE = "<<"
+ADDRESS = "camera.source"  # an address may hold a password
+Tree = dict[str, Any]  # sections as dictionaries, values as YAML and JSON know them
 # Where `fer-edge` looks when no file is named: the folder it is started in, then where the service keeps it.
 USUAL_PLACES = (Path("config.yaml"), Path("/etc/fer-edge/config.yaml"))
 # What PyYAML says of the mistakes that people make, and what helps.
@@ -21,8 +37,335 @@ CURES = {
     "found another document": "it holds a second document (---): keep one",
 }
 MAX_BYTES = 100_000  # the shipped one has 16 KB; PyYAML takes seconds for so much, and a reload may not take 30
-
 DEEPEST = 30  # brackets within brackets; settings need four
+
+
+def did_you_mean(word: str, known: Sequence[str]) -> str:
+    """The end of a sentence about the unknown ``word``: `, did you mean width?`, or all that there is."""
+    close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
+    return f", did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
+
+
+HIDDEN = "what is not shown: an address may hold a password"
+
+
+def value_of(node: yaml.ScalarNode, expected: inspect.Type) -> Any:
+    """The Python value of a scalar.
+
+    Where only text is expected it is what the user wrote: YAML would make a number of `protocol: 5`, a boolean of
+    `device: off`. What YAML itself cannot read (a date with month 13) stays text as well.
+    """
+    if _is_text(expected):
+        return None if node.tag == NULL else node.value
+    try:
+        return yaml.constructor.SafeConstructor().construct_object(node)
+    except (yaml.YAMLError, ValueError, OverflowError):
+        return node.value
+
+
+def unsupported(node: yaml.Node, *, secret: bool) -> str | None:
+    """Return what is wrong with a node beside its value, None where nothing is: a tag such as `!secret`, a variable.
+
+    Both are replaced by other programs, so that taken as text they would become a strange host or path. Only `!!str`
+    is taken: it says what the key's type says already. ``secret``: the value is not shown.
+    """
+    is_scalar = isinstance(node, yaml.ScalarNode)
+    plain = isinstance(node, yaml.ScalarNode) and node.style is None
+    own = _RESOLVER.resolve(type(node), node.value, (plain, not plain))  # type: ignore[no-untyped-call]
+    if node.tag != own and not (is_scalar and node.tag == TEXT):
+        tag = node.tag.replace(STANDARD, "!!", 1) if node.tag.startswith(STANDARD) else node.tag
+        return f"{printable(tag)} is not supported in this file: {INSTEAD}"
+    if is_scalar and (found := VARIABLE.search(node.value)):
+        return f"{'a variable' if secret else printable(found[0])} is not replaced in this file: {INSTEAD}"
+    return None
+
+
+def fits(value: Any, expected: inspect.Type) -> bool:  # noqa: PLR0911 one return a type reads best
+    """Whether a leaf's value has the type and lies in the range; NaN and infinity never do."""
+    match expected:
+        case inspect.Metadata():
+            return fits(value, expected.type)
+        case inspect.UnionType():
+            return any(fits(value, member) for member in expected.types)
+        case inspect.NoneType():
+            return value is None
+        case inspect.LiteralType():
+            return any(value == one and type(value) is type(one) for one in expected.values)
+        case inspect.BoolType():
+            return isinstance(value, bool)
+        case inspect.StrType():
+            return isinstance(value, str) and _matches(value, expected)
+        case inspect.IntType():
+            return isinstance(value, int) and not isinstance(value, bool) and _in_range(value, expected)
+        case inspect.FloatType():
+            return isinstance(value, int | float) and not isinstance(value, bool) and _in_range(value, expected)
+    raise NotImplementedError(f"config.py uses {expected}, teach settings_leaf.py to check it")
+
+
+def wanted(expected: inspect.Type) -> str:  # noqa: PLR0911 one return a type reads best
+    """What a leaf must be, in words: `a number between 0 and 1`."""
+    match expected:
+        case inspect.Metadata():
+            described = (expected.extra_json_schema or {}).get("description")
+            return str(described) if described else wanted(expected.type)
+        case inspect.UnionType():
+            return " or ".join(wanted(one) for one in expected.types if not isinstance(one, inspect.NoneType))
+        case inspect.LiteralType():
+            return "one of " + ", ".join(str(one) for one in expected.values)
+        case inspect.BoolType():
+            return "true or false"
+        case inspect.StrType():
+            return "text" + _form(expected)
+        case inspect.IntType():
+            return "a whole number" + _range(expected)
+        case inspect.FloatType():
+            return "a number" + _range(expected)
+        case inspect.VarTupleType():
+            return "a list"
+    raise NotImplementedError(f"config.py uses {expected}, teach settings_leaf.py to name it")
+
+
+def items_of(expected: inspect.Type) -> inspect.Type:
+    """The list type below a description; any other type as it is."""
+    return items_of(expected.type) if isinstance(expected, inspect.Metadata) else expected
+
+
+def has_length(count: int, expected: inspect.VarTupleType | inspect.TupleType) -> bool:
+    """Whether a list may have so many entries."""
+    if isinstance(expected, inspect.TupleType):
+        return count == len(expected.item_types)
+    return (expected.min_length or 0) <= count <= (expected.max_length or count)
+
+
+def shown(node: yaml.ScalarNode) -> str:
+    """A value as the user wrote it, shortened; quotes stay, because `"5"` is not `5`."""
+    if not node.value:
+        return "nothing" if node.style is None else "an empty text"
+    return printable(" ".join(node.value.split())) if node.style is None else repr(_short(node.value))
+
+
+def printable(text: str) -> str:
+    """``text`` shortened; escaped where a terminal could not show it, hidden where it may be an address."""
+    return _short(text) if text.isprintable() else repr(_short(text))
+
+
+def _short(text: str) -> str:
+    if "@" in text:
+        return HIDDEN
+    return text if len(text) <= SHOWN_CHARACTERS else text[: SHOWN_CHARACTERS - 3] + "..."
+
+
+def _is_text(expected: inspect.Type) -> bool:
+    if isinstance(expected, inspect.Metadata):
+        return _is_text(expected.type)
+    if isinstance(expected, inspect.LiteralType):
+        return all(isinstance(one, str) for one in expected.values)
+    return isinstance(expected, inspect.StrType)
+
+
+def _matches(value: str, expected: inspect.StrType) -> bool:
+    r"""Return whether a text has the length and form, and can be written as UTF-8: `"\ud800"` of YAML cannot."""
+    fitting = (expected.min_length or 0) <= len(value) <= (expected.max_length or len(value))
+    encodable = not any("\ud800" <= character <= "\udfff" for character in value)
+    return fitting and encodable and (expected.pattern is None or re.search(expected.pattern, value) is not None)
+
+
+def _in_range(value: float, expected: inspect.IntType | inspect.FloatType) -> bool:
+    return (
+        (isinstance(value, int) or math.isfinite(value))  # a whole number may be too large to be made a float
+        and (expected.ge is None or value >= expected.ge)
+        and (expected.gt is None or value > expected.gt)
+        and (expected.le is None or value <= expected.le)
+    )
+
+
+def _form(expected: inspect.StrType) -> str:
+    words = " that is not empty" if expected.min_length else ""
+    return words + (f" that matches {expected.pattern}" if expected.pattern else "")
+
+
+def _range(expected: inspect.IntType | inspect.FloatType) -> str:
+    if expected.le is None:
+        return "" if expected.ge is None else f" of at least {expected.ge:.9g}"
+    if expected.gt is not None:
+        return f" above {expected.gt:.9g} and at most {expected.le:.9g}"
+    return f" between {expected.ge:.9g} and {expected.le:.9g}"
+
+
+class Mistake(msgspec.Struct, frozen=True):
+    """One thing that is wrong in settings."""
+
+    line: int  # from 1; 0 where there is no text
+    column: int  # from 1; 0 where there is no text
+    key: str  # dotted, empty for the file as a whole
+    sentence: str
+
+    def render(self, path: Path) -> str:
+        """`config.yaml:14:7: decide.enter: must be between 0 and 1, got 1.7`."""
+        return f"{path}:{self.line}:{self.column}: {self}"
+
+    def __str__(self) -> str:
+        return (f"{self.key}: " if self.key else "") + self.sentence
+
+
+def settle(values: Tree) -> tuple[Settings | None, list[Mistake]]:
+    """The settings that checked ``values`` amount to, or None and where they contradict each other."""
+    settings = msgspec.convert(values, Settings)
+    mistakes = [Mistake(0, 0, key, sentence) for key, sentence in contradictions(settings)]
+    return (None, listed(mistakes)) if mistakes else (settings, [])
+
+
+def listed(mistakes: Sequence[Mistake], more: int = 0) -> list[Mistake]:
+    """The first mistakes, and as one more how many there are beside them; ``more`` were counted already."""
+    more += max(0, len(mistakes) - MOST_LISTED)
+    kept = list(mistakes[:MOST_LISTED])
+    return [*kept, Mistake(kept[-1].line, kept[-1].column, "", f"and {more} more mistakes")] if more else kept
+
+
+def check_values(values: Mapping[str, Any], *, nulls: bool = False) -> list[Mistake]:
+    """What is wrong with the keys and values of ``values``, each for itself; ``nulls``: any of them may be null."""
+    walk = Walk(nulls=nulls)
+    try:
+        root = _Nodes().represent_data(dict(values))
+    except RecursionError:
+        return [Mistake(0, 0, "", "nested too deeply")]
+    walk.check(root, inspect.type_info(Settings), "")
+    return listed(walk.mistakes, walk.more)
+
+
+class Walk:
+    """Walks nodes beside types and gathers mistakes; made for one text, used once.
+
+    ``nulls``: any value may be null, as in a change that takes something back.
+    """
+
+    def __init__(self, *, nulls: bool = False) -> None:
+        self.mistakes: list[Mistake] = []
+        self.more = 0  # mistakes beyond those
+        self._nulls = nulls
+        self._places: dict[str, yaml.Node] = {}
+
+    def check(self, node: yaml.Node, expected: inspect.Type, key: str) -> Any:
+        """The plain value of ``node``; what does not fit ``expected`` is noted."""
+        self._places[key] = node
+        if (sentence := unsupported(node, secret=key == ADDRESS)) is not None:
+            self._note(node, key, sentence)
+            return None
+        if isinstance(expected, inspect.StructType):
+            return self._check_section(node, expected, key)
+        if isinstance(expected, inspect.DictType):
+            return self._check_table(node, expected, key)
+        if isinstance(items_of(expected), inspect.VarTupleType | inspect.TupleType):
+            return self._check_list(node, expected, key)
+        return self._check_leaf(node, expected, key)
+
+    def mistake_at(self, key: str, sentence: str) -> Mistake:
+        """A mistake at ``key``, or at the nearest section above it that the file holds."""
+        place = key
+        while place and place not in self._places:
+            place = place.rpartition(".")[0]
+        return _mistake(self._places[place], key, sentence)
+
+    def _note(self, node: yaml.Node, key: str, sentence: str) -> None:
+        if len(self.mistakes) < MOST_LISTED:
+            self.mistakes.append(_mistake(node, key, sentence))
+        else:
+            self.more += 1
+
+    def _pairs(self, node: yaml.Node, known: list[str], key: str) -> Iterator[tuple[str, yaml.Node]]:
+        """The entries of a mapping whose keys are known and stand there once; the others are noted."""
+        if isinstance(node, yaml.ScalarNode) and node.tag == NULL:
+            return  # `camera:` with everything below it commented out
+        if not isinstance(node, yaml.MappingNode):
+            self._note(node, key, f"must hold keys, indented below it: {', '.join(known)}")
+            return
+        seen: dict[str, int] = {}
+        for key_node, value_node in node.value:
+            if not isinstance(key_node, yaml.ScalarNode):
+                self._note(key_node, key, "holds a list or a section where a key belongs")
+                continue
+            name = str(key_node.value)
+            path = _joined(key, name if name in known else printable(name))
+            if name in seen:
+                self._note(key_node, path, f"stands twice, first in line {seen[name]}: keep one")
+            elif name == MERGE:
+                self._note(key_node, path, "merging is not supported in this file: write the keys out")
+            elif name not in known:
+                guess = did_you_mean(name, known) if len(self.mistakes) < MOST_LISTED else ""  # slow, and not listed
+                self._note(key_node, path, f"unknown key{guess}")
+            else:
+                yield name, value_node
+            seen.setdefault(name, _line(key_node))
+
+    def _check_section(self, node: yaml.Node, expected: inspect.StructType, key: str) -> dict[str, Any]:
+        fields = {one.name: one.type for one in expected.fields}
+        return {
+            name: self.check(value, fields[name], _joined(key, name))
+            for name, value in self._pairs(node, list(fields), key)
+        }
+
+    def _check_table(self, node: yaml.Node, expected: inspect.DictType, key: str) -> dict[str, Any]:
+        assert isinstance(expected.key_type, inspect.LiteralType)
+        names = [str(value) for value in expected.key_type.values]
+        return {
+            name: self.check(value, expected.value_type, _joined(key, name))
+            for name, value in self._pairs(node, names, key)
+        }
+
+    def _check_list(self, node: yaml.Node, expected: inspect.Type, key: str) -> list[Any] | None:
+        listed = items_of(expected)
+        assert isinstance(listed, inspect.VarTupleType | inspect.TupleType)
+        if not isinstance(node, yaml.SequenceNode):
+            got = shown(node) if isinstance(node, yaml.ScalarNode) else "a section"
+            self._note(node, key, f"must be {wanted(expected)}, got {got}")
+            return None
+        count = len(node.value)
+        if not has_length(count, listed):
+            self._note(node, key, f"must be {wanted(expected)}, got {count} {'entry' if count == 1 else 'entries'}")
+            return None
+        types = listed.item_types if isinstance(listed, inspect.TupleType) else (listed.item_type,) * count
+        pairs = zip(node.value, types, strict=True)
+        return [self.check(item, kind, f"{key}[{index}]") for index, (item, kind) in enumerate(pairs)]
+
+    def _check_leaf(self, node: yaml.Node, expected: inspect.Type, key: str) -> Any:
+        if not isinstance(node, yaml.ScalarNode):
+            kind = "a list" if isinstance(node, yaml.SequenceNode) else "a section"
+            self._note(node, key, f"must be {wanted(expected)}, got {kind}")
+            return None
+        if self._nulls and node.tag == NULL:
+            return None
+        value = value_of(node, expected)
+        if not fits(value, expected):
+            got = "" if key == ADDRESS and node.value else f", got {shown(node)}"
+            self._note(node, key, f"must be {wanted(expected)}{got}")
+        return value
+
+
+def _joined(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+class _Nodes(yaml.representer.SafeRepresenter):
+    """Values as nodes, text in quotes as JSON has it."""
+
+    def __init__(self) -> None:
+        super().__init__(sort_keys=False)
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - its signature is the library's
+        """Each value becomes a node of its own."""
+        return True
+
+
+_Nodes.add_representer(str, lambda nodes, text: nodes.represent_scalar("tag:yaml.org,2002:str", text, style='"'))
+
+
+def _mistake(node: yaml.Node, key: str, sentence: str) -> Mistake:
+    mark = node.start_mark
+    return Mistake(0, 0, key, sentence) if mark is None else Mistake(mark.line + 1, mark.column + 1, key, sentence)
+
+
+def _line(node: yaml.Node) -> int:
+    return 0 if node.start_mark is None else node.start_mark.line + 1
 
 
 class Document(msgspec.Struct, frozen=True):

@@ -5,12 +5,17 @@ once, at the door, against the range in its annotation and the rules in `setting
 Each field's docstring gives its unit and range and is shown to editors through `fer-edge schema`.
 """
 
+import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
 from fer_edge.emotions import EMOTIONS
 
+STREAM_SCHEMES = ("rtsp", "rtsps", "http", "https")
+SCHEME = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]*)://")
+PICAMERA = re.compile(r"picamera(?::([0-9]{1,2}))?")
+MEANT_PICAMERA = re.compile(r"picamera\s*(:.*|[\s_#-]?[0-9]*)", re.IGNORECASE)
 Fraction = Annotated[float, Meta(ge=0.0, le=1.0)]
 Seconds = Annotated[float, Meta(ge=0.0, le=86400.0)]
 # `$` alone would let a line break at the end pass.
@@ -35,6 +40,25 @@ Port = Annotated[int, Meta(ge=1, le=65535)]
 PlainText = Annotated[str, Meta(pattern=NO_CONTROL, description=PLAIN)]
 FilePath = Annotated[str, Meta(max_length=4096, pattern=NO_CONTROL, description=PATH)]
 Host = Annotated[str, Meta(min_length=1, max_length=255, pattern=NO_CONTROL, description=HOST)]
+
+
+def scheme_of(source: str) -> str | None:
+    """`rtsp` of `rtsp://...`, as it is written; None of a device, a file or a folder."""
+    found = SCHEME.match(source)
+    return None if found is None else found[1]
+
+
+def picamera_number(source: str) -> int | None:
+    """The number of the Pi camera that ``source`` names: 0 of `picamera`, 1 of `picamera:1`; None of anything else."""
+    found = PICAMERA.fullmatch(source)
+    return None if found is None else int(found[1] or 0)
+
+
+def picamera_flaw(source: str) -> str | None:
+    """The sentence on a source that is no Pi camera and looks like one, such as `picamera1`; else None."""
+    if picamera_number(source) is not None or MEANT_PICAMERA.fullmatch(source) is None:
+        return None
+    return "the Pi's own camera is picamera, the one on its second port picamera:1 (a file of that name is ./NAME)"
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

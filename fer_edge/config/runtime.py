@@ -7,17 +7,104 @@ from typing import Any
 
 import msgspec
 
-from fer_edge.config.loader import Document, load_document
-from fer_edge.config.model import Settings
+from fer_edge.config.loader import Document, Mistake, Tree, check_values, load_document, settle
+from fer_edge.config.model import Settings, Threshold
 from fer_edge.config.overrides import Overlay, OverlayError, OverlayFile
-from fer_edge.config.reload import changed_keys, merged, needs_restart
 from fer_edge.config.rules import contradictions
-from fer_edge.config.settings_layers import amended, check_change, origins, overlaid
-from fer_edge.config.settings_walk import Mistake, Tree, settle
 from fer_edge.config.writer import Draft
+from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import SettingsError
 
 logger = logging.getLogger(__name__)
+
+# Dotted keys, or sections as a whole, that SIGHUP takes over; the rest is built once. config.yaml marks the same ones.
+RELOADABLE = ("log_level", "gates", "decide", "publish")
+DEFAULT, FILE, OVERRIDE = "default", "file", "override"
+
+
+def changed_keys(old: Settings, new: Settings) -> list[str]:
+    """The dotted keys whose values differ, in the order of config.yaml."""
+    return [key for key, value in _flat(new).items() if _flat(old)[key] != value]
+
+
+def needs_restart(keys: list[str]) -> list[str]:
+    """Those of ``keys`` that a running daemon cannot take over."""
+    return [key for key in keys if key.partition(".")[0] not in RELOADABLE]
+
+
+def merged(old: Settings, new: Settings) -> Settings:
+    """``old`` with all of ``new`` that can be taken over."""
+    return msgspec.structs.replace(old, **{key: getattr(new, key) for key in RELOADABLE})
+
+
+def _flat(settings: Settings) -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for name, value in msgspec.to_builtins(settings).items():
+        if isinstance(value, dict):
+            flat |= {f"{name}.{key}": one for key, one in value.items()}
+        else:
+            flat[name] = value
+    return flat
+
+
+def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
+    """Both trees as one; where both have a value it is ``above``'s."""
+    merged = dict(below)
+    for key, value in above.items():
+        under = merged.get(key)
+        merged[key] = overlaid(under, value) if isinstance(under, Mapping) and isinstance(value, Mapping) else value
+    return merged
+
+
+def amended(overrides: Mapping[str, Any], change: Mapping[str, Any]) -> Tree:
+    """The overrides after a change; null takes a value, or a section as a whole, back."""
+    result = dict(overrides)
+    for key, value in change.items():
+        if isinstance(value, Mapping):
+            before = result.get(key)
+            value = amended(before if isinstance(before, Mapping) else {}, value)  # noqa: PLW2901
+        if value is None or value == {}:
+            result.pop(key, None)
+        else:
+            result[key] = value
+    return result
+
+
+def check_change(change: Mapping[str, Any]) -> list[Mistake]:
+    """What is wrong with a change, each key and value for itself: also what only a restart can change."""
+    names = Settings.__struct_fields__
+    found = check_values({key: value for key, value in change.items() if _open(key)}, nulls=True)
+    for key in change:
+        if key in names and key not in RELOADABLE:
+            what = f"cannot be changed while the daemon runs, only {', '.join(RELOADABLE)} can: edit config.yaml"
+            found.append(Mistake(0, 0, key, what))
+    return found
+
+
+def origins(settings: Settings, given: Mapping[str, Any], overrides: Mapping[str, Any]) -> Tree:
+    """Every value that can be changed at run time, as `{"value": 0.5, "from": "default"}` in its place.
+
+    Each of the seven expressions is there, with null where it has no threshold of its own.
+    """
+    values = msgspec.to_builtins(settings)
+    own = {name: settings.decide.emotions.get(name, Threshold()) for name in EMOTIONS}
+    values["decide"]["emotions"] = msgspec.to_builtins(own)
+    return {key: _traced(values[key], (given.get(key), overrides.get(key))) for key in RELOADABLE}
+
+
+def _traced(value: Any, layers: tuple[Any, Any]) -> Tree:
+    """``value`` with its origin; ``layers`` are the file's and the overrides' part of the tree at this place."""
+    if isinstance(value, Mapping):
+        parts = [layer if isinstance(layer, Mapping) else {} for layer in layers]
+        return {key: _traced(inner, (parts[0].get(key), parts[1].get(key))) for key, inner in value.items()}
+    given, override = layers
+    came_from = OVERRIDE if override is not None else FILE if given is not None else DEFAULT
+    return {"value": value, "from": came_from}
+
+
+def _open(key: str) -> bool:
+    """Whether a key is to be looked into: what can be changed, and what nobody knows."""
+    return key in RELOADABLE or key not in Settings.__struct_fields__
 
 
 class Taken(msgspec.Struct, frozen=True):

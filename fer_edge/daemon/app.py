@@ -13,38 +13,30 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fer_edge.capture.blackout import blacked_out
-from fer_edge.capture.camera import Camera
-from fer_edge.capture.mailbox import Mailbox
+from fer_edge.capture.camera import Camera, Mailbox, Shutter, blacked_out
 from fer_edge.capture.network import check_login
-from fer_edge.capture.shutter import Shutter
 from fer_edge.capture.sources import Source, open_source
 from fer_edge.config.loader import Document
 from fer_edge.config.model import LEAST_AGGREGATE_S, CameraSettings, Settings
 from fer_edge.config.overrides import OverlayFile
 from fer_edge.config.rules import without_effect
 from fer_edge.config.runtime import LiveSettings
-from fer_edge.daemon.camera_watch import CameraWatch
-from fer_edge.daemon.clock import is_synchronised
-from fer_edge.daemon.commands import Attendant
-from fer_edge.daemon.facts import discovery_of, info_facts
-from fer_edge.daemon.keeper import Keeper
+from fer_edge.daemon.commands import Attendant, Keeper
+from fer_edge.daemon.health import Vitals, discovery_of, info_facts
+from fer_edge.daemon.host import is_synchronised
 from fer_edge.daemon.logs import set_level, set_up_logging
-from fer_edge.daemon.loop import MainLoop
-from fer_edge.daemon.notify import Notifier
+from fer_edge.daemon.loop import CameraWatch, MainLoop
 from fer_edge.daemon.signals import Signals
-from fer_edge.daemon.systemd import Systemd
+from fer_edge.daemon.systemd import Notifier, Systemd
 from fer_edge.daemon.throttle import Governor
-from fer_edge.daemon.vitals import Vitals
 from fer_edge.events.lifecycle import Decider
-from fer_edge.events.windows import Windows
+from fer_edge.events.summary import Windows
 from fer_edge.homeassistant.discovery import Birth
 from fer_edge.masks import Zones
-from fer_edge.mqtt.delivery import Delivery, Folders
-from fer_edge.mqtt.forget import forget_events
-from fer_edge.mqtt.inbox import Inbox, Listening
+from fer_edge.mqtt.delivery import Delivery, Folders, forget_events
 from fer_edge.mqtt.messages import Clocks
 from fer_edge.mqtt.publisher import Reporter
+from fer_edge.mqtt.requests import Inbox, Listening
 from fer_edge.mqtt.topics import Topics, client_id
 from fer_edge.pipeline import Pipeline, Witness
 from fer_edge.vision.analyzer import build_vision
@@ -52,7 +44,7 @@ from fer_edge.vision.delegate import examine
 
 if TYPE_CHECKING:
     from fer_edge.recording.recorder import Recorder
-    from fer_edge.web.preview import Preview
+    from fer_edge.web.server import Preview
 
 logger = logging.getLogger(__name__)
 
@@ -194,7 +186,7 @@ class App:
 
     def _open_preview(self, device: str, keeper: Keeper) -> "Preview":
         """The live page; a daemon without one does not load it."""
-        from fer_edge.web.preview import Preview  # noqa: PLC0415
+        from fer_edge.web.server import Preview  # noqa: PLC0415
 
         return Preview(self._live.settings, device, keeper)
 

@@ -1,13 +1,39 @@
 """How the daemon is doing: rates, latency and why faces gave no event, gathered between two health messages."""
 
+import logging
+import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any
 
 import msgspec
 import numpy as np
 
+from fer_edge import __version__
+from fer_edge.capture.camera import Mailbox, Shutter
+from fer_edge.capture.supervisor import CameraState, Phase
+from fer_edge.config.model import PrivacySettings, Settings
+from fer_edge.config.runtime import LiveSettings
 from fer_edge.daemon.host import MIB, ProcessUse, soc_temperature_c, throttled
-from fer_edge.types import Outcome, Verdict
+from fer_edge.daemon.memory import MemoryBound
+from fer_edge.daemon.status import Part, Pictures
+from fer_edge.daemon.throttle import Governor
+from fer_edge.events.lifecycle import Decision
+from fer_edge.homeassistant.discovery import Discovery
+from fer_edge.mqtt.link import Link, LinkState
+from fer_edge.mqtt.publisher import Reporter
+from fer_edge.mqtt.topics import Topics
+from fer_edge.types import Frame, Outcome, Verdict
+from fer_edge.vision.analyzer import Vision
+from fer_edge.vision.delegate import Kernels
+
+if TYPE_CHECKING:
+    from fer_edge.recording.recorder import Recorder
+    from fer_edge.web.live_state import Stage
+
+logger = logging.getLogger(__name__)
+
+WELL = (Phase.RUNNING, Phase.ENDED, Phase.PAUSED)  # how a camera may be without anything being wrong
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -81,3 +107,172 @@ def _percentiles_ms(latencies_s: list[float]) -> dict[str, float] | None:
         return None
     p50, p95, p99 = np.percentile(np.asarray(latencies_s) * 1000.0, (50, 95, 99))
     return {"p50": round(float(p50), 2), "p95": round(float(p95), 2), "p99": round(float(p99), 2)}
+
+
+def info_facts(vision: Vision, kernels: Kernels, privacy: PrivacySettings) -> dict[str, Any]:
+    """Program, network, detector and runtime, and what is not told or not seen."""
+    card, runner = vision.classifier.card, vision.classifier.runner
+    return {
+        "version": __version__,
+        "model": {"name": card.name, "sha256": card.sha256, "labels": card.emotions, "scores": card.scores},
+        "runtime": runner.runtime,
+        "xnnpack": kernels.xnnpack,
+        "detector": vision.detector.name,
+        "privacy": {"mode": privacy.mode, "zones": len(privacy.zones)},
+    }
+
+
+def discovery_of(settings: Settings, topics: Topics, vision: Vision) -> Discovery:
+    """The device as Home Assistant is to show it."""
+    return Discovery(
+        topics,
+        settings.home_assistant.prefix,
+        __version__,
+        vision.classifier.card.name,
+        tuple(Phase),
+        (Phase.RUNNING,),
+        aggregate=settings.privacy.mode == "aggregate",
+    )
+
+
+def health_figures(  # noqa: PLR0913, PLR0917 - each of the parts of a running daemon
+    health: Health,
+    kernels: Kernels,
+    camera: CameraState,
+    link: LinkState,
+    now: float,
+    requests: dict[str, int],
+    recording: dict[str, str],
+) -> dict[str, Any]:
+    """The figures of a window, what runs the network, the camera, the link, the requests and the recording."""
+    return {
+        **msgspec.to_builtins(health),
+        "kernels": msgspec.to_builtins(kernels),
+        "camera": {
+            "state": camera.phase,
+            "reason": camera.reason,
+            "for_s": round(max(0.0, now - camera.since), 1),
+            "reopened": camera.reopened,
+        },
+        "link": {
+            "state": link.text,
+            "protocol": link.protocol,
+            "connects": link.connects,
+        },
+        "outbox": msgspec.to_builtins(link.outbox),
+        "requests": requests,
+        "record": recording,
+    }
+
+
+def recording_state(failure: str | None) -> dict[str, str]:
+    """State of the recorded scores; ``failure`` is why they are lost just now, None where none are recorded."""
+    if failure is None:
+        return {"state": "off", "reason": ""}
+    return {"state": "failing" if failure else "running", "reason": failure}
+
+
+def status_of(camera: CameraState, link: LinkState, pictures: Pictures, troubles: Mapping[str, str]) -> list[Part]:
+    """How the daemon is, for `systemctl status`; ``troubles`` names what else may be wrong, empty while it is not."""
+    parts = [
+        Part("camera", camera.phase in WELL, _joined(camera.phase, camera.reason)),
+        Part("broker", link.connected, link.text),
+        Part("pictures", pictures.any or camera.phase is Phase.PAUSED, _told(pictures)),
+    ]
+    return parts + [Part(name, ok=False, text=trouble) for name, trouble in troubles.items() if trouble]
+
+
+def _told(pictures: Pictures) -> str:
+    if not pictures.any:
+        return "none yet"
+    rate = "" if pictures.rate_hz is None else f"{pictures.rate_hz:.1f} a second, "
+    return f"{rate}{pictures.faces} face{'' if pictures.faces == 1 else 's'} in view"
+
+
+def _joined(phase: Phase, reason: str) -> str:
+    return f"{phase}: {reason}" if reason else str(phase)
+
+
+class Vitals:
+    """Not thread-safe; the main thread owns it. ``requests`` gives what became of the requests since the start."""
+
+    def __init__(  # noqa: PLR0913 - whose state it tells, by name
+        self,
+        *,
+        live: LiveSettings,
+        kernels: Kernels,
+        mailbox: Mailbox,
+        shutter: Shutter,
+        link: Link,
+        governor: Governor,
+        reporter: Reporter,
+        stage: "Stage | None",
+        recorder: "Recorder | None",
+        requests: Callable[[], dict[str, int]],
+    ) -> None:
+        self._live, self._kernels = live, kernels
+        self._mailbox, self._shutter, self._link = mailbox, shutter, link
+        self._governor = governor
+        self._reporter, self._stage, self._recorder = reporter, stage, recorder
+        self._requests = requests
+        now = time.monotonic()
+        self._memory = MemoryBound(live.settings.memory_max_mib * MIB)
+        self._pictures, self._meter = Pictures(now), HealthMeter(now)
+        self._due = now + live.settings.publish.health_s
+
+    def admits(self, frame: Frame) -> bool:
+        """Whether a frame is to be looked at; counts it where it is not, because the device is too hot."""
+        if self._governor.admits(frame.captured_at):
+            return True
+        self._meter.skip()
+        return False
+
+    def looked(self, frame: Frame, decision: Decision) -> None:
+        """Counts a frame that was looked at."""
+        self._meter.frame(time.monotonic() - frame.captured_at, decision.in_frame)
+        self._pictures.looked_at(len(decision.in_frame))
+
+    def look(self, now: float) -> None:
+        """Shows watchers how camera and broker are."""
+        self._pictures.pass_time(now)
+        if self._stage:
+            camera, link = self._shutter.state(now), self._link.state(now)
+            self._stage.states(camera.phase, camera.reason, link.text, connected=link.connected)
+
+    def tell_when_due(self, now: float) -> None:
+        """Publishes `health` where it is time."""
+        if now >= self._due:
+            self.tell(now)
+
+    def tell(self, now: float) -> None:
+        """Publishes `health`."""
+        self._due = now + self._live.settings.publish.health_s
+        health = self._meter.report(now, self._mailbox.dropped)
+        camera, link = self._shutter.state(now), self._link.state(now)
+        recording = recording_state(None if self._recorder is None else self._recorder.failure)
+        figures = health_figures(health, self._kernels, camera, link, now, self._requests(), recording)
+        self._reporter.health(figures)
+        if self._stage:
+            self._stage.health(figures)
+
+    def reconfigure(self, health_s: float) -> None:
+        """Another `publish.health_s`."""
+        self._due = min(self._due, time.monotonic() + health_s)
+
+    def parts(self, now: float, mistake: str) -> list[Part]:
+        """What must be well for the daemon to do its work; ``mistake`` is that in config.yaml, if any."""
+        troubles = {
+            "heat": self._governor.text,
+            "settings": mistake,
+            "record": "" if self._recorder is None else self._recorder.failure,
+        }
+        return status_of(self._shutter.state(now), self._link.state(now), self._pictures, troubles)
+
+    def too_large(self, now: float) -> bool:
+        """Whether memory has passed its bound: then the daemon ends, and whoever watches over it starts a fresh one."""
+        held = self._memory.passed(now)
+        if held is None:
+            return False
+        limit = self._live.settings.memory_max_mib
+        logger.error("holding %d MiB, memory_max_mib is %d: ending, to be started afresh", held // MIB, limit)
+        return True

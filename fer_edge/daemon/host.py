@@ -1,17 +1,31 @@
 """What the kernel tells of this process and this device. Linux only; what a device does not tell is None."""
 
+import ctypes
 import os
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import msgspec
 
+# struct timex is smaller than this on every architecture; its first member is `modes`, and all zero only asks.
+TIMEX_BYTES = 512
+TIME_ERROR = 5  # <sys/timex.h>: the clock is not synchronised
+_libc = ctypes.CDLL(None, use_errno=True)
 MIB = 1024 * 1024
 THERMAL_ZONE = Path("/sys/class/thermal/thermal_zone0/temp")  # millidegrees; the SoC on every Raspberry Pi
 # The Pi firmware's flags; bits 0 to 3 are what is so now, bits 16 to 19 what was so since boot.
 # https://www.raspberrypi.com/documentation/computers/os.html#get_throttled
 PI_THROTTLED = Path("/sys/devices/platform/soc/soc:firmware/get_throttled")
 THROTTLED_NOW = 0b1111
+
+
+def is_synchronised(adjtimex: Callable[[ctypes.Array[ctypes.c_char]], int] = _libc.adjtimex) -> bool:
+    """Whether the kernel knows its clock to be disciplined by a time service (NTP, PTP or the like).
+
+    The call returns the state of the clock, see adjtimex(2); where it is forbidden the clock is not trusted.
+    """
+    return 0 <= adjtimex(ctypes.create_string_buffer(TIMEX_BYTES)) < TIME_ERROR
 
 
 class Use(msgspec.Struct, frozen=True):

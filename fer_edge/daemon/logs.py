@@ -5,7 +5,7 @@ import logging
 import os
 import sys
 
-from fer_edge.plain_text import escaped
+from fer_edge.terminal import escaped
 
 # sd-daemon(3): a line that begins with <n> is filed by journald under that syslog level.
 SYSLOG_LEVELS = {logging.CRITICAL: 2, logging.ERROR: 3, logging.WARNING: 4, logging.INFO: 6, logging.DEBUG: 7}

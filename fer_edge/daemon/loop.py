@@ -4,31 +4,59 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from fer_edge.capture.mailbox import Mailbox
-from fer_edge.capture.shutter import Shutter
+from fer_edge.capture.camera import Mailbox, Shutter
 from fer_edge.capture.supervisor import Phase
-from fer_edge.daemon.camera_watch import CameraWatch
-from fer_edge.daemon.commands import Attendant
-from fer_edge.daemon.keeper import Keeper
+from fer_edge.daemon.commands import Attendant, Keeper
+from fer_edge.daemon.health import Vitals
 from fer_edge.daemon.memory import release_unused
 from fer_edge.daemon.signals import Signals
 from fer_edge.daemon.systemd import Systemd
-from fer_edge.daemon.vitals import Vitals
 from fer_edge.errors import EXIT_FAILED
-from fer_edge.events.windows import Windows
+from fer_edge.events.summary import Windows
 from fer_edge.mqtt.delivery import Delivery
+from fer_edge.mqtt.publisher import Reporter
 from fer_edge.pipeline import Pipeline
 
 if TYPE_CHECKING:
     from fer_edge.recording.recorder import Recorder
-    from fer_edge.web.preview import Preview
+    from fer_edge.web.server import Preview
 
+# While nobody is looked at, faces are said to be gone, for this reason.
+UNSEEING = {Phase.LOST: "camera", Phase.SILENT: "camera", Phase.FROZEN: "camera", Phase.PAUSED: "paused"}
 # How long the main thread waits for a frame before it looks at the time, the camera and the signals.
 TICK_S = 0.25
 SETTLED_S = 5.0  # after the start: all that runs once has run
 # A stop is over within five seconds (the unit grants ten): all farewells together, and of it the broker's last answer.
 STOP_S = 4.0
 LINK_STOP_S = 3.0
+
+
+class CameraWatch:
+    """Not thread-safe; the main thread owns it."""
+
+    def __init__(self, shutter: Shutter, reporter: Reporter, pipeline: Pipeline) -> None:
+        self._shutter, self._reporter, self._pipeline = shutter, reporter, pipeline
+        self.phase = Phase.OPENING
+        """The camera's, as it was last told."""
+
+    def look(self, may: bool) -> None:  # noqa: FBT001 - the one thing there is to say
+        """Opens the camera or closes it, and says so at once."""
+        now = time.monotonic()
+        if may:
+            self._shutter.resume()
+        else:
+            self._shutter.pause(now)
+        self.watch(now)
+
+    def watch(self, now: float) -> None:
+        """Takes note of a camera that went away or came back."""
+        phase = self._shutter.state(now).phase
+        if phase is self.phase:
+            return
+        self.phase = phase
+        self._reporter.camera(phase)
+        if phase in UNSEEING:
+            self._pipeline.close(now, UNSEEING[phase])
 
 
 class MainLoop:

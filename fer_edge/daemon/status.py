@@ -5,7 +5,7 @@ camera ok: running | broker not ok: connection refused; next attempt in 4 s | pi
 
 from dataclasses import dataclass
 
-from fer_edge.plain_text import escaped
+from fer_edge.terminal import escaped
 
 SEPARATOR = " | "
 OK, NOT_OK = " ok: ", " not ok: "

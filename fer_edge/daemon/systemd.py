@@ -1,15 +1,78 @@
 """What the service manager hears of the daemon's life: ready, how it is, that it moves, reloading, stopping."""
 
+import logging
+import os
+import socket
 import time
 from collections.abc import Callable, Mapping
 
-from fer_edge.daemon.notify import Notifier
 from fer_edge.daemon.status import Part, status_line
-from fer_edge.daemon.watchdog import Watchdog
 
+logger = logging.getLogger(__name__)
+
+FEED_S = 1.0  # at most so often: the loop passes many times a second, the watchdog waits for many seconds
 STATUS_S = 1.0  # a new status at most so often
 # A first attempt at camera or broker that takes longer counts as made: who waits for READY learns from the status.
 FIRST_ATTEMPTS_S = 45.0
+
+
+class Notifier:
+    """Talks to systemd where it listens, and says nothing elsewhere. The main thread owns it."""
+
+    def __init__(self) -> None:
+        # Taken out of the environment so that no child speaks in our name.
+        address = os.environ.pop("NOTIFY_SOCKET", "")
+        self._socket: socket.socket | None = None
+        self._complained = False
+        if address:
+            kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
+            self._socket = socket.socket(socket.AF_UNIX, kind)
+            self._socket.connect("\0" + address[1:] if address.startswith("@") else address)
+
+    def tell(self, **values: str | int) -> None:
+        """Sends ``READY=1``, ``STATUS=...`` and the like; keys are systemd's own, in capitals.
+
+        A manager that is away or too busy to listen is no reason to stop: the word is lost, and that is logged.
+        """
+        if self._socket is None:
+            return
+        lines = (f"{key}={' '.join(str(value).split())}" for key, value in values.items())
+        try:
+            self._socket.send("\n".join(lines).encode())
+        except OSError as error:
+            if not self._complained:
+                logger.warning("the service manager does not listen (%s); the daemon works on", error.strerror)
+            self._complained = True
+        else:
+            self._complained = False
+
+    def close(self) -> None:
+        """Ends the talk."""
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+
+class Watchdog:
+    """The main thread calls `look` on each turn of its loop; where the loop hangs nobody does. Not thread-safe."""
+
+    def __init__(self, feed: Callable[[], None]) -> None:
+        self._feed = feed
+        self._next_at = float("-inf")
+        self._late: list[str] = []
+
+    def look(self, now: float, due_by: Mapping[str, float]) -> None:
+        """Feeds, unless one of the named threads should have shown progress before ``now`` (monotonic seconds)."""
+        late = [name for name, due in due_by.items() if now > due]
+        if late != self._late:
+            if late:
+                logger.error("no progress: %s; the watchdog is fed no more until there is", ", ".join(late))
+            else:
+                logger.warning("progress again: the watchdog is fed")
+            self._late = late
+        if not late and now >= self._next_at:
+            self._next_at = now + FEED_S
+            self._feed()
 
 
 class Systemd:

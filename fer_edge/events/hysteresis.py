@@ -3,12 +3,76 @@
 It remembers the evidence and derives the verdict, never the other way round: a doubt leaves the average untouched.
 """
 
+from collections.abc import Callable
+
 import msgspec
 
-from fer_edge.events.belief import believed, crossing
-from fer_edge.events.rules import GRACE_S, Rules
-from fer_edge.events.smoothing import Evidence, add, first, step_s
+from fer_edge.config.model import DecideSettings, Threshold
+from fer_edge.emotions import EMOTIONS
+from fer_edge.events.smoothing import Evidence, Mean, add, first, step_s
 from fer_edge.types import Scores
+
+# A microsecond of grace wherever a sum of frame intervals must reach a limit: ten times 0.05 s must be 0.5 s.
+GRACE_S = 1e-6
+# Halvings of the interval between two frames: 1/64 of it, 3 ms at 5 fps, is finer than any frame rate.
+HALVINGS = 6
+
+
+class Rules(msgspec.Struct, frozen=True):
+    """What turns evidence into events."""
+
+    enter: tuple[float, ...]  # in the order of labels.EMOTIONS
+    leave: tuple[float, ...]
+    smooth_s: float
+    dwell_s: float
+    arrive_s: float
+    lost_s: float
+
+    @property
+    def forget_s(self) -> float:
+        """Seconds without a score after which nothing is believed: as long as a face may be out of sight."""
+        return max(self.lost_s, self.dwell_s)
+
+
+def make_rules(settings: DecideSettings, lost_s: float) -> Rules:
+    """The rules that ``settings`` mean, with the thresholds of single expressions filled in."""
+    own = [settings.emotions.get(emotion, Threshold()) for emotion in EMOTIONS]
+    return Rules(
+        enter=tuple(settings.enter if one.enter is None else one.enter for one in own),
+        leave=tuple(settings.leave if one.leave is None else one.leave for one in own),
+        smooth_s=settings.smooth_s,
+        dwell_s=settings.dwell_s,
+        arrive_s=settings.arrive_s,
+        lost_s=lost_s,
+    )
+
+
+def believed(mean: Mean, held: int | None, rules: Rules) -> int | None:
+    """The index of the expression that ``mean`` supports while ``held`` is held, None where it supports nothing.
+
+    The strongest, where it reaches its enter threshold; else ``held``, where it still reaches its leave threshold.
+    """
+    strongest = int(mean.argmax())
+    if mean[strongest] >= rules.enter[strongest] and (held is None or mean[strongest] > mean[held]):
+        return strongest
+    if held is not None and mean[held] >= rules.leave[held]:
+        return held
+    return None
+
+
+def crossing(before: Mean, after: Mean, holds: Callable[[Mean], bool]) -> float:
+    """How far, 0 to 1, the straight way from ``before`` goes until ``holds`` is true, given that it is at ``after``.
+
+    A threshold is met between frames. Dating it to the later one would make every dwell at 5 fps up to 0.2 s longer.
+    """
+    low, high = 0.0, 1.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        if holds(before + middle * (after - before)):
+            high = middle
+        else:
+            low = middle
+    return high
 
 
 class Reading(msgspec.Struct, frozen=True, eq=False):

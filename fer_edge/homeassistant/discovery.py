@@ -12,7 +12,7 @@ import msgspec
 
 from fer_edge.config.model import HomeAssistantSettings
 from fer_edge.homeassistant.entities import controls, diagnostics, observations, summaries
-from fer_edge.mqtt.inbox import Heard
+from fer_edge.mqtt.requests import Heard
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import Message
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from fer_edge.config.model import MqttSettings, TlsSettings
 from fer_edge.errors import SettingsError
+from fer_edge.files import user_path
 from fer_edge.untrusted import read_password, read_regular
-from fer_edge.user_path import user_path
 
 LONGEST_PEM = 10_000_000  # bytes; all authorities that Debian trusts have 0.2 MB
 CREDENTIAL = "mqtt-password"  # its name in systemd's LoadCredential=, see systemd.exec(5)

@@ -4,6 +4,7 @@ main thread -> journal (memory) -> link's thread -> broker
                 journal -> spool's thread -> disk
 """
 
+import glob
 import logging
 import sqlite3
 from collections import deque
@@ -13,15 +14,24 @@ from pathlib import Path
 import msgspec
 
 from fer_edge.config.model import MqttSettings
+from fer_edge.errors import UserError
 from fer_edge.mqtt.connect import Patience
 from fer_edge.mqtt.credentials import load_credentials
-from fer_edge.mqtt.inbox import Listening
 from fer_edge.mqtt.journal import COST, SUFFIX, Journal, Limits, Run
 from fer_edge.mqtt.link import Link, LinkState
 from fer_edge.mqtt.messages import Clocks, Messages, as_replayed, new_boot
 from fer_edge.mqtt.outbox import Outbox
-from fer_edge.mqtt.recovery import Lost, last_number, note_published, read_format_1, recover, take_ledgers
-from fer_edge.mqtt.spool import DiskCopy, Saved, Spool
+from fer_edge.mqtt.recovery import (
+    LEDGER_SUFFIX,
+    Lost,
+    last_number,
+    note_published,
+    read_format_1,
+    recover,
+    take_ledgers,
+)
+from fer_edge.mqtt.requests import Listening
+from fer_edge.mqtt.spool import MARK_SUFFIX, DiskCopy, Saved, Spool
 from fer_edge.mqtt.topics import Topics, client_id
 from fer_edge.types import Event, Message
 
@@ -189,3 +199,27 @@ class Delivery:
     def _alive(self, now: float) -> None:
         self._noted_at = now
         self._journal.alive(self._clocks.wall(), self.messages.uptime_s(now), synced=self._clocks.synced())
+
+
+def forget_events(folders: Folders, topics: Topics) -> None:
+    """Removes the store and the notes of earlier runs of this device, and says so where there were any.
+
+    Raises:
+        UserError: they cannot be removed, so what is in them could still be told.
+    """
+    name = glob.escape(client_id(topics.prefix, topics.device))
+    found = (
+        []
+        if folders.state is None
+        else sorted((*folders.state.glob(f"{name}.db*"), *folders.state.glob(f"{name}{MARK_SUFFIX}")))
+    )
+    if folders.runtime is not None:
+        for pattern in (f"{name}{SUFFIX}*", f"{name}.*{LEDGER_SUFFIX}"):
+            found += sorted(folders.runtime.glob(pattern))
+    for path in found:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError as error:
+            raise UserError(f"{path}: cannot be removed, as privacy.mode aggregate asks: {error.strerror}") from error
+    if found:
+        logger.info("events of earlier runs are thrown away, as privacy.mode aggregate asks: %d files", len(found))

@@ -6,7 +6,7 @@ import ssl
 import msgspec
 
 from fer_edge.mqtt.capabilities import Feature
-from fer_edge.plain_text import printable
+from fer_edge.terminal import printable
 
 # MQTT 5 reason codes, OASIS MQTT 5.0 section 2.4. paho translates the return codes of 3.1.1 to the same numbers.
 UNSUPPORTED_PROTOCOL = 0x84

@@ -8,6 +8,7 @@ import logging
 import threading
 import time
 from collections.abc import Callable, Sequence
+from enum import Enum
 from typing import TYPE_CHECKING
 
 import msgspec
@@ -16,17 +17,13 @@ from fer_edge.backoff import Backoff
 from fer_edge.config.model import MqttSettings
 from fer_edge.mqtt import diagnostics
 from fer_edge.mqtt.capabilities import Learned
-from fer_edge.mqtt.connect import Patience, broker_of, open_session
+from fer_edge.mqtt.connect import Patience, Version, Versions, broker_of, open_session
 from fer_edge.mqtt.credentials import load_credentials
 from fer_edge.mqtt.diagnostics import Trouble
-from fer_edge.mqtt.doorbell import Doorbell
-from fer_edge.mqtt.inbox import Listening
 from fer_edge.mqtt.messages import OFFLINE, ONLINE, availability
-from fer_edge.mqtt.once import Once, Seldom, Word
-from fer_edge.mqtt.outbox import Outbox, Tally
-from fer_edge.mqtt.parcel import Parcel
+from fer_edge.mqtt.outbox import Doorbell, Outbox, Parcel, Tally
+from fer_edge.mqtt.requests import Listening
 from fer_edge.mqtt.topics import Topics
-from fer_edge.mqtt.versions import Version, Versions
 from fer_edge.types import Message
 
 if TYPE_CHECKING:
@@ -40,6 +37,75 @@ STEP_LIMIT_S = 30.0
 CONNECT_LIMIT_S = 120.0
 OFFLINE_KEY = 0  # the outbox counts its keys from 1
 MALFORMED_S = 600.0  # between two lines about packets that could not be parsed
+
+
+class Word(Enum):
+    """What is worth a line."""
+
+    NOTHING = 0
+    UP = 1
+    DOWN = 2
+
+
+class Once:
+    """Decides whether news of the link are news. Not thread-safe; the link's thread owns it.
+
+    A link that ends for the same reason within ``steady_s`` of its start is flapping, as when two daemons throw each
+    other out: that is said once, and the next thing said is that the link has been steady.
+    """
+
+    def __init__(self, steady_s: float) -> None:
+        self._steady_s = steady_s
+        self._reason: str | None = None  # the last that was said
+        self._up_since: float | None = None
+        self._said_up = False
+        self._flapping = False
+
+    def up(self, now: float) -> Word:
+        """A link is there."""
+        self._up_since = now
+        self._said_up = not self._flapping
+        return Word.UP if self._said_up else Word.NOTHING
+
+    def down(self, reason: str, now: float) -> Word:
+        """There is none, or none any more."""
+        was_steady = self.steady(now)
+        self._flapping = self._up_since is not None and not was_steady and reason == self._reason
+        repeated = reason == self._reason and not was_steady
+        self._reason, self._up_since = reason, None
+        return Word.NOTHING if repeated else Word.DOWN
+
+    def steady(self, now: float) -> bool:
+        """Whether the link has lasted."""
+        return self._up_since is not None and now - self._up_since >= self._steady_s
+
+    def tick(self, now: float) -> Word:
+        """Time passes while the link is there."""
+        if self._said_up or not self.steady(now):
+            return Word.NOTHING
+        self._said_up, self._flapping = True, False
+        return Word.UP
+
+
+class Seldom:
+    """A limit for lines about what others cause as often as they like. Not thread-safe.
+
+    The first is due at once, then one each ``interval_s``, with the number of those between.
+    """
+
+    def __init__(self, interval_s: float) -> None:
+        self._interval_s = interval_s
+        self._due_at = float("-inf")
+        self._skipped = 0
+
+    def line(self, text: str, now: float) -> str | None:
+        """Return the line to log at ``now`` (seconds, monotonic); None where it is too early for one."""
+        if now < self._due_at:
+            self._skipped += 1
+            return None
+        more = f" ({self._skipped} more like it since the last one)" if self._skipped else ""
+        self._due_at, self._skipped = now + self._interval_s, 0
+        return text + more
 
 
 class LinkState(msgspec.Struct, frozen=True):

@@ -20,9 +20,13 @@ from fer_edge.mqtt.payloads import (
     ResponsePayload,
     StatePayload,
     SummaryPayload,
+    box_fractions,
+    fraction,
+    rfc3339,
+    score_table,
+    seconds,
 )
 from fer_edge.mqtt.requests import Request, listed
-from fer_edge.mqtt.rounding import box_fractions, fraction, rfc3339, score_table, seconds
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import Event, EventKind, Message, Verdict, Window
 

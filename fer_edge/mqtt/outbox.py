@@ -4,10 +4,12 @@ Events and gaps are in the journal; here is the send window over it (what is in 
 message of each retained topic, and a bounded queue of responses and summaries.
 """
 
+import os
 import threading
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from itertools import count
+from threading import Lock
 
 import msgspec
 from msgspec.structs import replace
@@ -27,14 +29,56 @@ from fer_edge.mqtt.journal import (
     Limits,
     Row,
 )
-from fer_edge.mqtt.parcel import Parcel
 from fer_edge.types import Event, EventKind, Message
 
+CLOSED = -1
 GapMessage = Callable[[str, int, int, str], Message]  # run, first seq, last seq, reason
-
 MAX_MESSAGES = 100  # responses and summaries; beyond it the oldest are dropped
 MAX_ACKED = 16  # deleted at once: single deletes cost three times as much; until then a killed daemon sends them again
 BURST_S = 0.1  # of the replay rate may be sent at once
+
+
+class Parcel(msgspec.Struct, frozen=True):
+    """One message on its way; ``key`` is what its acknowledgement names, None where none comes (QoS 0)."""
+
+    key: int | None
+    message: Message
+
+
+class Doorbell:
+    """File descriptor that select sees as readable once it was rung.
+
+    Any thread rings, one thread waits and clears, and the owner closes it when nobody waits any more.
+    """
+
+    def __init__(self) -> None:
+        self._fd = os.eventfd(0, os.EFD_NONBLOCK | os.EFD_CLOEXEC)
+        # os.close releases the GIL: without the lock a ring in that moment writes to the next file of that number.
+        self._lock = Lock()
+
+    def fileno(self) -> int:
+        """Return the descriptor for select."""
+        return self._fd
+
+    def ring(self) -> None:
+        """Wake the thread that waits, or the next one that will; never blocks. No effect once it is closed."""
+        with self._lock:
+            if self._fd != CLOSED:
+                os.eventfd_write(self._fd, 1)
+
+    def clear(self) -> None:
+        """Take notice of all rings up to now."""
+        try:
+            os.eventfd_read(self._fd)
+        except BlockingIOError:
+            return  # nobody rang: it was the network
+
+    def close(self) -> None:
+        """Give the descriptor back; a second call has no effect, its number may belong to another file by then."""
+        with self._lock:
+            if self._fd != CLOSED:
+                fd, self._fd = self._fd, CLOSED
+                os.close(fd)
 
 
 class Tally(msgspec.Struct, frozen=True):

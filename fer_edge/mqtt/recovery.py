@@ -27,8 +27,7 @@ from fer_edge.mqtt.journal import (
     unseal,
 )
 from fer_edge.mqtt.messages import Clocks
-from fer_edge.mqtt.payloads import EventPayload
-from fer_edge.mqtt.rounding import rfc3339, seconds
+from fer_edge.mqtt.payloads import EventPayload, rfc3339, seconds
 from fer_edge.mqtt.spool import Saved, copied_rows
 from fer_edge.types import EventKind
 from fer_edge.untrusted import DecodeError, decode_json, open_regular

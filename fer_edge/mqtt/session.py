@@ -8,38 +8,220 @@ only take notes, and whatever goes wrong is raised where the session is used.
 import contextlib
 import logging
 import select
+import struct
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import msgspec
 from paho.mqtt.client import Client, ConnectFlags, DisconnectFlags, MQTTMessage
-from paho.mqtt.enums import MQTTErrorCode
+from paho.mqtt.enums import CallbackAPIVersion, MessageType, MQTTErrorCode, MQTTProtocolVersion
+from paho.mqtt.exception import MQTTException
+from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 from paho.mqtt.subscribeoptions import SubscribeOptions
 
 from fer_edge.mqtt import diagnostics
 from fer_edge.mqtt.capabilities import ALL, FEATURES, Abilities
-from fer_edge.mqtt.client import PacketTooLarge, make_client
+from fer_edge.mqtt.connect import Version
 from fer_edge.mqtt.credentials import Credentials
 from fer_edge.mqtt.diagnostics import Broker, Trouble
-from fer_edge.mqtt.doorbell import Doorbell
-from fer_edge.mqtt.inbox import Heard, Listening
-from fer_edge.mqtt.parcel import Parcel
-from fer_edge.mqtt.properties import (
-    LARGEST_PACKET,
-    MOST_IN_FLIGHT,
-    PublishProperties,
-    connect_properties,
-    publish_size,
-)
-from fer_edge.mqtt.versions import Version
+from fer_edge.mqtt.outbox import Doorbell, Parcel
+from fer_edge.mqtt.requests import Heard, Listening
+from fer_edge.terminal import printable
 from fer_edge.types import Message
 
+PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
+FAILED = 0x80  # "unspecified error", MQTT 5.0 section 2.4: for a code that is a failure and not a known one
+LONGEST_TOPIC_SHOWN = 100  # characters
+# Beside its MalformedPacket (an MQTTException) paho 2.1 raises these, and so does reading a topic that is no UTF-8.
+_PARSE_ERRORS = (MQTTException, ValueError, LookupError, struct.error)
+_NAMES = {kind.value: kind.name for kind in MessageType}
+_ACKNOWLEDGEMENTS = (MessageType.PUBACK, MessageType.PUBREC, MessageType.PUBREL, MessageType.PUBCOMP)
+# Messages on their way at once, in either direction. mosquitto's own default; a broker that wants fewer says so.
+MOST_IN_FLIGHT = 20
+# Bytes of one packet to us, ten times what a request needs. In MQTT 5 the broker is asked to keep to it; in both
+# versions the link ends at a length beyond it. Without a limit anybody may send 256 MB.
+LARGEST_PACKET = 16384
 # Keepalives without an acknowledgement, while something waits for one, after which a link is given up.
 LATE_KEEPALIVES = 2
 WILDCARDS_NOT_SUPPORTED = 0xA2  # MQTT 5 reason code
 NOTES_KEPT = 10  # lines about malformed packets, until somebody takes them
+
+
+class PacketTooLarge(Exception):  # noqa: N818 - MQTT's own word
+    """The packet that arrives announces more bytes than are read; the link has to end."""
+
+
+class TolerantClient(Client):
+    """paho's client with two rules for what arrives.
+
+    A packet of more than ``largest`` bytes raises PacketTooLarge at its announced length, before its content is read
+    (paho reads 256 MB in either version). A packet that cannot be parsed is dropped, its message acknowledged where it
+    has a readable identifier, and ``dropped`` gets one line about it. Callbacks may only take notes: a ValueError or
+    LookupError of theirs counts as malformed.
+    """
+
+    largest: int
+    dropped: Callable[[str], None]
+
+    def _sock_recv(self, bufsize: int) -> bytes:
+        if self._in_packet["remaining_length"] > self.largest:
+            raise PacketTooLarge
+        return super()._sock_recv(bufsize)
+
+    def _packet_handle(self) -> MQTTErrorCode:
+        try:
+            code, why = super()._packet_handle(), "a packet that is not expected"
+        except _PARSE_ERRORS as error:
+            code, why = MQTTErrorCode.MQTT_ERR_PROTOCOL, str(error) or type(error).__name__
+        if code != MQTTErrorCode.MQTT_ERR_PROTOCOL:
+            return code
+        return self._drop(why)
+
+    def _drop(self, why: str) -> MQTTErrorCode:
+        """Do of a malformed packet what can be done, and keep the link; without a CONNACK there is none yet."""
+        kind, packet = self._in_packet["command"] & 0xF0, bytes(self._in_packet["packet"])
+        about = f"a malformed {_NAMES.get(kind, f'packet of type {kind >> 4}')} ({printable(why)})"
+        if kind == MessageType.PUBLISH and self.is_connected():
+            topic, identifier = _head_of_publish(packet)
+            self.dropped(f"{about} on {topic!r}" if topic else about)
+            qos = (self._in_packet["command"] >> 1) & 3
+            if identifier is None or qos not in (1, 2):
+                return MQTTErrorCode.MQTT_ERR_SUCCESS
+            return self._send_puback(identifier) if qos == 1 else self._send_pubrec(identifier)
+        if not self.is_connected():
+            if kind == MessageType.CONNACK:
+                self.dropped(about)
+            return MQTTErrorCode.MQTT_ERR_PROTOCOL
+        self.dropped(about)
+        for mended in _mended(kind, packet, with_properties=self._protocol == MQTTProtocolVersion.MQTTv5):
+            self._in_packet["packet"] = bytearray(mended)
+            try:
+                return super()._packet_handle()
+            except _PARSE_ERRORS:
+                continue
+        return MQTTErrorCode.MQTT_ERR_SUCCESS
+
+
+def make_client(
+    broker: Broker, credentials: Credentials, version: Version, largest: int, dropped: Callable[[str], None]
+) -> TolerantClient:
+    """One for one link: its socket is served by whoever makes it, and it never connects again by itself."""
+    client = TolerantClient(
+        CallbackAPIVersion.VERSION2,
+        client_id=broker.client_id,
+        clean_session=None if version == "5" else True,
+        protocol=PROTOCOLS[version],
+        transport="websockets" if broker.websocket_path else "tcp",
+        reconnect_on_failure=False,  # also keeps paho from trying MQTT 3.1 by itself
+    )
+    client.largest, client.dropped = largest, dropped
+    if broker.websocket_path:
+        client.ws_set_options(broker.websocket_path, headers={"Host": str(broker)})  # paho leaves out IPv6's brackets
+    if credentials.username:
+        client.username_pw_set(credentials.username, credentials.password)
+    if credentials.tls is not None:
+        client.tls_set_context(credentials.tls)
+    return client
+
+
+def _head_of_publish(packet: bytes) -> tuple[str, int | None]:
+    """Return the topic as far as it can be shown, and the packet identifier; MQTT 5.0 section 3.3.2."""
+    end = 2 + int.from_bytes(packet[:2])
+    topic = packet[2:end].decode(errors="replace")[:LONGEST_TOPIC_SHOWN]
+    identifier = packet[end : end + 2]
+    return topic, int.from_bytes(identifier) if len(identifier) == 2 and any(identifier) else None  # noqa: PLR2004
+
+
+def _mended(kind: int, packet: bytes, *, with_properties: bool) -> Iterator[bytes]:
+    """Give the packet without what is seldom right in it: properties first, then codes that nobody knows."""
+    if kind in _ACKNOWLEDGEMENTS and len(packet) >= 2:  # noqa: PLR2004
+        if with_properties:
+            yield packet[:3]
+            yield packet[:2] + _known(packet[2:3])
+        yield packet[:2]
+    elif kind == MessageType.SUBACK and len(packet) >= 2:  # noqa: PLR2004
+        codes = packet[2:]
+        if with_properties:
+            codes = _after_properties(codes)
+            yield packet[:2] + b"\0" + codes
+        yield packet[:2] + (b"\0" if with_properties else b"") + _known(codes)
+    elif kind == MessageType.DISCONNECT:
+        yield packet[:1]
+        yield _known(packet[:1])
+
+
+def _known(codes: bytes) -> bytes:
+    """Give each code as one of success or of failure that every packet with codes knows."""
+    return bytes(FAILED if code >= FAILED else 0 for code in codes)
+
+
+def _after_properties(packet: bytes) -> bytes:
+    """Return what follows a property section, of which the length alone is read; MQTT 5.0 section 2.2.2."""
+    length = 0
+    for place in range(min(4, len(packet))):
+        length |= (packet[place] & 0x7F) << 7 * place
+        if not packet[place] & 0x80:
+            return packet[place + 1 + length :]
+    return b""
+
+
+def connect_properties() -> Properties:
+    """What we ask of the broker before it sends us anything."""
+    properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
+    properties.MaximumPacketSize = LARGEST_PACKET
+    properties.ReceiveMaximum = MOST_IN_FLIGHT
+    return properties
+
+
+def publish_size(message: Message, properties: Properties | None) -> int:
+    """Bytes of the packet that carries ``message`` (MQTT 5.0 section 3.3), which Maximum Packet Size limits."""
+    properties_size = 1 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
+    identifier_size = 2 if message.qos else 0
+    rest = 2 + len(message.topic.encode()) + identifier_size + properties_size + len(message.payload)
+    length_size = 1 + (rest >= 2**7) + (rest >= 2**14) + (rest >= 2**21)  # seven bits a byte
+    return 1 + length_size + rest
+
+
+class PublishProperties:
+    """Makes those of messages; the last expiry is kept, for paho takes long to make one and most are alike."""
+
+    def __init__(self) -> None:
+        self._expiry: tuple[int, Properties] | None = None
+
+    def of(self, message: Message) -> Properties | None:
+        """Expiry and correlation; None where the message has neither."""
+        if message.correlation is not None:
+            properties = _properties(message.expiry_s)
+            properties.CorrelationData = message.correlation
+            return properties
+        if message.expiry_s is None:
+            return None
+        if self._expiry is None or self._expiry[0] != message.expiry_s:
+            self._expiry = (message.expiry_s, _Packed(message.expiry_s))
+        return self._expiry[1]
+
+
+class _Packed(Properties):
+    """An expiry alone, as bytes once: for each message paho tries all properties there are, a sixth of our work."""
+
+    _bytes: bytes
+
+    def __init__(self, expiry_s: int) -> None:
+        super().__init__(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+        self.MessageExpiryInterval = expiry_s
+        object.__setattr__(self, "_bytes", super().pack())  # type: ignore[no-untyped-call]
+
+    def pack(self) -> bytes:
+        return self._bytes
+
+
+def _properties(expiry_s: int | None) -> Properties:
+    properties = Properties(PacketTypes.PUBLISH)  # type: ignore[no-untyped-call]
+    if expiry_s is not None:
+        properties.MessageExpiryInterval = expiry_s
+    return properties
 
 
 class Answer(msgspec.Struct, frozen=True):

@@ -3,32 +3,83 @@
 import logging
 import queue
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Thread
 
 from msgspec.structs import replace
 
 from fer_edge.config.model import DecideSettings, RecordSettings, Settings
-from fer_edge.errors import SettingsError
+from fer_edge.errors import SettingsError, UserError
 from fer_edge.events.lifecycle import Decision
-from fer_edge.recording.format import Origin, opening
-from fer_edge.recording.rotation import Ring
-from fer_edge.recording.rows import rows
-from fer_edge.recording.steps import Step, StepKind
+from fer_edge.files import user_path
+from fer_edge.recording.format import ENDING, Origin, Recording, Step, StepKind, opening, read_recording, rows
+from fer_edge.recording.rotation import SUFFIX, Ring, name_passed_over, read_ring
 from fer_edge.types import Event, Face, Frame, Verdict
-from fer_edge.user_path import user_path
+
+logger = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
 # While nobody is there a frame decides nothing; one row in so many seconds says that somebody was looking.
 NOBODY_EVERY_S = 10.0
 WAITING_WRITES = 8  # for a disk that hangs; beyond it a stretch is lost, and said
-
-logger = logging.getLogger(__name__)
-
 # The run and the opening of a new table, or None to go on with the latest; and rows.
 Write = tuple[tuple[str, str] | None, str]
+
+
+def read_sources(sources: Iterable[Path], tell: Callable[[], None]) -> list[Recording]:
+    """Read tables, and folders with all that are in them; ``tell`` is called after each.
+
+    One that cannot be read is passed over where there are others, and that is logged.
+
+    Raises:
+        UserError: none can be read.
+    """
+
+    def read(source: Path) -> list[Recording]:
+        try:
+            return read_folder(source) if source.is_dir() else [read_recording(source)]
+        finally:
+            tell()
+
+    return _each(partial(read, source) for source in sources)
+
+
+def read_folder(folder: Path) -> list[Recording]:
+    """A recording for each video's table, in the order of their names, then one for each run of a daemon, oldest first.
+
+    The daemon's come last, because the settings of the last recording are those that hold now. Hidden files are left
+    out: a video that is still being analysed has one. Tables that cannot be read are passed over, and that is logged.
+
+    Raises:
+        UserError: there is none, or none can be read.
+    """
+    tables = sorted(path for path in folder.glob(f"*{ENDING}") if not path.name.startswith("."))
+    found = _each([*(partial(_recordings, table) for table in tables), partial(read_ring, folder)])
+    if not found:
+        raise UserError(
+            f"{folder}: holds no tables of scores; `fer-edge video --write scores` writes them (*{ENDING}), "
+            f"record.enabled has the daemon keep them (*{SUFFIX})"
+        )
+    return found
+
+
+def _recordings(table: Path) -> list[Recording]:
+    return [read_recording(table)]
+
+
+def _each(reads: Iterable[Callable[[], Sequence[Recording]]]) -> list[Recording]:
+    found: list[Recording] = []
+    failures: list[UserError] = []
+    for read in reads:
+        try:
+            found += read()
+        except UserError as error:
+            failures.append(error)
+    name_passed_over(failures, any_read=bool(found))
+    return found
 
 
 def open_recorder(settings: Settings, state: Path | None, model: str, now: float, wall: float) -> "Recorder":

@@ -7,8 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fer_edge.errors import UserError
-from fer_edge.recording.format import TableError, read_table
-from fer_edge.recording.steps import Part, Recording
+from fer_edge.recording.format import Part, Recording, TableError, read_table
 
 TABLES = 8  # of the ring; dropping the oldest loses an eighth
 LEVEL = 6  # of gzip: 15 frames a second with a face are compressed in 1 ms a minute

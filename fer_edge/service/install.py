@@ -1,19 +1,33 @@
 """`fer-edge service install`, which is also how a new version takes over from an older one."""
 
 import os
+import pwd
 import shutil
+import sys
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from fer_edge.errors import EXIT_BAD_CONFIG, SettingsError, UserError
 from fer_edge.service import systemctl
-from fer_edge.service.paths import NAME, PACKAGED_UNIT, PASSWORD, SETTINGS, SYSUSERS, TMPFILES, UNIT, shipped
-from fer_edge.service.preconditions import need_root, need_systemd
-from fer_edge.service.program import this_program
-from fer_edge.service.put import put
-from fer_edge.service.unit import unit_for
-from fer_edge.service.watch import cure, line, watch
+from fer_edge.service.paths import (
+    DROP_INS,
+    NAME,
+    PACKAGED_UNIT,
+    PASSWORD,
+    RUNTIME,
+    SETTINGS,
+    STATE,
+    SYSUSERS,
+    TMPFILES,
+    UNIT,
+    put,
+    remove,
+    shipped,
+)
+from fer_edge.service.status import cure, line, watch
+from fer_edge.service.systemctl import need_root, need_systemd
+from fer_edge.service.unit import this_program, unit_for
 
 JOURNAL_LINES = 15
 READABLE_BY_THE_SERVICE = 0o640  # a camera's address may hold a password
@@ -82,3 +96,46 @@ def _not_started(shown: Mapping[str, str], said: list[str], say: Callable[[str],
         return SettingsError(f"the service does not start with these settings: mend {SETTINGS}, then install again")
     why = f"{shown.get('Result', '')}, code {shown.get('ExecMainStatus', '')}"
     return UserError(f"the service is installed, but does not start ({why}); all it said: journalctl -u {NAME}")
+
+
+def uninstall(say: Callable[[str], None], *, purge: bool) -> None:
+    """Stops the service and takes it out of the system; with ``purge`` also settings, password, state and user.
+
+    Where the Debian package was installed over it, only what hides the package's service goes.
+
+    Raises:
+        UserError: what is in the way.
+    """
+    need_root("uninstall")
+    need_systemd()
+    packaged = PACKAGED_UNIT.exists()
+    if packaged and (purge or not UNIT.exists()):  # settings, state and user are the package's as well
+        raise UserError("the service is the Debian package's: `apt remove fer-edge`, or `apt purge fer-edge`")
+    if UNIT.exists():
+        systemctl.run("systemctl", "disable", "--quiet", "--now", NAME)
+    gone = [path for path in (UNIT, SYSUSERS, TMPFILES) if remove(path)]
+    systemctl.run("systemctl", "daemon-reload")
+    for path in gone:
+        say(f"removed   {path}")
+    if purge:
+        _purge(say)
+    else:
+        kept = [str(path) for path in (SETTINGS.parent, STATE, DROP_INS) if path.exists()]
+        if kept:
+            say(f"kept      {', '.join(kept)} (`--purge` removes them)")
+    if packaged:
+        say(f"The Debian package's service is left and does not run: sudo systemctl enable --now {NAME}")
+    say(f"The program itself is still in {sys.prefix}: remove it as it was installed.")
+
+
+def _purge(say: Callable[[str], None]) -> None:
+    for path in (SETTINGS.parent, STATE, RUNTIME, DROP_INS):
+        if remove(path):
+            say(f"removed   {path}")
+    systemctl.run("systemctl", "daemon-reload")
+    try:
+        pwd.getpwnam(NAME)
+    except KeyError:
+        return
+    systemctl.run("userdel", NAME)
+    say(f"removed   user {NAME}")

@@ -1,7 +1,10 @@
 """What is asked of systemd, in a process of its own each time."""
 
+import os
 import subprocess
+import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 
 from fer_edge.errors import UserError
 from fer_edge.service.paths import NAME
@@ -51,3 +54,18 @@ def _output(command: Sequence[str]) -> str:
         return subprocess.run(command, capture_output=True, text=True, check=False).stdout  # noqa: S603
     except FileNotFoundError:
         raise UserError(f"{command[0]} is not there: fer-edge needs systemd to be a service") from None
+
+
+BOOTED_BY_SYSTEMD = Path("/run/systemd/system")  # sd_booted(3)
+
+
+def need_root(verb: str) -> None:
+    """Raises UserError with the whole command to type, because sudo does not look where pipx puts programs."""
+    if os.geteuid() != 0:
+        raise UserError(f"this changes the system and needs root: sudo {Path(sys.argv[0]).resolve()} service {verb}")
+
+
+def need_systemd() -> None:
+    """Raises UserError where the system was not started by systemd: a container, a chroot, another init."""
+    if not BOOTED_BY_SYSTEMD.is_dir():
+        raise UserError("systemd does not run here: without it start `fer-edge run` by whatever starts services here")

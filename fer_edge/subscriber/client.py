@@ -20,11 +20,10 @@ from paho.mqtt.reasoncodes import ReasonCode
 
 from fer_edge.config.model import MqttSettings
 from fer_edge.mqtt import diagnostics
-from fer_edge.mqtt.client import PacketTooLarge, make_client
-from fer_edge.mqtt.connect import broker_of
+from fer_edge.mqtt.connect import Version, Versions, broker_of
 from fer_edge.mqtt.credentials import load_credentials
 from fer_edge.mqtt.diagnostics import Trouble
-from fer_edge.mqtt.versions import Version, Versions
+from fer_edge.mqtt.session import PacketTooLarge, make_client
 
 CONNECT_S = 5.0
 ANSWER_S = 3.0  # a broker that knows no MQTT 5 may never answer it

@@ -2,9 +2,11 @@
 
 import logging
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 from msgspec import Struct
 from rich.console import Console
@@ -14,16 +16,19 @@ from fer_edge.config.model import MqttSettings
 from fer_edge.errors import EXIT_FAILED, UserError
 from fer_edge.mqtt.diagnostics import Trouble
 from fer_edge.mqtt.topics import Topics
-from fer_edge.plain_text import json_text, plain_text
 from fer_edge.subscriber.audit import Audit
 from fer_edge.subscriber.client import Heard, Subscription
-from fer_edge.subscriber.event_time import time_before
-from fer_edge.subscriber.format import describe
-from fer_edge.subscriber.recorded import DEEPEST, EVENT, VIDEO
+from fer_edge.subscriber.format import describe, time_before
+from fer_edge.terminal import json_text, plain_text
 from fer_edge.untrusted import DecodeError, decode_object
 
 logger = logging.getLogger(__name__)
 
+EVENT = "event"
+VIDEO = "video"  # an event that `fer-edge video` wrote: it has a time in its video, and was never sent
+LONGEST = 1 << 20  # bytes of a line; an event has some 600, and a video may be one line of gigabytes
+DEEPEST = 20  # objects and lists in each other; a message of ours has six
+ENOUGH = 1000  # lines that are none of ours, from the first: there will be no other
 STYLES = {"event": "bold", "state": "cyan", "health": "dim", "info": "dim", "availability": "green"}
 EVENT_STYLES = {
     "face_appeared": "bold green",
@@ -34,6 +39,80 @@ EVENT_STYLES = {
 WHOLE = (EVENT, VIDEO)  # what stands alone as JSON; the rest says its topic
 ALL_DEVICES = "+"  # in MQTT's own words
 LOOK_S = 0.25  # how often the end is looked for while nothing arrives
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One line of a file: ``kind`` is the last part of its topic, or `video`."""
+
+    kind: str
+    payload: dict[str, Any] | str
+    device: str | None
+
+
+def read_recording(path: Path) -> Iterator[Recorded | str]:
+    """Each line of the file in its order, or for a line that is none of ours a sentence that says which.
+
+    Empty lines are passed over. A file without a single line of ours gives one sentence.
+
+    Raises:
+        UserError: the file cannot be read.
+    """
+    strange: list[int] = []  # lines before the first that is ours
+    ours = False
+    try:
+        with path.open("rb") as file:
+            for number, line in _lines(file):
+                recorded = _read(line)
+                if recorded is None and not ours:
+                    strange.append(number)
+                    if len(strange) == ENOUGH:
+                        break
+                    continue
+                if not ours:
+                    yield from (_none_of_ours(path, one) for one in strange)
+                    ours = True
+                yield recorded or _none_of_ours(path, number)
+    except OSError as error:
+        raise UserError(f"cannot read {path}: {error.strerror}") from error
+    if strange and not ours:
+        yield f"{path}: is no recording of events: of its first {len(strange)} lines none is a JSON object with an id"
+
+
+def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
+    """The lines that are not empty with their numbers; of one that is too long its beginning."""
+    number, goes_on = 0, False
+    while line := file.readline(LONGEST):
+        if not goes_on:
+            number += 1
+            if line.strip():
+                yield number, line
+        goes_on = not line.endswith(b"\n")
+
+
+def _read(line: bytes) -> Recorded | None:
+    try:
+        value = decode_object(line, DEEPEST)
+    except DecodeError:
+        return None
+    match value:
+        case {"id": str()}:
+            return Recorded(EVENT, value, _text(value.get("device")))
+        case {"topic": str() as kind, "payload": dict() | str() as payload}:  # of `fer-edge events --json --all`
+            device = payload.get("device") if isinstance(payload, dict) else None
+            return Recorded(kind, payload, _text(value.get("device", device)))
+        case {"event_type": str(), "at_s": int() | float()}:
+            return Recorded(VIDEO, value, None)
+        case _:
+            return None
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _none_of_ours(path: Path, number: int) -> str:
+    return f"{path}:{number}: not a JSON object with an id"
 
 
 class Wish(Struct, frozen=True, kw_only=True):
@@ -156,3 +235,45 @@ def _describe(kind: str, payload: dict[str, Any] | str) -> str:
         return describe(EVENT if kind in WHOLE else kind, payload)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
         return str(payload)  # of another version: better as it came than not at all
+
+
+def read_recorded(paths: Iterable[Path], device: str | None, wish: Wish, console: Console) -> int:
+    """Shows what was recorded of ``device`` (None: of any), or judges its events; gives the exit code.
+
+    Raises:
+        UserError: a file cannot be read.
+    """
+    audit, printer = Audit(from_start=wish.from_start), Printer(console, as_json=wish.as_json, live=False)
+    events = 0
+    videos: set[Path] = set()
+    for path, line in _lines_of(paths, device):
+        if isinstance(line, str):
+            audit.unreadable(line)
+            continue
+        if line.kind == EVENT and isinstance(line.payload, dict):
+            audit.take(line.payload)
+        if not wish.audit:
+            printer.show(line.kind, line.payload, line.device or "" if device == ALL_DEVICES else None)
+        elif line.kind == VIDEO and path not in videos:
+            videos.add(path)
+            audit.unreadable(f"{path}: events of `fer-edge video`, which were never sent: nothing to judge")
+        events += line.kind in (EVENT, VIDEO)
+        if events == wish.count:
+            break
+    return verdict(audit, console) if wish.audit else _complain(audit, console)
+
+
+def _lines_of(paths: Iterable[Path], device: str | None) -> Iterator[tuple[Path, Recorded | str]]:
+    """Each file's lines of ``device``; one that names none is of the device that was listened to."""
+    for path in paths:
+        for line in read_recording(path):
+            if isinstance(line, str) or device in (None, ALL_DEVICES, line.device) or line.device is None:
+                yield path, line
+
+
+def _complain(audit: Audit, console: Console) -> int:
+    """Names the lines that were no events; without an audit nothing else is judged."""
+    wrong = audit.unreadables
+    for line in wrong:
+        console.print(plain_text(f"problem: {line}", "red"), soft_wrap=True)
+    return EXIT_FAILED if wrong else 0

@@ -1,29 +1,42 @@
 """`fer-edge tune`: recorded scores through other settings, how that depends on thresholds, and proposals."""
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
 import msgspec
 from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
 
 from fer_edge.config.model import DecideSettings
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import SettingsError, UserError
-from fer_edge.plain_text import plain_text
-from fer_edge.recording.folder import read_sources
-from fer_edge.recording.steps import Recording
-from fer_edge.tuning.choose import assigned, raised, thresholds
-from fer_edge.tuning.compare import compare
+from fer_edge.recording.format import Recording
+from fer_edge.recording.recorder import read_sources
+from fer_edge.terminal import plain_text
 from fer_edge.tuning.ground_truth import Span, read_spans
-from fer_edge.tuning.picture import draw_sweeps
-from fer_edge.tuning.progress import Announce, shown
-from fer_edge.tuning.replay import known_before, replay
-from fer_edge.tuning.report import as_yaml, counted, print_differences, print_emotions, print_sweeps
-from fer_edge.tuning.search import MOST_FLOORS, at_most, best
-from fer_edge.tuning.sweep import GRID, sweep, told
+from fer_edge.tuning.replay import compare, known_before, replay
+from fer_edge.tuning.report import as_yaml, counted, draw_sweeps, print_differences, print_emotions, print_sweeps
+from fer_edge.tuning.search import GRID, MOST_FLOORS, assigned, at_most, best, raised, sweep, thresholds, told
 from fer_edge.types import Event
+
+Tell = Callable[[], None]  # one more of what was announced is done
+Announce = Callable[[str, int], Tell]  # what begins now, and of how many parts it is
+
+
+@contextmanager
+def shown(console: Console) -> Iterator[Announce]:
+    """A bar for each thing that is announced, gone at the end; nothing where the output is no terminal."""
+    columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
+
+        def announce(name: str, parts: int) -> Tell:
+            task = progress.add_task(name, total=parts)
+            return lambda: progress.advance(task)
+
+        yield announce
 
 
 class Wish(msgspec.Struct, frozen=True, kw_only=True):

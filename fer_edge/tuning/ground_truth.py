@@ -11,7 +11,7 @@ from fer_edge.config.model import DecideSettings
 from fer_edge.emotions import canonical
 from fer_edge.errors import UserError
 from fer_edge.events.lifecycle import Decision
-from fer_edge.recording.steps import Recording, Step, StepKind
+from fer_edge.recording.format import Recording, Step, StepKind
 from fer_edge.tuning.replay import replay
 from fer_edge.untrusted import read_regular
 

@@ -8,33 +8,60 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from fer_edge.capture.blackout import blacked_out
-from fer_edge.capture.playback import play
+from fer_edge.capture.camera import blacked_out
+from fer_edge.capture.sources import play
 from fer_edge.capture.video import VideoFile
 from fer_edge.config.model import CameraSettings, Settings
 from fer_edge.events.lifecycle import Decider
-from fer_edge.files import beside
+from fer_edge.files import NamedFile, beside, printed, written
 from fer_edge.masks import Zones
 from fer_edge.pipeline import Pipeline, Witness
 from fer_edge.recording.format import Origin
-from fer_edge.user_path import printed
 from fer_edge.video import timeline
 from fer_edge.video.annotated import AnnotatedVideo
-from fer_edge.video.ending import reaches_its_end
-from fer_edge.video.event_file import EventFile
 from fer_edge.video.jobs import Job, Output
 from fer_edge.video.statistics import Report, Tally
-from fer_edge.video.tables import ScoreTable
-from fer_edge.video.traces import Traces
+from fer_edge.video.tables import EventFile, ScoreTable
+from fer_edge.video.timeline import Traces
 from fer_edge.vision.analyzer import build_vision
-from fer_edge.written import NamedFile, written
 
+# Of the length; a container's own is rounded, and may count a last picture or a last piece of sound that is not there.
+TOLERANCE = 0.05
+SLACK_S = 0.5
 # frames done, frames that the file says it has (None where it does not)
 Tell = Callable[[int, int | None], None]
-
 # Containers that make their count up from length and rate are off by up to three frames in a hundred, measured.
 COUNT_TOLERANCE = 0.05
 COUNT_SLACK = 5
+
+
+def reaches_its_end(path: Path) -> bool:
+    """Whether what can be read of a file goes as far as the length that its container states.
+
+    False also for a container that counts its pictures: there the count is what has to be reached. And without PyAV,
+    which comes with the extra `video`.
+    """
+    try:
+        import av  # noqa: PLC0415  the extra
+    except ImportError:
+        return False
+    av.logging.set_level(av.logging.PANIC)
+    try:
+        with av.open(str(path.absolute())) as container:
+            if container.duration is None or any(stream.frames for stream in container.streams.video):
+                return False
+            stated_s = container.duration / av.time_base
+            begin_s = (container.start_time or 0) / av.time_base
+            # A segment of a longer video may keep its place in it, and state where it ends for how long it is.
+            from_s = 0.0 if 0.0 < begin_s < stated_s else begin_s
+            ends = (
+                float((packet.pts + (packet.duration or 0)) * packet.time_base)
+                for packet in container.demux()
+                if packet.size and packet.pts is not None
+            )
+            return max(ends, default=begin_s) - from_s >= stated_s * (1.0 - TOLERANCE) - SLACK_S
+    except av.error.FFmpegError:
+        return False
 
 
 def analyse(job: Job, settings: Settings, tell: Tell, threads: int = 0) -> Report:

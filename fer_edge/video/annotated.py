@@ -13,8 +13,8 @@ import numpy as np
 from fer_edge.annotate import annotated
 from fer_edge.errors import UserError
 from fer_edge.events.lifecycle import Decision
+from fer_edge.files import printed
 from fer_edge.types import Event, Face, Frame, Image
-from fer_edge.user_path import printed
 
 if TYPE_CHECKING:
     from av.container import OutputContainer

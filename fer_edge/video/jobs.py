@@ -9,8 +9,8 @@ from pathlib import Path
 import click
 
 from fer_edge.errors import UserError
+from fer_edge.files import printed
 from fer_edge.recording.format import ENDING as SCORES_ENDING
-from fer_edge.user_path import printed
 
 # What a folder is searched for; a file that is named is tried whatever its name.
 VIDEO_SUFFIXES = frozenset(

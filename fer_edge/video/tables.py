@@ -1,13 +1,68 @@
 """Every face in every frame as a row of numbers, for spreadsheets, for pandas, and for `fer-edge tune`."""
 
 from collections.abc import Sequence
-from typing import TextIO
+from typing import BinaryIO, TextIO
+
+import msgspec
 
 from fer_edge.events.lifecycle import Decision
-from fer_edge.recording.format import Origin, opening
-from fer_edge.recording.rows import rows
-from fer_edge.recording.steps import Step, StepKind
-from fer_edge.types import Event, Face, Frame
+from fer_edge.mqtt.payloads import SCHEMA, Fractions, box_fractions, fraction, score_table, seconds
+from fer_edge.recording.format import Origin, Step, StepKind, opening, rows
+from fer_edge.types import Event, Face, Frame, Verdict
+
+
+class EventLine(msgspec.Struct, frozen=True, kw_only=True):
+    """One event."""
+
+    schema: int = SCHEMA
+    seq: int  # counts up by one from 1
+    event_type: str
+    at_s: float  # seconds from the video's beginning
+    face: int
+    emotion: str | None
+    confidence: float
+    previous: str | None
+    scores: dict[str, float]
+    box: Fractions
+    duration_s: float | None
+    reason: str | None
+
+
+class EventFile:
+    """The pipeline's publisher: each event is a line, in a file where one is asked for. Keeps the events as well."""
+
+    def __init__(self, file: BinaryIO | None = None) -> None:
+        self._file = file
+        self.events: list[Event] = []
+
+    def event(self, event: Event) -> None:
+        """Writes it down."""
+        self.events.append(event)
+        if self._file is not None:
+            self._file.write(msgspec.json.encode(line(event, len(self.events))) + b"\n")
+
+    def seen(self, verdicts: Sequence[Verdict], now: float) -> None:
+        """What is seen in each frame is the score table's subject."""
+
+    def nobody(self, now: float) -> None:
+        """The same."""
+
+
+def line(event: Event, seq: int) -> EventLine:
+    """The event as it is written, number ``seq``."""
+    return EventLine(
+        seq=seq,
+        event_type=event.kind.value,
+        at_s=seconds(event.at),
+        face=event.face,
+        emotion=event.emotion,
+        confidence=fraction(event.confidence),
+        previous=event.previous,
+        scores=score_table(event.scores),
+        box=box_fractions(event.box),
+        duration_s=None if event.duration_s is None else seconds(event.duration_s),
+        reason=event.reason,
+    )
 
 
 class ScoreTable:

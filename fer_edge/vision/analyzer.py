@@ -7,9 +7,9 @@ from pathlib import Path
 import msgspec
 
 from fer_edge.config.model import GateSettings, Settings
+from fer_edge.files import user_path
 from fer_edge.masks import Zones
 from fer_edge.types import Box, Face, Frame, Image, Unscored
-from fer_edge.user_path import user_path
 from fer_edge.vision.classifier import Classifier, load_classifier
 from fer_edge.vision.detector import Detector, make_detector
 from fer_edge.vision.preprocess import face_pixels, face_region

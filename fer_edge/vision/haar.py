@@ -8,8 +8,7 @@ import cv2
 from fer_edge.config.model import DetectSettings
 from fer_edge.errors import ModelError
 from fer_edge.types import Box, Detection, Image
-from fer_edge.vision.preprocess import Crop
-from fer_edge.vision.reduce import reduced, reduced_size
+from fer_edge.vision.preprocess import Crop, reduced, reduced_size
 
 CASCADE = "haarcascade_frontalface_default.xml"
 SCALE_FACTOR = 1.3  # step between the sizes that are searched; 1.1 costs 1.5 times as much and finds more that is none

@@ -9,15 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fer_edge.config.model import DetectSettings
+from fer_edge.files import user_path
 from fer_edge.types import Box, Detection, Image
-from fer_edge.user_path import user_path
 from fer_edge.vision.box_decoding import candidates, one_each
-from fer_edge.vision.detector_card import CURE, DetectorCard, load_detector_card, verify_detector
 from fer_edge.vision.interpreter import Runner, dequantize, pixel_table, read_model
-from fer_edge.vision.model_card import verify_file
+from fer_edge.vision.model_card import DETECTOR_CURE, DetectorCard, load_detector_card, verify_detector, verify_file
 from fer_edge.vision.model_trial import try_model
-from fer_edge.vision.preprocess import Crop
-from fer_edge.vision.reduce import reduced, reduced_size
+from fer_edge.vision.preprocess import Crop, reduced, reduced_size
 
 MULTIPLE_PX = 32  # of both sides of the network's picture: its deepest layer's stride
 LEAST_SCORE, MOST_SCORE = 1e-6, 1 - 1e-6  # what 0 and 1 in detect.score are taken for before the logarithm
@@ -85,7 +83,7 @@ def load_detector(settings: DetectSettings) -> OwnDetector:
     path = user_path(settings.model) if settings.model else SHIPPED
     content = read_model(path, "detect.model")
     card = load_detector_card(path)
-    verify_file(card, content, path, CURE)
+    verify_file(card, content, path, DETECTOR_CURE)
     try_model(content, str(path), "detector")
     runner = Runner(content, str(path))
     verify_detector(runner, path)

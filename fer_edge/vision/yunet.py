@@ -7,13 +7,11 @@ import numpy as np
 
 from fer_edge.config.model import DetectSettings
 from fer_edge.errors import ModelError
+from fer_edge.files import user_path
 from fer_edge.types import Box, Detection, Image
-from fer_edge.user_path import user_path
-from fer_edge.vision.interpreter import read_model
+from fer_edge.vision.interpreter import native_stderr_logged, read_model
 from fer_edge.vision.model_trial import try_model
-from fer_edge.vision.native_stderr import native_stderr_logged
-from fer_edge.vision.preprocess import Crop
-from fer_edge.vision.reduce import reduced, reduced_size
+from fer_edge.vision.preprocess import Crop, reduced, reduced_size
 
 NMS_IOU = 0.3  # of two boxes that overlap by more, the weaker goes
 MOST_FACES = 50  # boxes kept before that; more are too small to be read anyway

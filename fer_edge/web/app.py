@@ -10,16 +10,14 @@ import msgspec
 from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 from werkzeug.wrappers.response import Response
 
-from fer_edge.colours import HEX
+from fer_edge.annotate import HEX
 from fer_edge.config.model import DecideSettings, Zone
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
 from fer_edge.untrusted import DecodeError, decode_json
 from fer_edge.web.auth import COOKIE, OWN_HEADER, Door, Verdict, host_is_ours
 from fer_edge.web.live_state import Stage
-from fer_edge.web.moments import LIVE_HZ, Moments
-from fer_edge.web.seats import Seats
-from fer_edge.web.stream import BOUNDARY, Pictures
+from fer_edge.web.stream import BOUNDARY, LIVE_HZ, Moments, Pictures, Seats
 from fer_edge.web.whatif import DraftError, Drafts, converted, settings_from, zones_from
 
 MOST_BYTES = 20_000  # of what a page may send

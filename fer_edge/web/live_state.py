@@ -8,7 +8,7 @@ from threading import Condition
 
 from fer_edge.config.model import DecideSettings
 from fer_edge.events.lifecycle import Decision
-from fer_edge.recording.steps import Part, Recording, Step, StepKind
+from fer_edge.recording.format import Part, Recording, Step, StepKind
 from fer_edge.types import Event, Face, Frame, Image, Outcome, Verdict
 
 RATE_WINDOW_S = 5.0

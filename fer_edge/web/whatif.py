@@ -9,8 +9,7 @@ import msgspec
 from fer_edge.config.model import DecideSettings, PrivacySettings, Settings, Zone
 from fer_edge.config.rules import contradictions
 from fer_edge.emotions import EMOTIONS
-from fer_edge.tuning.compare import Comparison, compare
-from fer_edge.tuning.replay import replay
+from fer_edge.tuning.replay import Comparison, compare, replay
 from fer_edge.types import Event
 from fer_edge.web.live_state import Stage
 

@@ -7,8 +7,7 @@ from threading import Event
 
 import pytest
 
-from fer_edge.capture.camera import HANG_S, Camera
-from fer_edge.capture.mailbox import Mailbox
+from fer_edge.capture.camera import HANG_S, Camera, Mailbox
 from fer_edge.capture.sources import Source
 from fer_edge.capture.supervisor import Phase
 from fer_edge.config.model import CameraSettings

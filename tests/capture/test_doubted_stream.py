@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from fer_edge.capture.decoders import ALIKE
-from fer_edge.capture.doubted_stream import DoubtedStream, doubted
+from fer_edge.capture.network import DoubtedStream, doubted
 from fer_edge.capture.sources import open_source
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError

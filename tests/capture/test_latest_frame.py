@@ -2,7 +2,7 @@
 
 from threading import Thread
 
-from fer_edge.capture.mailbox import Mailbox
+from fer_edge.capture.camera import Mailbox
 from fer_edge.types import Frame
 
 

@@ -2,9 +2,8 @@
 
 import numpy as np
 
-from fer_edge.capture.blackout import blacked_out
-from fer_edge.capture.playback import play
-from fer_edge.capture.sources import Recording
+from fer_edge.capture.camera import blacked_out
+from fer_edge.capture.sources import Recording, play
 from fer_edge.capture.video import VideoFile
 from fer_edge.config.model import CameraSettings
 from fer_edge.masks import Zones

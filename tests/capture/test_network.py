@@ -13,8 +13,7 @@ from pathlib import Path
 import cv2
 import pytest
 
-from fer_edge.capture.camera import Camera
-from fer_edge.capture.mailbox import Mailbox
+from fer_edge.capture.camera import Camera, Mailbox
 from fer_edge.capture.probe import probe
 from fer_edge.capture.sources import open_source
 from fer_edge.capture.supervisor import CameraState, Phase

@@ -6,9 +6,7 @@ from threading import Event
 
 import pytest
 
-from fer_edge.capture.camera import Camera
-from fer_edge.capture.mailbox import Mailbox
-from fer_edge.capture.shutter import STILL_READING, Shutter
+from fer_edge.capture.camera import STILL_READING, Camera, Mailbox, Shutter
 from fer_edge.capture.supervisor import Phase
 from fer_edge.config.model import CameraSettings
 from fer_edge.types import Image

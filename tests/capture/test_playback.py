@@ -2,8 +2,7 @@
 
 import pytest
 
-from fer_edge.capture.playback import play
-from fer_edge.capture.sources import open_source
+from fer_edge.capture.sources import open_source, play
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fer_edge.capture.pace import Pace
+from fer_edge.capture.video import Pace
 
 
 def test_first_picture_is_due_at_once_and_the_others_at_their_distance_from_it() -> None:

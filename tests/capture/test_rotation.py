@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from fer_edge.capture.upright import upright
+from fer_edge.capture.opencv import upright
 
 
 def test_bgr_is_passed_on_without_a_copy(picture) -> None:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.capture.camera import Camera
-from fer_edge.capture.mailbox import Mailbox
+from fer_edge.capture.camera import Camera, Mailbox
 from fer_edge.capture.uri import Kind, device_path, kind_of, parse_address, redact
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource

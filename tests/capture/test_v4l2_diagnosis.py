@@ -10,8 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.capture.device import captures, forbidden, why_not
-from fer_edge.capture.v4l2 import V4l2Camera
+from fer_edge.capture.v4l2 import V4l2Camera, captures, forbidden, why_not
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError
 

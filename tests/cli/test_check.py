@@ -6,8 +6,7 @@ import pytest
 from msgspec.structs import replace
 from rich.console import Console
 
-from fer_edge.cli.check import check_all, describe_vision
-from fer_edge.cli.check_record import check_record
+from fer_edge.cli.check import check_all, check_record, describe_vision
 from fer_edge.config.model import ClassifySettings, RecordSettings, Settings
 from fer_edge.errors import UserError
 from fer_edge.vision.analyzer import build_vision, model_path

@@ -3,9 +3,9 @@
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from fer_edge.config.loader import settle
 from fer_edge.config.model import Settings
-from fer_edge.config.settings_layers import amended, check_change, origins, overlaid
-from fer_edge.config.settings_walk import settle
+from fer_edge.config.runtime import amended, check_change, origins, overlaid
 
 
 def complaints(change: dict) -> list[str]:

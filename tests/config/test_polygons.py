@@ -1,6 +1,6 @@
 import pytest
 
-from fer_edge.config.polygons import flaw_of
+from fer_edge.config.rules import flaw_of
 
 SQUARE = ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.1, 0.5))
 

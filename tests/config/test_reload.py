@@ -1,7 +1,7 @@
 from msgspec.structs import replace
 
 from fer_edge.config.model import CameraSettings, DecideSettings, Settings, Threshold
-from fer_edge.config.reload import RELOADABLE, changed_keys, merged, needs_restart
+from fer_edge.config.runtime import RELOADABLE, changed_keys, merged, needs_restart
 
 OLD = Settings()
 

@@ -12,7 +12,7 @@ from fer_edge.config.loader import load_document, load_settings, parse_settings
 from fer_edge.config.model import DecideSettings, Threshold
 from fer_edge.config.runtime import LiveSettings
 from fer_edge.config.writer import Draft
-from fer_edge.daemon.keeper import Keeper, over
+from fer_edge.daemon.commands import Keeper, over
 from fer_edge.errors import SettingsError, UserError
 
 BEFORE = DecideSettings()

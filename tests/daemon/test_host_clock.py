@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from fer_edge.daemon.clock import is_synchronised
+from fer_edge.daemon.host import is_synchronised
 
 STATUS = 40  # bytes into struct timex of a 64-bit system: modes, offset, freq, maxerror and esterror stand before it
 STA_UNSYNC, STA_CLOCKERR = 0x0040, 0x1000  # <sys/timex.h>

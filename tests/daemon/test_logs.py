@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 
 from fer_edge.config.model import DecideSettings
 from fer_edge.daemon.logs import JournalFormatter, PlainFormatter
-from fer_edge.recording.format import Origin, opening
-from fer_edge.recording.rows import rows
-from fer_edge.recording.steps import Step, StepKind
+from fer_edge.recording.format import Origin, Step, StepKind, opening, rows
 
 SCRIPT = (
     "import logging; from fer_edge.daemon.logs import set_up_logging, set_level; set_up_logging('warning')\n"
@@ -88,7 +86,7 @@ def test_warning_of_a_command_without_a_log_is_printed_without_what_a_terminal_w
 CRASH = """
 import os, signal, sys
 from fer_edge.daemon.logs import enable_crash_traces
-from fer_edge.vision.native_stderr import native_stderr_logged
+from fer_edge.vision.interpreter import native_stderr_logged
 enable_crash_traces()
 def crash_in_a_library():
     os.kill(os.getpid(), signal.SIGSEGV)

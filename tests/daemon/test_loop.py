@@ -7,15 +7,14 @@ from typing import Any
 
 import pytest
 
-from fer_edge.capture.mailbox import Mailbox
+from fer_edge.capture.camera import Mailbox
 from fer_edge.capture.supervisor import Phase
 from fer_edge.config.model import DecideSettings
 from fer_edge.daemon.loop import MainLoop
-from fer_edge.daemon.notify import Notifier
 from fer_edge.daemon.signals import Signals
-from fer_edge.daemon.systemd import Systemd
+from fer_edge.daemon.systemd import Notifier, Systemd
 from fer_edge.events.lifecycle import Decider, Decision
-from fer_edge.events.windows import Windows
+from fer_edge.events.summary import Windows
 from fer_edge.pipeline import Pipeline
 from fer_edge.types import Event, Face, Frame
 

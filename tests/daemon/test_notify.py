@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.daemon.notify import Notifier
+from fer_edge.daemon.systemd import Notifier
 
 
 def test_service_manager_hears_what_is_told_and_children_do_not_speak(

@@ -1,7 +1,7 @@
 import os
 from pathlib import Path
 
-from fer_edge.daemon.runtime_folder import runtime_folder
+from fer_edge.daemon.directories import runtime_folder
 
 
 def test_notes_are_kept_in_memory_where_systemd_says_else_with_the_user_else_in_shared_memory(tmp_path):

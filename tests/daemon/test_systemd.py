@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.daemon.notify import Notifier
 from fer_edge.daemon.status import Part
-from fer_edge.daemon.systemd import Systemd
+from fer_edge.daemon.systemd import Notifier, Systemd
 
 WELL = {"camera": 1e9, "link": 1e9}
 

@@ -2,7 +2,7 @@ import logging
 
 import pytest
 
-from fer_edge.daemon.watchdog import Watchdog
+from fer_edge.daemon.systemd import Watchdog
 
 
 class Bowl:

@@ -4,8 +4,7 @@ import pytest
 
 from fer_edge.config.model import DecideSettings, Threshold
 from fer_edge.emotions import EMOTIONS
-from fer_edge.events.belief import believed, crossing
-from fer_edge.events.rules import make_rules
+from fer_edge.events.hysteresis import believed, crossing, make_rules
 
 HAPPY, SAD, NEUTRAL = (EMOTIONS.index(name) for name in ("happy", "sad", "neutral"))
 RULES = make_rules(DecideSettings(enter=0.6, leave=0.4), lost_s=2.0)

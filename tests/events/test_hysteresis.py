@@ -5,8 +5,7 @@ from msgspec.structs import replace
 
 from fer_edge.config.model import DecideSettings
 from fer_edge.emotions import EMOTIONS
-from fer_edge.events.hysteresis import Reading, read, unread
-from fer_edge.events.rules import make_rules
+from fer_edge.events.hysteresis import Reading, make_rules, read, unread
 
 # Without smoothing each frame is its own evidence, so that dwell is seen alone.
 RULES = make_rules(DecideSettings(smooth_s=0.0, enter=0.6, leave=0.4, dwell_s=0.5), lost_s=2.0)

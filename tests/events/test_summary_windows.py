@@ -3,7 +3,7 @@
 import numpy as np
 
 from fer_edge.events.lifecycle import Decision
-from fer_edge.events.windows import Windows
+from fer_edge.events.summary import Windows
 from fer_edge.types import Box, Frame, Outcome, Verdict, Window
 
 FRAME = Frame(np.zeros((2, 2, 3), np.uint8), 0.0, 0)

@@ -23,21 +23,17 @@ from fer_edge.daemon.commands import Attendant
 from fer_edge.errors import ModelError, SettingsError, UserError
 from fer_edge.homeassistant.discovery import Birth
 from fer_edge.mqtt.delivery import Delivery, Folders
-from fer_edge.mqtt.inbox import Heard, Inbox
 from fer_edge.mqtt.messages import Clocks, Messages
 from fer_edge.mqtt.publisher import Reporter
+from fer_edge.mqtt.requests import Heard, Inbox
 from fer_edge.mqtt.topics import Topics
-from fer_edge.recording.format import Origin, opening, read_recording
-from fer_edge.recording.rows import rows
-from fer_edge.recording.steps import Step, StepKind
-from fer_edge.subscriber.command import Wish
-from fer_edge.subscriber.events_recorded import read_recorded
+from fer_edge.recording.format import Origin, Step, StepKind, opening, read_recording, rows
+from fer_edge.subscriber.command import Wish, read_recorded
 from fer_edge.tuning.ground_truth import read_spans
 from fer_edge.tuning.replay import replay
 from fer_edge.types import Event, EventKind, Message
 from fer_edge.untrusted import SecretError, read_secret
-from fer_edge.vision.detector_card import load_detector_card
-from fer_edge.vision.model_card import load_card
+from fer_edge.vision.model_card import load_card, load_detector_card
 from tests.fuzz.campaign import Entrance, Finding, Parts
 from tests.fuzz.network import BROKER, CAMERA, DOOR, PAGE
 from tests.mqtt.conftest import an_event

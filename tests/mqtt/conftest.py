@@ -25,10 +25,10 @@ from fer_edge.config.model import MqttSettings
 from fer_edge.emotions import EMOTIONS
 from fer_edge.mqtt.connect import Patience
 from fer_edge.mqtt.delivery import Delivery, Folders
-from fer_edge.mqtt.inbox import Listening
 from fer_edge.mqtt.link import Link
 from fer_edge.mqtt.messages import Clocks, Messages
 from fer_edge.mqtt.outbox import Outbox
+from fer_edge.mqtt.requests import Listening
 from fer_edge.mqtt.topics import Topics
 from fer_edge.subscriber.audit import Audit
 from fer_edge.types import Box, Event, EventKind

@@ -3,7 +3,7 @@
 import pytest
 
 from fer_edge.mqtt.capabilities import ALL, FEWER, Abilities, Learned
-from fer_edge.mqtt.inbox import Inbox, Listening
+from fer_edge.mqtt.requests import Inbox, Listening
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import Message
 from tests.mqtt.byte_broker import CONNECT, PUBLISH, SUBSCRIBE, ByteBroker, Packet

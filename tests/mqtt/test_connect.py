@@ -13,7 +13,7 @@ import pytest
 from fer_edge.config.model import MqttSettings, TlsSettings
 from fer_edge.mqtt.connect import Patience, broker_of, open_session
 from fer_edge.mqtt.diagnostics import Trouble
-from fer_edge.mqtt.parcel import Parcel
+from fer_edge.mqtt.outbox import Parcel
 from fer_edge.mqtt.probe import probe
 from fer_edge.mqtt.session import Answer, Session
 from fer_edge.mqtt.topics import Topics

@@ -13,11 +13,9 @@ from msgspec.structs import replace
 
 from fer_edge.capture.supervisor import CameraState, Phase
 from fer_edge.config.model import PrivacySettings, Settings
-from fer_edge.config.reload import RELOADABLE
-from fer_edge.config.settings_layers import origins
-from fer_edge.daemon.camera_watch import UNSEEING
-from fer_edge.daemon.facts import health_figures, info_facts, recording_state
-from fer_edge.daemon.health import HealthMeter
+from fer_edge.config.runtime import RELOADABLE, origins
+from fer_edge.daemon.health import HealthMeter, health_figures, info_facts, recording_state
+from fer_edge.daemon.loop import UNSEEING
 from fer_edge.emotions import EMOTIONS
 from fer_edge.mqtt.journal import QUEUE_FULL, REASONS, RESTART
 from fer_edge.mqtt.link import LinkState

@@ -3,7 +3,7 @@ import select
 import threading
 from pathlib import Path
 
-from fer_edge.mqtt.doorbell import Doorbell
+from fer_edge.mqtt.outbox import Doorbell
 
 
 def rung(bell: Doorbell) -> bool:

@@ -9,10 +9,10 @@ from msgspec.structs import replace
 
 from fer_edge.capture.supervisor import Phase
 from fer_edge.config.model import HomeAssistantSettings, Settings
-from fer_edge.config.settings_layers import check_change
+from fer_edge.config.runtime import check_change
 from fer_edge.homeassistant.discovery import Birth, Discovery, device_id, removal
 from fer_edge.homeassistant.entities import FIGURES
-from fer_edge.mqtt.inbox import Heard
+from fer_edge.mqtt.requests import Heard
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import EventKind
 

@@ -12,8 +12,8 @@ from rich.console import Console
 
 from fer_edge.errors import UserError
 from fer_edge.mqtt.diagnostics import Trouble
-from fer_edge.mqtt.inbox import Inbox, Listening
-from fer_edge.mqtt.properties import LARGEST_PACKET
+from fer_edge.mqtt.requests import Inbox, Listening
+from fer_edge.mqtt.session import LARGEST_PACKET
 from fer_edge.mqtt.topics import Topics
 from fer_edge.subscriber.client import Subscription
 from fer_edge.subscriber.command import Wish, follow

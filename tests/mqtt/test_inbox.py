@@ -1,4 +1,4 @@
-from fer_edge.mqtt.inbox import Heard, Inbox
+from fer_edge.mqtt.requests import Heard, Inbox
 
 
 def test_what_is_heard_is_taken_in_order_and_once():

@@ -6,8 +6,8 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from fer_edge.mqtt.inbox import Heard, Inbox, Listening
-from fer_edge.mqtt.properties import LARGEST_PACKET
+from fer_edge.mqtt.requests import Heard, Inbox, Listening
+from fer_edge.mqtt.session import LARGEST_PACKET
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import Message
 

@@ -1,4 +1,4 @@
-from fer_edge.mqtt.once import Once, Seldom, Word
+from fer_edge.mqtt.link import Once, Seldom, Word
 
 UP, DOWN, NOTHING = Word.UP, Word.DOWN, Word.NOTHING
 

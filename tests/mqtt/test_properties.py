@@ -2,7 +2,7 @@
 
 import pytest
 
-from fer_edge.mqtt.properties import PublishProperties, publish_size
+from fer_edge.mqtt.session import PublishProperties, publish_size
 from fer_edge.types import Message
 
 EXPIRY, CORRELATION = b"\x02", b"\x09"

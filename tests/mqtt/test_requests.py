@@ -5,8 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fer_edge.mqtt.inbox import Heard
-from fer_edge.mqtt.requests import LARGEST_PAYLOAD, MOST_KEYS, Request, listed, read_request
+from fer_edge.mqtt.requests import LARGEST_PAYLOAD, MOST_KEYS, Heard, Request, listed, read_request
 from fer_edge.mqtt.topics import Topics
 
 TOPICS = Topics("fer_edge", "porch")

@@ -1,6 +1,6 @@
 import numpy as np
 
-from fer_edge.mqtt.rounding import box_fractions, fraction, rfc3339, score_table, seconds
+from fer_edge.mqtt.payloads import box_fractions, fraction, rfc3339, score_table, seconds
 from fer_edge.types import Box
 
 

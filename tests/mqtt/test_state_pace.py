@@ -1,6 +1,6 @@
 import numpy as np
 
-from fer_edge.mqtt.state_pace import StatePace
+from fer_edge.mqtt.publisher import StatePace
 from fer_edge.types import Box, Outcome, Verdict
 
 

@@ -1,4 +1,4 @@
-from fer_edge.mqtt.versions import REMEMBERED_S, Versions
+from fer_edge.mqtt.connect import REMEMBERED_S, Versions
 
 
 def test_mqtt_5_is_tried_first_and_then_3_1_1():

@@ -4,7 +4,7 @@ import pytest
 
 from fer_edge.errors import UserError
 from fer_edge.mqtt.connect import Patience
-from fer_edge.mqtt.withdraw import withdraw
+from fer_edge.mqtt.probe import withdraw
 from fer_edge.types import Message
 
 pytestmark = pytest.mark.system

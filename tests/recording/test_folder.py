@@ -6,11 +6,9 @@ import pytest
 
 from fer_edge.config.model import DecideSettings
 from fer_edge.errors import UserError
-from fer_edge.recording.folder import read_folder, read_sources
-from fer_edge.recording.format import Origin, opening
+from fer_edge.recording.format import Origin, Step, StepKind, opening, rows
+from fer_edge.recording.recorder import read_folder, read_sources
 from fer_edge.recording.rotation import Ring
-from fer_edge.recording.rows import rows
-from fer_edge.recording.steps import Step, StepKind
 
 TICK = rows(Step(StepKind.TICK, 1.0))
 

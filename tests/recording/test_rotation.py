@@ -10,10 +10,8 @@ import pytest
 
 from fer_edge.config.model import DecideSettings
 from fer_edge.errors import UserError
-from fer_edge.recording.format import Origin, opening
+from fer_edge.recording.format import Origin, Step, StepKind, opening, rows
 from fer_edge.recording.rotation import TABLES, Ring, read_ring
-from fer_edge.recording.rows import rows
-from fer_edge.recording.steps import Step, StepKind
 
 
 def origin(run: str, **changes: float) -> str:

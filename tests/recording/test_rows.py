@@ -5,8 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_edge.recording.rows import COLUMNS, RowError, header, rows, steps
-from fer_edge.recording.steps import Step, StepKind
+from fer_edge.recording.format import COLUMNS, RowError, Step, StepKind, header, rows, steps
 from fer_edge.types import Box, Face, Quality, Unscored
 
 SCORES = np.array([0.1, 0.2, 0.3, 0.1, 0.1, 0.1, 0.1], np.float32)

@@ -19,12 +19,13 @@ from fer_edge.recording.format import (
     MAX_TABLE_LINES,
     NoOpening,
     Origin,
+    Step,
+    StepKind,
     TableError,
     opening,
     read_recording,
+    rows,
 )
-from fer_edge.recording.rows import rows
-from fer_edge.recording.steps import Step, StepKind
 from fer_edge.tuning.replay import replay
 from fer_edge.types import Box, Face
 

@@ -4,8 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.service.lend import lend_what_the_service_has
-from fer_edge.service.paths import STATE
+from fer_edge.service.paths import STATE, lend_what_the_service_has
 
 
 def lent(path: Path | None, settings: Path, **environment: str) -> dict[str, str]:

@@ -6,7 +6,7 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from fer_edge.errors import UserError
-from fer_edge.service.program import reachable
+from fer_edge.service.unit import reachable
 
 
 @dataclass

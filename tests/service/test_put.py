@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from fer_edge.errors import UserError
-from fer_edge.service.put import put, remove
+from fer_edge.service.paths import put, remove
 
 
 def test_file_is_written_with_its_folders_and_mode_and_only_when_it_differs(tmp_path: Path) -> None:

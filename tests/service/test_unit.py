@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from fer_edge.service.paths import shipped
-from fer_edge.service.program import Program
-from fer_edge.service.unit import quoted, unit_for
+from fer_edge.service.unit import Program, quoted, unit_for
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 SHIPPED = shipped("fer-edge.service")

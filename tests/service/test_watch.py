@@ -1,7 +1,7 @@
 from collections.abc import Mapping
 
 from fer_edge.daemon.status import Part, status_line
-from fer_edge.service.watch import cure, line, watch
+from fer_edge.service.status import cure, line, watch
 
 CAMERA, BROKER, PICTURES = (Part(name, ok=True, text="fine") for name in ("camera", "broker", "pictures"))
 NO_CAMERA = Part("camera", ok=False, text="lost")

@@ -19,8 +19,7 @@ from fer_edge.demo.broker import loopback_broker
 from fer_edge.errors import UserError
 from fer_edge.subscriber.audit import Audit
 from fer_edge.subscriber.client import Heard
-from fer_edge.subscriber.command import Printer, Wish, follow, take, verdict
-from fer_edge.subscriber.events_recorded import read_recorded
+from fer_edge.subscriber.command import Printer, Wish, follow, read_recorded, take, verdict
 
 EVENT = {
     "schema": 1, "id": "b00t-1", "event_type": "face_appeared", "time": "2026-11-21T16:12:48.005Z", "clock": "synced",

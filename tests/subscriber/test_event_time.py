@@ -4,7 +4,7 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
-from fer_edge.subscriber.event_time import time_before
+from fer_edge.subscriber.format import time_before
 
 HERE = timezone(timedelta(hours=2))
 NOW = datetime(2026, 11, 21, 18, 12, 50, tzinfo=HERE)

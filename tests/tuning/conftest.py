@@ -7,7 +7,7 @@ import pytest
 
 from fer_edge.config.model import DecideSettings
 from fer_edge.emotions import EMOTIONS
-from fer_edge.recording.steps import Part, Recording, Step, StepKind
+from fer_edge.recording.format import Part, Recording, Step, StepKind
 from fer_edge.types import Box, Face
 
 PLAIN = DecideSettings(smooth_s=0.0, dwell_s=0.0, arrive_s=0.0, enter=0.5, leave=0.4)

@@ -4,7 +4,7 @@ import pytest
 
 from fer_edge.config.model import DecideSettings, Threshold
 from fer_edge.errors import SettingsError
-from fer_edge.tuning.choose import assigned, at_least, raised, thresholds
+from fer_edge.tuning.search import assigned, at_least, raised, thresholds
 
 
 def test_keys_are_named_with_or_without_their_section() -> None:

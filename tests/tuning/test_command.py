@@ -10,9 +10,8 @@ import cv2
 import pytest
 from rich.console import Console
 
-from fer_edge.recording.format import Origin, opening
+from fer_edge.recording.format import Origin, opening, rows
 from fer_edge.recording.rotation import Ring
-from fer_edge.recording.rows import rows
 from fer_edge.tuning.command import Wish, tune
 from tests.tuning.conftest import PLAIN
 

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fer_edge.tuning.compare import compare
+from fer_edge.tuning.replay import compare
 from fer_edge.types import Box, Event, EventKind
 
 

@@ -2,9 +2,8 @@
 
 import pytest
 
-from fer_edge.tuning.choose import thresholds
 from fer_edge.tuning.ground_truth import Span
-from fer_edge.tuning.search import at_most, best
+from fer_edge.tuning.search import at_most, best, thresholds
 from tests.tuning.conftest import PLAIN
 
 

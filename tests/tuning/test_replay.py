@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from fer_edge.config.model import DecideSettings
 from fer_edge.events.lifecycle import Decider
 from fer_edge.pipeline import Pipeline
-from fer_edge.recording.rows import header, rows, steps
-from fer_edge.recording.steps import Part, Recording, Step, StepKind
+from fer_edge.recording.format import Part, Recording, Step, StepKind, header, rows, steps
 from fer_edge.tuning.replay import known_before, replay
 from fer_edge.types import Box, Event, Face, Frame, Unscored
 

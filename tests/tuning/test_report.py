@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from fer_edge.tuning.compare import Comparison
+from fer_edge.tuning.replay import Comparison
 from fer_edge.tuning.report import print_differences
 from fer_edge.types import Box, Event, EventKind
 

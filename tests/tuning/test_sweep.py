@@ -1,7 +1,7 @@
 """Events against a threshold, counted by hand."""
 
 from fer_edge.tuning.replay import replay
-from fer_edge.tuning.sweep import GRID, brief, sweep, told
+from fer_edge.tuning.search import GRID, brief, sweep, told
 from tests.tuning.conftest import PLAIN
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from fer_edge.config.model import CameraSettings, DetectSettings, GateSettings, PrivacySettings, Settings
-from fer_edge.video.advice import advice, caution
+from fer_edge.video.command import advice, caution
 from fer_edge.video.statistics import Report
 
 SETTINGS = Settings(detect=DetectSettings(width=224), gates=GateSettings(min_width_px=40))

@@ -8,8 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.capture.playback import play
-from fer_edge.capture.sources import open_source
+from fer_edge.capture.sources import open_source, play
 from fer_edge.capture.video import VideoFile
 from fer_edge.config.model import CameraSettings, Settings
 from fer_edge.errors import UserError

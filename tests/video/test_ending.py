@@ -7,7 +7,7 @@ import av
 import numpy as np
 import pytest
 
-from fer_edge.video.ending import reaches_its_end
+from fer_edge.video.analyze import reaches_its_end
 from tests.films import write_film
 
 PICTURES = [np.full((64, 96, 3), 2 * number, np.uint8) for number in range(100)]

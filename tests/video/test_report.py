@@ -4,7 +4,7 @@ import io
 
 from rich.console import Console
 
-from fer_edge.video.report import print_reports
+from fer_edge.video.command import print_reports
 from fer_edge.video.statistics import Report
 
 NAME = "single_face_smiling.mp4"

@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 from fer_edge.types import Box, Event, EventKind
-from fer_edge.video.timeline import draw_timeline
-from fer_edge.video.traces import Trace, Traces
+from fer_edge.video.timeline import Trace, Traces, draw_timeline
 
 SCORES = np.full(7, 1 / 7, np.float32)
 

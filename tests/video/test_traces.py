@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fer_edge.types import Box, Outcome, Verdict
-from fer_edge.video.traces import MOST_POINTS, Trace
+from fer_edge.video.timeline import MOST_POINTS, Trace
 
 SCORES = np.full(7, 1 / 7, np.float32)
 

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from fer_edge.errors import UserError
-from fer_edge.written import NamedFile, written
+from fer_edge.files import NamedFile, written
 
 FULL = Path("/dev/full")  # Linux's own disk that is full
 OUTPUT = Path("out/clip.scores.csv")

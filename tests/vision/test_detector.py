@@ -13,7 +13,7 @@ from fer_edge.errors import ModelError
 from fer_edge.types import Image
 from fer_edge.vision.detector import Detector, make_detector
 from fer_edge.vision.geometry import iou
-from fer_edge.vision.reduce import reduced, reduced_size
+from fer_edge.vision.preprocess import reduced, reduced_size
 
 YUNET = "models/detector/yunet_{}_320_320.onnx"
 

@@ -15,8 +15,7 @@ import pytest
 from fer_edge.config.model import DetectSettings
 from fer_edge.errors import EXIT_BAD_CONFIG, ModelError, UnsafeModel
 from fer_edge.vision.classifier import load_classifier
-from fer_edge.vision.detector_card import load_detector_card, save_detector_card
-from fer_edge.vision.model_card import DETECTOR, sha256_of
+from fer_edge.vision.model_card import DETECTOR, load_detector_card, save_detector_card, sha256_of
 from fer_edge.vision.model_trial import try_model
 from fer_edge.vision.tflite_detector import SHIPPED, load_detector
 

@@ -9,9 +9,9 @@ import threading
 
 import pytest
 
-from fer_edge.vision.native_stderr import native_stderr_logged
+from fer_edge.vision.interpreter import native_stderr_logged
 
-LOGGER = "fer_edge.vision.native_stderr"
+LOGGER = "fer_edge.vision.interpreter"
 
 
 def spoken(caplog, text: bytes) -> list[tuple[int, str]]:
@@ -59,7 +59,7 @@ def test_a_process_without_stderr_is_no_trouble():
     code = """
 import os
 os.close(2)
-from fer_edge.vision.native_stderr import native_stderr_logged
+from fer_edge.vision.interpreter import native_stderr_logged
 with native_stderr_logged("Library"):
     print("done")
 """

@@ -9,15 +9,18 @@ from numpy.typing import NDArray
 
 from fer_edge.config.model import DetectSettings
 from fer_edge.errors import ModelError
-from fer_edge.vision.detector_card import (
+from fer_edge.vision.interpreter import Runner, TensorSpec
+from fer_edge.vision.model_card import (
+    Card,
+    CardInput,
     DetectorCard,
     PixelScaling,
     load_detector_card,
+    save_card,
     save_detector_card,
+    sha256_of,
     verify_detector,
 )
-from fer_edge.vision.interpreter import Runner, TensorSpec
-from fer_edge.vision.model_card import Card, CardInput, save_card, sha256_of
 from fer_edge.vision.tflite_detector import OwnDetector, load_detector
 
 SCALE = 6 / 255  # of an int8 ReLU6

@@ -18,8 +18,8 @@ from fer_edge.config.loader import load_document, load_settings
 from fer_edge.config.model import DecideSettings, PreviewSettings, Settings
 from fer_edge.config.runtime import LiveSettings
 from fer_edge.config.writer import Draft
-from fer_edge.daemon.keeper import Keeper
-from fer_edge.web.preview import Preview
+from fer_edge.daemon.commands import Keeper
+from fer_edge.web.server import Preview
 
 TOKEN = "0123456789abcdef"
 ZONE = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0))

@@ -1,6 +1,6 @@
 """How many may watch."""
 
-from fer_edge.web.seats import Seats
+from fer_edge.web.stream import Seats
 
 
 def test_seat_is_refused_when_all_are_taken_and_free_again_when_one_leaves() -> None:

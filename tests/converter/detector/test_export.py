@@ -19,8 +19,8 @@ from converter.detector.export import DISTANCE, command, score_offset
 from converter.quantize.command import check_output
 from fer_edge.config.model import DetectSettings
 from fer_edge.errors import UserError
-from fer_edge.vision.detector_card import load_detector_card, save_detector_card
 from fer_edge.vision.interpreter import Runner
+from fer_edge.vision.model_card import load_detector_card, save_detector_card
 from fer_edge.vision.tflite_detector import SHIPPED, OwnDetector
 from tests.converter.detector.conftest import empty
 

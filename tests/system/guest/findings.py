@@ -13,12 +13,12 @@ import msgspec
 import numpy as np
 
 import fer_edge.models
-from fer_edge.capture.playback import play
+from fer_edge.capture.sources import play
 from fer_edge.capture.video import VideoFile
 from fer_edge.config.model import CameraSettings, Settings
 from fer_edge.events.lifecycle import Decider
 from fer_edge.pipeline import Pipeline
-from fer_edge.video.event_file import EventFile, line
+from fer_edge.video.tables import EventFile, line
 from fer_edge.vision.analyzer import build_vision
 from fer_edge.vision.classifier import load_classifier
 from fer_edge.vision.delegate import delegated_share
