@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from fer_edge.vision.classifier import load_classifier
-from fer_edge.vision.model_card import Card, load_card
+from fer_edge.vision.model_card import ModelCard, load_card
 
 GIVEN = ("--range", "0,1", "--labels", "fer2013")  # KDEF's: at chance on FER-2013, so nothing can be found
 HEAD = (
@@ -84,7 +84,7 @@ def _run_as_daemon(target: Path) -> None:
     assert abs(float(scores.sum()) - 1) < 1e-5, scores  # noqa: PLR2004  float32
 
 
-def _cells(source: Path, target: Path, card: Card) -> tuple[str, ...]:
+def _cells(source: Path, target: Path, card: ModelCard) -> tuple[str, ...]:
     how, scores = card.training, card.scores.get("PublicTest")
     container, size = how.get("original", "TFLite file"), f"{target.stat().st_size / 1000:.0f}"
     found, _, accuracy = how["layout"].partition(" reads ")

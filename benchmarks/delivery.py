@@ -39,7 +39,7 @@ from fer_edge.emotions import EMOTIONS
 from fer_edge.mqtt.delivery import Delivery, Folders
 from fer_edge.mqtt.messages import Clocks, Messages
 from fer_edge.mqtt.topics import Topics
-from fer_edge.subscriber.client import Subscription
+from fer_edge.subscriber.client import Subscriber
 from fer_edge.types import Box, Event, EventKind
 
 TOPICS = Topics("fer_edge", "benchmark")
@@ -181,7 +181,7 @@ def in_child(task: str, *arguments: Any) -> float:
 def latencies_ms(port: int, count: int, durability: str, folder: Path, rate_hz: float) -> list[float]:
     """From the event to a subscriber, each in milliseconds, to the millisecond of the event's `time`."""
     taken: list[float] = []
-    with Subscription(MqttSettings(host=LOOPBACK, port=port), "listener", (TOPICS.event,)) as subscription:
+    with Subscriber(MqttSettings(host=LOOPBACK, port=port), "listener", (TOPICS.event,)) as subscription:
         command = child("pace", port, count, durability, folder, rate_hz)
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as daemon:
             while len(taken) < count and daemon.poll() in (None, 0):

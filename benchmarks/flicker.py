@@ -32,9 +32,9 @@ from trembling import trembling
 from fer_edge.capture.sources import open_source, play
 from fer_edge.config.model import CameraSettings, ClassifySettings, DecideSettings, DetectSettings, Settings
 from fer_edge.emotions import EMOTIONS
-from fer_edge.events.lifecycle import Decider
+from fer_edge.events.lifecycle import EventDetector
 from fer_edge.types import Event, EventKind, Face, Frame
-from fer_edge.vision.analyzer import build_vision
+from fer_edge.vision.analyzer import build_analyzer
 
 SHORT_S = 0.5
 STILL_S = 20.0
@@ -153,13 +153,13 @@ class Material:
 
 def watched(frames: Iterable[Frame], settings: Settings) -> Watched:
     """All faces of these frames."""
-    vision = build_vision(settings)
+    vision = build_analyzer(settings)
     return [(frame.captured_at, vision.see(frame)) for frame in frames]
 
 
 def told(faces: Watched, decide: DecideSettings) -> list[Event]:
     """All events that follow from these faces."""
-    decider = Decider(decide, LOST_S)
+    decider = EventDetector(decide, LOST_S)
     events = [event for now, present in faces for event in decider.update(present, now).events]
     return [*events, *decider.close(faces[-1][0], "stopped")]
 

@@ -30,7 +30,7 @@ from fer_edge.config.model import CameraSettings, MqttSettings, Settings
 from fer_edge.daemon.app import App
 from fer_edge.daemon.host import MIB, resident_bytes
 from fer_edge.demo.broker import loopback_broker
-from fer_edge.subscriber.client import Subscription
+from fer_edge.subscriber.client import Subscriber
 from fer_edge.types import Image
 from fer_edge.vision.analyzer import model_path
 from fer_edge.vision.classifier import load_classifier
@@ -124,7 +124,7 @@ def start_and_memory(config: Path, port: int, seconds: float) -> tuple[float, fl
     # Installed packages are compiled; a shell that forbids it would have the daemon compiled anew at each start.
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     topics = (f"fer_edge/{DEVICE}/event",)
-    with Subscription(MqttSettings(host="127.0.0.1", port=port), "listener", topics) as subscription:
+    with Subscriber(MqttSettings(host="127.0.0.1", port=port), "listener", topics) as subscription:
         began = time.monotonic()
         with subprocess.Popen(command, env=inherited | own) as daemon:
             while not any(True for _ in subscription.listen(GIVE_UP_S)):

@@ -21,7 +21,7 @@ import msgspec
 from fer_edge.config.model import MqttSettings, Settings
 from fer_edge.daemon.host import MIB, resident_bytes
 from fer_edge.demo.broker import loopback_broker
-from fer_edge.subscriber.client import Subscription
+from fer_edge.subscriber.client import Subscriber
 
 DEVICE = "soak"
 SAMPLE_S = 10.0
@@ -37,7 +37,7 @@ def slope_per_s(samples: list[tuple[float, float]]) -> float:
 
 
 def watch(
-    daemon: subprocess.Popen[bytes], subscription: Subscription, minutes: float
+    daemon: subprocess.Popen[bytes], subscription: Subscriber, minutes: float
 ) -> tuple[list[tuple[float, float]], int]:
     """(seconds since the start, resident bytes) every SAMPLE_S, and how many events arrived."""
     began, samples, events = time.monotonic(), [], 0
@@ -73,7 +73,7 @@ def main() -> None:
         own = {"STATE_DIRECTORY": str(config.parent / "state"), "XDG_RUNTIME_DIR": str(config.parent)}
         mqtt = MqttSettings(host="127.0.0.1", port=broker.port)
         with (
-            Subscription(mqtt, "listener", (f"fer_edge/{DEVICE}/event",)) as subscription,
+            Subscriber(mqtt, "listener", (f"fer_edge/{DEVICE}/event",)) as subscription,
             subprocess.Popen(command, env=os.environ | own) as daemon,
         ):
             samples, events = watch(daemon, subscription, arguments.minutes)

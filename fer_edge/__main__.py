@@ -5,7 +5,7 @@ import sys
 from fer_edge.daemon.logs import enable_crash_traces, escape_warnings
 from fer_edge.daemon.signals import hold_reloads
 from fer_edge.errors import UserError
-from fer_edge.terminal import OutputError, escaped, give_up_output, tell_failures_of_output
+from fer_edge.terminal import OutputError, discard_output, escaped, raise_output_errors
 
 
 def main() -> None:
@@ -14,7 +14,7 @@ def main() -> None:
     escape_warnings()
     if sys.argv[1:2] == ["run"]:
         hold_reloads()
-    tell_failures_of_output()
+    raise_output_errors()
     from fer_edge.cli.main import commands  # noqa: PLC0415  a tenth of a second, in which a signal may come
 
     try:
@@ -23,7 +23,7 @@ def main() -> None:
         text = escaped(str(error))
         print(f"fer-edge: {text}" if "\n" not in text else text, file=sys.stderr)  # noqa: T201  the one place
         if isinstance(error, OutputError):
-            give_up_output()
+            discard_output()
         sys.exit(error.exit_code)
 
 

@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 
 from fer_edge.emotions import EMOTIONS
-from fer_edge.types import Box, Image, Outcome, Verdict
+from fer_edge.types import Box, FaceState, Image, Outcome
 
 Bgr = tuple[int, int, int]
 HEX = {
@@ -48,7 +48,7 @@ NOTHING_HELD = bgr(NOTHING_HELD_HEX)
 
 
 @dataclass(frozen=True, slots=True)
-class Pen:
+class Brush:
     """Sizes in pixels that go with a picture's height."""
 
     text_px: float
@@ -60,11 +60,11 @@ class Pen:
         return self.text_px / FONT_PX
 
 
-def annotated(image: Image, verdicts: Sequence[Verdict]) -> Image:
+def annotate(image: Image, verdicts: Sequence[FaceState]) -> Image:
     """A copy of ``image``, (h, w, 3) uint8 BGR, with a mark for each verdict; largest faces are drawn first."""
     picture = image.copy()
     height = picture.shape[0]
-    pen = Pen(max(LEAST_TEXT_PX, TEXT_PX * height / REFERENCE_PX), max(1, round(height / 270)))
+    pen = Brush(max(LEAST_TEXT_PX, TEXT_PX * height / REFERENCE_PX), max(1, round(height / 270)))
     width = picture.shape[1]
     taken = [verdict.box.scaled(width, height) for verdict in verdicts]
     for verdict in sorted(verdicts, key=lambda one: -one.box.w * one.box.h):
@@ -72,7 +72,7 @@ def annotated(image: Image, verdicts: Sequence[Verdict]) -> Image:
     return picture
 
 
-def words(verdict: Verdict) -> str:
+def words(verdict: FaceState) -> str:
     """What is written above a face: `3 happy 93 %`, `3 unsure`, `3 too small`."""
     if verdict.emotion is not None:
         said = f"{verdict.emotion} {100 * verdict.confidence:.0f} %"
@@ -84,7 +84,7 @@ def words(verdict: Verdict) -> str:
 def placard(width: int, height: int, lines: Sequence[str]) -> Image:
     """A dark picture that says something in place of one: the camera is lost."""
     picture = np.full((height, width, 3), DARK, np.uint8)
-    pen = Pen(max(LEAST_TEXT_PX, 1.5 * TEXT_PX * height / REFERENCE_PX), 1)
+    pen = Brush(max(LEAST_TEXT_PX, 1.5 * TEXT_PX * height / REFERENCE_PX), 1)
     step = round(2.2 * pen.text_px)
     for number, line in enumerate(lines):
         text_width = cv2.getTextSize(line, FONT, pen.scale, 1)[0][0]
@@ -93,7 +93,7 @@ def placard(width: int, height: int, lines: Sequence[str]) -> Image:
     return picture
 
 
-def _draw_face(picture: Image, verdict: Verdict, pen: Pen, taken: list[Box]) -> None:
+def _draw_face(picture: Image, verdict: FaceState, pen: Brush, taken: list[Box]) -> None:
     """``taken`` are the places, in pixels, that bars must leave free; theirs is added."""
     height, width = picture.shape[:2]
     box = verdict.box.scaled(width, height)
@@ -107,7 +107,7 @@ def _draw_face(picture: Image, verdict: Verdict, pen: Pen, taken: list[Box]) -> 
         _draw_bars(picture, box, verdict, pen, taken)
 
 
-def _draw_label(picture: Image, box: Box, text: str, colour: Bgr, pen: Pen) -> None:
+def _draw_label(picture: Image, box: Box, text: str, colour: Bgr, pen: Brush) -> None:
     """The label above the box, below it where there is no room, never outside the picture."""
     height, width = picture.shape[:2]
     pad = round(0.4 * pen.text_px)
@@ -121,7 +121,7 @@ def _draw_label(picture: Image, box: Box, text: str, colour: Bgr, pen: Pen) -> N
     cv2.putText(picture, text, (left + pad, top + tall - pad), FONT, pen.scale, ink, 1, cv2.LINE_AA)
 
 
-def _draw_bars(picture: Image, box: Box, verdict: Verdict, pen: Pen, taken: list[Box]) -> None:
+def _draw_bars(picture: Image, box: Box, verdict: FaceState, pen: Brush, taken: list[Box]) -> None:
     """Seven bars beside the box, on whichever side hides no face and no other bars; left out where both would."""
     height, width = picture.shape[:2]
     text_px = pen.text_px * 0.8

@@ -22,7 +22,7 @@ def user_path(text: str) -> Path:
         return path
 
 
-def printed(path: Path) -> str:
+def printable_path(path: Path) -> str:
     r"""A path as any terminal, and JSON, can show it.
 
     A byte of it that is not UTF-8 becomes `\xe9`, and what a terminal would obey is written out, as `\n` or `\x1b`.
@@ -32,30 +32,32 @@ def printed(path: Path) -> str:
 
 
 @contextmanager
-def written(output: Path) -> Iterator[None]:
+def output_errors(output: Path) -> Iterator[None]:
     """Raises UserError, with the name of ``output``, for what the system refuses in the block."""
     try:
         yield
     except OSError as error:
-        raise UserError(f"{printed(output)}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise UserError(
+            f"{printable_path(output)}: cannot be written: {(error.strerror or str(error)).lower()}"
+        ) from error
 
 
-class NamedFile(io.FileIO):
+class OutputFile(io.FileIO):
     """A new file at ``part``. A disk that is full is said of ``output``, also where a buffer above writes late."""
 
     def __init__(self, part: Path, output: Path) -> None:
         self._output = output
-        with written(output):
+        with output_errors(output):
             super().__init__(part, "wb")
 
     def write(self, data: Any, /) -> int:
         """As a file's; raises UserError."""
-        with written(self._output):
+        with output_errors(self._output):
             return super().write(data)
 
 
 @contextmanager
-def beside(path: Path) -> Iterator[Path]:
+def atomic_output(path: Path) -> Iterator[Path]:
     """A path to write to; becomes ``path`` when the block ends well, and is gone when it does not.
 
     It is in the same folder, so that the move cannot fail for want of space, and ends as ``path`` does.
@@ -63,15 +65,15 @@ def beside(path: Path) -> Iterator[Path]:
     Raises:
         UserError: the folder cannot be made, or something else is in the place.
     """
-    with written(path):
+    with output_errors(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
     try:
         yield part
-        with written(path):
+        with output_errors(path):
             with part.open("rb+") as file:
                 os.fsync(file.fileno())
             part.replace(path)
     finally:
-        with written(path):
+        with output_errors(path):
             part.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ MASK_SIDE = 512  # cells a side in which the share of a box is counted: finer th
 EDGE_PX = 3
 
 
-class Zones:
+class PrivacyMask:
     """``polygons`` are in fractions of the frame, as `polygons.flaw_of` has found them fit. Any thread may ask."""
 
     def __init__(self, polygons: Sequence[Sequence[Point]]) -> None:
@@ -24,7 +24,7 @@ class Zones:
     def __bool__(self) -> bool:
         return bool(self._polygons)
 
-    def black_out(self, image: Image) -> Image:
+    def apply(self, image: Image) -> Image:
         """``image``, (h, w, 3) uint8, with zeros in every zone; changed in place where it can be."""
         if not self._polygons:
             return image

@@ -8,20 +8,20 @@ All parts are parameters, so that the pipeline's stories are told in tests with 
 from collections.abc import Callable, Sequence
 from typing import Protocol
 
-from fer_edge.events.lifecycle import Decider, Decision
-from fer_edge.types import Event, Face, Frame, Verdict
+from fer_edge.events.lifecycle import Decision, EventDetector
+from fer_edge.types import Event, Face, FaceState, Frame
 
 See = Callable[[Frame], Sequence[Face]]
 
 
-class Publisher(Protocol):
+class EventPublisher(Protocol):
     """Whoever is told what happened; never blocks."""
 
     def event(self, event: Event) -> None:
         """Something happened to a face."""
         ...
 
-    def seen(self, verdicts: Sequence[Verdict], now: float) -> None:
+    def seen(self, verdicts: Sequence[FaceState], now: float) -> None:
         """What is known of all announced faces, after every frame, worth a message or not."""
         ...
 
@@ -30,18 +30,18 @@ class Publisher(Protocol):
         ...
 
 
-class Witness(Protocol):
+class PipelineObserver(Protocol):
     """Whoever looks on: the recorder, the live page, an analysis. Sees all and changes nothing; never blocks."""
 
-    def looked(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
+    def on_frame(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
         """A frame was looked at; ``now`` is the time it was decided for, at least that of the latest tick."""
         ...
 
-    def waited(self, decision: Decision, now: float) -> None:
+    def on_tick(self, decision: Decision, now: float) -> None:
         """Time passed without a frame."""
         ...
 
-    def closed(self, events: Sequence[Event], reason: str, now: float) -> None:
+    def on_close(self, events: Sequence[Event], reason: str, now: float) -> None:
         """Every face was said farewell to."""
         ...
 
@@ -52,16 +52,16 @@ class Pipeline:
     def __init__(
         self,
         see: See,
-        decider: Decider,
-        publisher: Publisher,
-        witnesses: Sequence[Witness] = (),
+        decider: EventDetector,
+        publisher: EventPublisher,
+        observeres: Sequence[PipelineObserver] = (),
         forget: Callable[[], None] = lambda: None,
     ) -> None:
         """``forget`` is called once nobody looks any more: what ``see`` remembers of faces ends there."""
         self._see = see
         self._decider = decider
         self._publisher = publisher
-        self._witnesses = tuple(witnesses)
+        self._witnesses = tuple(observeres)
         self._forget = forget
         self._now = float("-inf")
 
@@ -69,15 +69,15 @@ class Pipeline:
         """Looks at one frame and publishes what follows."""
         faces = self._see(frame)
         decision = self._decide(faces, frame.captured_at)
-        for witness in self._witnesses:
-            witness.looked(frame, faces, decision, self._now)
+        for observer in self._witnesses:
+            observer.on_frame(frame, faces, decision, self._now)
         return decision
 
     def idle(self, now: float) -> Decision:
         """Lets time pass without a frame, so that faces still leave when the camera is silent."""
         decision = self._decide((), now)
-        for witness in self._witnesses:
-            witness.waited(decision, self._now)
+        for observer in self._witnesses:
+            observer.on_tick(decision, self._now)
         return decision
 
     def close(self, now: float, reason: str) -> None:
@@ -88,8 +88,8 @@ class Pipeline:
         for event in events:
             self._publisher.event(event)
         self._publisher.nobody(self._now)
-        for witness in self._witnesses:
-            witness.closed(events, reason, self._now)
+        for observer in self._witnesses:
+            observer.on_close(events, reason, self._now)
 
     def _decide(self, faces: Sequence[Face], now: float) -> Decision:
         # A frame that was captured before the latest idle tick must not turn time back.

@@ -61,7 +61,7 @@ class Output(io.FileIO):
             raise OutputError(f"cannot write the output: {(error.strerror or str(error)).lower()}") from error
 
 
-def tell_failures_of_output() -> None:
+def raise_output_errors() -> None:
     """From now on a failure of standard output is an OutputError, whoever writes: click, rich or print."""
     now = sys.stdout
     if not isinstance(now, io.TextIOWrapper):  # closed, or somebody's own
@@ -71,7 +71,7 @@ def tell_failures_of_output() -> None:
     sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), now.encoding, now.errors, line_buffering=lines)
 
 
-def give_up_output() -> None:
+def discard_output() -> None:
     """Sends what could not be written nowhere, before Python tries once more at the end and complains."""
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

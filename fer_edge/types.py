@@ -46,7 +46,7 @@ class Detection(msgspec.Struct, frozen=True):
     landmarks: tuple[tuple[float, float], ...] | None = None  # right eye, left eye, nose, mouth corners; pixels
 
 
-class Unscored(StrEnum):
+class RejectReason(StrEnum):
     """Why a face that was found was not given to the network."""
 
     TOO_SMALL = "too_small"
@@ -72,7 +72,7 @@ class Face(msgspec.Struct, frozen=True, eq=False):
     first_seen: float  # seconds, monotonic
     last_seen: float  # seconds, monotonic; the time of the frame it was last detected in
     scores: Scores | None  # calibrated probabilities, None where it was not scored
-    unscored: Unscored | None = None  # the reason, exactly where scores is None
+    unscored: RejectReason | None = None  # the reason, exactly where scores is None
     quality: Quality | None = None  # None where size or place alone ruled the face out
 
 
@@ -91,7 +91,7 @@ class Outcome(StrEnum):
     UNREADABLE = "unreadable"
 
 
-class Verdict(msgspec.Struct, frozen=True, eq=False):
+class FaceState(msgspec.Struct, frozen=True, eq=False):
     """What is held of one face that is present now."""
 
     face: int  # track id
@@ -125,7 +125,7 @@ class Event(msgspec.Struct, frozen=True, eq=False):
     reason: str | None = None  # for face_gone: left, camera, stopped
 
 
-class Window(msgspec.Struct, frozen=True):
+class SummaryWindow(msgspec.Struct, frozen=True):
     """What a closed window of time amounts to. Times of several faces add up, so the seconds may exceed its length."""
 
     started: float  # seconds, monotonic

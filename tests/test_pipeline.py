@@ -6,9 +6,9 @@ import numpy as np
 
 from fer_edge.config.model import DecideSettings
 from fer_edge.emotions import EMOTIONS
-from fer_edge.events.lifecycle import Decider, Decision
+from fer_edge.events.lifecycle import Decision, EventDetector
 from fer_edge.pipeline import Pipeline
-from fer_edge.types import Box, Event, EventKind, Face, Frame, Verdict
+from fer_edge.types import Box, Event, EventKind, Face, FaceState, Frame
 
 BLACK = np.zeros((48, 64, 3), np.uint8)
 SETTINGS = DecideSettings(smooth_s=0.2, enter=0.6, leave=0.4, dwell_s=0.3, arrive_s=0.5)
@@ -24,7 +24,7 @@ class Listener:
     def event(self, event: Event) -> None:
         self.events.append(event)
 
-    def seen(self, verdicts: Sequence[Verdict], now: float) -> None:
+    def seen(self, verdicts: Sequence[FaceState], now: float) -> None:
         self.states.append(tuple(verdict.face for verdict in verdicts))
 
     def nobody(self, now: float) -> None:
@@ -50,7 +50,7 @@ def play(story: dict[float, str], until_s: float, rate_hz: float) -> Listener:
         emotion = story[max(at for at in story if at <= now + 1e-9)]
         return (face(1, emotion, 0.0, now),) if emotion else ()
 
-    pipeline = Pipeline(see, Decider(SETTINGS, lost_s=1.0), listener)
+    pipeline = Pipeline(see, EventDetector(SETTINGS, lost_s=1.0), listener)
     for number in range(round(until_s * rate_hz) + 1):
         pipeline.step(Frame(BLACK, number / rate_hz, number))
     return listener
@@ -60,7 +60,7 @@ def one_happy_second() -> tuple[Pipeline, Listener]:
     """A pipeline that has seen a happy face from second 0 to 1, and would see it in every further frame."""
     listener = Listener()
     pipeline = Pipeline(
-        lambda frame: (face(1, "happy", 0.0, frame.captured_at),), Decider(SETTINGS, lost_s=1.0), listener
+        lambda frame: (face(1, "happy", 0.0, frame.captured_at),), EventDetector(SETTINGS, lost_s=1.0), listener
     )
     for number in range(11):
         pipeline.step(Frame(BLACK, number / 10, number))
@@ -116,24 +116,24 @@ def test_closing_says_farewell_with_its_reason_and_leaves_an_empty_state() -> No
 
 
 class Onlooker:
-    """A witness that remembers."""
+    """A observer that remembers."""
 
     def __init__(self) -> None:
         self.told: list[tuple[str, float, int]] = []
 
-    def looked(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
+    def on_frame(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
         self.told.append(("looked", now, len(faces)))
 
-    def waited(self, decision: Decision, now: float) -> None:
+    def on_tick(self, decision: Decision, now: float) -> None:
         self.told.append(("waited", now, len(decision.events)))
 
-    def closed(self, events: Sequence[Event], reason: str, now: float) -> None:
+    def on_close(self, events: Sequence[Event], reason: str, now: float) -> None:
         self.told.append((f"closed, {reason}", now, len(events)))
 
 
 def test_witness_is_told_of_every_frame_tick_and_farewell_with_the_time_that_was_decided_for() -> None:
     onlooker = Onlooker()
-    decider = Decider(SETTINGS, lost_s=1.0)
+    decider = EventDetector(SETTINGS, lost_s=1.0)
     pipeline = Pipeline(lambda frame: (face(1, "happy", 0.0, frame.captured_at),), decider, Listener(), [onlooker])
     for number in range(6):
         pipeline.step(Frame(BLACK, number / 10, number))
@@ -147,7 +147,7 @@ def test_witness_is_told_of_every_frame_tick_and_farewell_with_the_time_that_was
 def test_closing_makes_the_eye_forget_whom_it_followed() -> None:
     forgotten: list[str] = []
     pipeline = Pipeline(
-        lambda frame: (), Decider(SETTINGS, lost_s=1.0), Listener(), forget=lambda: forgotten.append("all")
+        lambda frame: (), EventDetector(SETTINGS, lost_s=1.0), Listener(), forget=lambda: forgotten.append("all")
     )
     pipeline.step(Frame(BLACK, 0.0, 0))
     assert forgotten == []

@@ -25,7 +25,7 @@ from converter.train.weights import load_weights
 from fer_edge import __version__
 from fer_edge.config.model import DetectSettings
 from fer_edge.errors import UserError
-from fer_edge.vision.interpreter import Runner
+from fer_edge.vision.interpreter import Interpreter
 from fer_edge.vision.model_card import (
     DetectorCard,
     PixelScaling,
@@ -35,7 +35,7 @@ from fer_edge.vision.model_card import (
     sha256_of,
     verify_detector,
 )
-from fer_edge.vision.tflite_detector import OwnDetector, logit
+from fer_edge.vision.tflite_detector import TfliteDetector, logit
 
 REPRESENTATIVE = 200  # scenes by whose activations the int8 scales are set
 SIZE_PX = (128, 160)  # default height and width of the file's input
@@ -92,7 +92,7 @@ def score_offset(card: DetectorCard, content: bytes, photos: list[Photo]) -> flo
     A network's own scores depend on how rare faces were in its training. 0 where no photo is known to be empty.
     """
     usual = DetectSettings().score
-    detector = OwnDetector(card, _runner(content), DetectSettings(backend="own", width=SIZE_PX[1], score=0.0))
+    detector = TfliteDetector(card, _runner(content), DetectSettings(backend="own", width=SIZE_PX[1], score=0.0))
     surest = [
         max((face.score for face in detector.detect(photo.pixels)), default=0.0)
         for photo in photos
@@ -101,8 +101,8 @@ def score_offset(card: DetectorCard, content: bytes, photos: list[Photo]) -> flo
     return round(logit(usual - DISTANCE) - logit(float(np.quantile(surest, EMPTY))), 3) if surest else 0.0
 
 
-def _runner(content: bytes) -> Runner:
-    runner = Runner(content, "the exported network")
+def _runner(content: bytes) -> Interpreter:
+    runner = Interpreter(content, "the exported network")
     verify_detector(runner, Path("the exported network"))
     return runner
 

@@ -7,7 +7,7 @@ import sys
 from contextlib import AbstractContextManager
 
 from fer_edge.errors import UserError
-from fer_edge.vision.interpreter import native_stderr_caught
+from fer_edge.vision.interpreter import captured_native_stderr
 
 PACKAGES = {"tensorflow": "tensorflow", "jax": "jax", "torch": "torch"}
 VERSIONED = ("keras", "tensorflow", "tensorflow-cpu", "jax", "torch", "numpy", "opencv-python-headless", "fer-edge")
@@ -44,7 +44,7 @@ def without_greetings() -> AbstractContextManager[None]:
         if failed:
             sys.stderr.write(text)
 
-    return native_stderr_caught(report)
+    return captured_native_stderr(report)
 
 
 def versions() -> dict[str, str]:

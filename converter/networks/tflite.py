@@ -11,7 +11,7 @@ from converter.networks.calibration import fit_temperature
 from converter.networks.layout import as_logits
 from converter.networks.metrics import Floats, Labels, Measured, agreement, measure
 from fer_edge.vision.classifier import Classifier, calibrated
-from fer_edge.vision.model_card import Card
+from fer_edge.vision.model_card import ModelCard
 from fer_edge.vision.preprocess import resized
 
 FIGURES = 4  # decimals of a fraction in a card: a tenth of a face in 3,589
@@ -25,7 +25,9 @@ def run_tflite(classifier: Classifier, faces: Faces) -> NDArray[np.float32]:
     return np.stack([classifier.raw(resized(face, shape.height, shape.width)) for face in faces])
 
 
-def calibrated_card(card: Card, raw: Floats, truth: Labels, split: str, original: Floats | None = None) -> Card:
+def calibrated_card(
+    card: ModelCard, raw: Floats, truth: Labels, split: str, original: Floats | None = None
+) -> ModelCard:
     """``card`` with the temperature that fits ``raw`` (n, 7) to ``truth`` (n,), and its scores on these, the ``split``.
 
     ``original`` (n, 7) are the probabilities of the network that the file was made from; its scores are noted beside.

@@ -20,8 +20,8 @@ from fer_edge import __version__
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
 from fer_edge.vision.classifier import Classifier
-from fer_edge.vision.interpreter import Runner, read_model
-from fer_edge.vision.model_card import Card, CardInput, card_path, load_card, save_card, sha256_of
+from fer_edge.vision.interpreter import Interpreter, read_model
+from fer_edge.vision.model_card import CardInput, ModelCard, card_path, load_card, save_card, sha256_of
 from fer_edge.vision.model_trial import try_model
 
 PICTURE_AXES = 4  # 1, h, w, c
@@ -75,14 +75,14 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
         console.print(line, markup=False)
 
 
-def make_card(content: bytes, given: CardOptions, public: Faces) -> Card:
+def make_card(content: bytes, given: CardOptions, public: Faces) -> ModelCard:
     """The card of the TFLite file ``content``, its temperature fitted and its scores measured on ``public``.
 
     Raises ModelError where it does not run here, UserError where it is no expression network or its layout unclear.
     """
-    runner = Runner(content, given.name)
+    runner = Interpreter(content, given.name)
     height, width, channels = _picture(runner, given.name)
-    draft = Card(
+    draft = ModelCard(
         name=given.name,
         sha256=sha256_of(content),
         labels=EMOTIONS,  # the order of all answers here, so a draft gives them as the network does
@@ -106,7 +106,7 @@ def make_card(content: bytes, given: CardOptions, public: Faces) -> Card:
     return calibrated_card(replace(card, output=output_kind(raw), training=how), raw, public.labels, PUBLIC)
 
 
-def _picture(runner: Runner, name: str) -> tuple[int, int, Literal[1, 3]]:
+def _picture(runner: Interpreter, name: str) -> tuple[int, int, Literal[1, 3]]:
     """Height, width and channels that the network takes; UserError where it is no expression network."""
     taken, given = runner.input.shape, runner.output.shape
     if len(given) != VECTOR_AXES or given[-1] != len(EMOTIONS):
@@ -121,5 +121,5 @@ def _picture(runner: Runner, name: str) -> tuple[int, int, Literal[1, 3]]:
     return taken[1], taken[2], 1 if taken[3] == 1 else 3
 
 
-def _scaled(card: Card, scaling: Scaling) -> Card:
+def _scaled(card: ModelCard, scaling: Scaling) -> ModelCard:
     return replace(card, input=replace(card.input, mean=scaling.mean, std=scaling.std))

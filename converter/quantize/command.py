@@ -27,8 +27,8 @@ from fer_edge import __version__
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import ModelError, UserError
 from fer_edge.vision.classifier import Classifier
-from fer_edge.vision.interpreter import Runner
-from fer_edge.vision.model_card import Card, CardInput, card_path, load_card, save_card, sha256_of
+from fer_edge.vision.interpreter import Interpreter
+from fer_edge.vision.model_card import CardInput, ModelCard, card_path, load_card, save_card, sha256_of
 
 REPRESENTATIVE_A_CLASS = 60  # Training faces of each class by whose activations the int8 scales are set
 SEED = 20130701  # draws them; any would do, a fixed one makes the same file again
@@ -42,7 +42,7 @@ class Quantized:
     """A TFLite file and its card, not yet written."""
 
     content: bytes
-    card: Card
+    card: ModelCard
 
 
 @click.command(short_help="Make a TFLite file and its card from a Keras network.")
@@ -119,7 +119,7 @@ def quantize(source: Source, target: Target, training: Faces, labelled: Labelled
     card = _card(source, target, made, len(representative))
     if not source.untrained:
         report(f"running the TFLite file on {len(faces):,} faces")
-        raw = run_tflite(Classifier(card, Runner(made.content, source.name)), faces.images)
+        raw = run_tflite(Classifier(card, Interpreter(made.content, source.name)), faces.images)
         card = calibrated_card(card, raw, faces.labels, split, made.original.probabilities())
     return Quantized(made.content, card)
 
@@ -148,7 +148,7 @@ def check_card(model: Path, load: Callable[[Path], object], cure: str) -> None:
         ) from error
 
 
-def summary(card: Card, output: Path, size: int) -> list[str]:
+def summary(card: ModelCard, output: Path, size: int) -> list[str]:
     """Describe a file that was written, in lines of text."""
     how = card.training
     lines = [
@@ -186,7 +186,7 @@ def draw_representative(training: Faces) -> NDArray[np.uint8]:
     return faces
 
 
-def _card(source: Source, target: Target, made: Conversion, representative: int) -> Card:
+def _card(source: Source, target: Target, made: Conversion, representative: int) -> ModelCard:
     original = made.original
     how: dict[str, object] = {
         "made_from": " + ".join(path.name for path in (source.model, source.weights) if path),
@@ -201,7 +201,7 @@ def _card(source: Source, target: Target, made: Conversion, representative: int)
         how["trained"] = provenance
     if target.kind == "int8":
         how["representative"] = {"split": "Training", "faces": representative, "seed": SEED}
-    return Card(
+    return ModelCard(
         name=source.name,
         sha256=sha256_of(made.content),
         labels=original.labels,

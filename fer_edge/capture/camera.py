@@ -1,4 +1,4 @@
-"""The capture thread: reads a source for ever, opens it anew when it is lost, and leaves frames in the mailbox."""
+"""The capture thread: reads a source for ever, opens it anew when it is lost, and leaves frames in the latest_frame."""
 
 import logging
 import math
@@ -12,12 +12,12 @@ from msgspec.structs import replace
 from fer_edge.backoff import Backoff
 from fer_edge.capture.network import frozen_cure
 from fer_edge.capture.sources import Recording, Source, open_source
-from fer_edge.capture.supervisor import CameraState, Phase, Supervisor, Verdict
+from fer_edge.capture.supervisor import CameraPhase, CameraState, FrameAction, Supervisor
 from fer_edge.capture.uri import redact
-from fer_edge.capture.video import Pace
+from fer_edge.capture.video import PlaybackClock
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
-from fer_edge.masks import Zones
+from fer_edge.masks import PrivacyMask
 from fer_edge.types import Frame, Image
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ STOP_LIMIT_S = 2.0  # a read that hangs in a driver cannot be interrupted; the t
 STILL_READING = "a read hangs in the driver: the camera is closed as soon as it returns, and nothing it gives is used"
 
 
-class Mailbox:
+class LatestFrame:
     """Holds at most one frame. Thread-safe: one thread puts, another takes."""
 
     def __init__(self) -> None:
@@ -64,7 +64,7 @@ class Mailbox:
             return frame
 
 
-def blacked_out(source: Source, zones: Zones) -> Source:
+def masked_source(source: Source, zones: PrivacyMask) -> Source:
     """``source`` behind ``zones``; itself where there are none. A recording stays one."""
     if not zones:
         return source
@@ -74,7 +74,7 @@ def blacked_out(source: Source, zones: Zones) -> Source:
 class Masked:
     """Owned by the thread that reads it, as the source is."""
 
-    def __init__(self, source: Source, zones: Zones) -> None:
+    def __init__(self, source: Source, zones: PrivacyMask) -> None:
         self._source = source
         self._zones = zones
 
@@ -96,7 +96,7 @@ class Masked:
     def read(self) -> Image | None:
         """The next picture, zeros in every zone."""
         image = self._source.read()
-        return None if image is None else self._zones.black_out(image)
+        return None if image is None else self._zones.apply(image)
 
     def close(self) -> None:
         """Closes the source."""
@@ -106,7 +106,7 @@ class Masked:
 class MaskedRecording(Masked):
     """The same with media time."""
 
-    def __init__(self, source: Recording, zones: Zones) -> None:
+    def __init__(self, source: Recording, zones: PrivacyMask) -> None:
         super().__init__(source, zones)
         self._recording = source
 
@@ -126,7 +126,7 @@ class Camera:
     def __init__(  # noqa: PLR0913 - the outside world, by name
         self,
         settings: CameraSettings,
-        mailbox: Mailbox,
+        latest_frame: LatestFrame,
         *,
         opener: Callable[[CameraSettings], Source] = open_source,
         clock: Callable[[], float] = time.monotonic,
@@ -134,7 +134,7 @@ class Camera:
         wait: Callable[[float], object] | None = None,
     ) -> None:
         self._settings = settings
-        self._mailbox = mailbox
+        self._latest_frame = latest_frame
         self._opener = opener
         self._clock = clock
         self._stopping = Event()
@@ -144,7 +144,7 @@ class Camera:
         self._said = self._supervisor.state
         self._number = 0
         self._error: BaseException | None = None
-        self._due_by = clock() + HANG_S
+        self._deadline = clock() + HANG_S
         self._thread = Thread(target=self._guarded, name="capture", daemon=True)
 
     def start(self) -> None:
@@ -169,9 +169,9 @@ class Camera:
         return not self._thread.is_alive()
 
     @property
-    def due_by(self) -> float:
+    def deadline(self) -> float:
         """Until when, monotonic seconds, the capture thread has shown progress or hangs; infinite at a file's end."""
-        return self._due_by
+        return self._deadline
 
     def state(self, now: float) -> CameraState:
         """How the source is doing at ``now``, monotonic seconds."""
@@ -184,8 +184,8 @@ class Camera:
 
     def run(self) -> None:
         """Capture until `stop` is called or a file ends; what the thread does. Raises UnusableSource."""
-        while not self._stopping.is_set() and self._supervisor.state.phase is not Phase.ENDED:
-            self._promise(HANG_S)
+        while not self._stopping.is_set() and self._supervisor.state.phase is not CameraPhase.ENDED:
+            self._set_deadline(HANG_S)
             try:
                 source = self._opener(self._settings)
             except UnusableSource:
@@ -195,9 +195,9 @@ class Camera:
             else:
                 wait_s = self._read_out(source)
             self._say()
-            self._promise(wait_s + HANG_S)
+            self._set_deadline(wait_s + HANG_S)
             self._wait(wait_s)
-        self._promise(float("inf"))
+        self._set_deadline(float("inf"))
 
     def _guarded(self) -> None:
         """Run, and keep whatever ends the thread for `check`: a thread may not die quietly."""
@@ -209,10 +209,10 @@ class Camera:
     def _read_out(self, source: Source) -> float:
         """Read a source until it has to be closed; the wait in seconds before it is opened anew."""
         self._supervisor.opened(self._clock(), live=source.live)
-        recording, pace = source if isinstance(source, Recording) else None, Pace()
+        recording, pace = source if isinstance(source, Recording) else None, PlaybackClock()
         try:
             while not self._stopping.is_set():
-                self._promise(HANG_S)
+                self._set_deadline(HANG_S)
                 image = source.read()
                 if image is None and not source.live:
                     self._supervisor.ended(self._clock())
@@ -221,7 +221,7 @@ class Camera:
                     return self._supervisor.lost(self._clock())
                 if recording is not None:
                     self._pause(pace.wait_s(recording.position_s, self._clock()))
-                if self._hand_over(image) is Verdict.REOPEN:
+                if self._hand_over(image) is FrameAction.REOPEN:
                     return 0.0
         except SourceError as error:
             return self._supervisor.failed(str(error), self._clock())
@@ -231,21 +231,21 @@ class Camera:
 
     def _pause(self, wait_s: float) -> None:
         """Wait for a recording's next picture to be due, which may be long in one that is mostly still."""
-        self._promise(wait_s + HANG_S)
+        self._set_deadline(wait_s + HANG_S)
         self._wait(wait_s)
 
-    def _promise(self, within_s: float) -> None:
+    def _set_deadline(self, within_s: float) -> None:
         """Say before anything that takes time until when it is over: what breaks its word hangs."""
-        self._due_by = self._clock() + within_s
+        self._deadline = self._clock() + within_s
 
-    def _hand_over(self, image: Image) -> Verdict:
-        """Leave a picture in the mailbox unless it is no news, or nobody wants it any more."""
+    def _hand_over(self, image: Image) -> FrameAction:
+        """Leave a picture in the latest_frame unless it is no news, or nobody wants it any more."""
         if self._stopping.is_set():
-            return Verdict.WITHHOLD
+            return FrameAction.DROP
         now = self._clock()
         verdict = self._supervisor.picture(image, now)
-        if verdict is Verdict.DELIVER:
-            self._mailbox.put(Frame(image, now, self._number))
+        if verdict is FrameAction.DELIVER:
+            self._latest_frame.put(Frame(image, now, self._number))
             self._number += 1
         self._say()
         return verdict
@@ -260,23 +260,23 @@ class Camera:
             return
         name = redact(str(self._settings.source))
         match state.phase:
-            case Phase.RUNNING:
+            case CameraPhase.RUNNING:
                 logger.info("camera %s: running", name)
-            case Phase.ENDED:
+            case CameraPhase.ENDED:
                 logger.info("camera %s: at its end", name)
             case _:
                 logger.warning("camera %s: %s: %s; trying again until it is back", name, state.phase, state.reason)
 
 
-class Shutter:
+class CaptureControl:
     """Makes a camera when it may look, ends it when it may not. Not thread-safe; the main thread owns it.
 
-    ``make`` gives a camera that fills ``mailbox`` and is not started yet.
+    ``make`` gives a camera that fills ``latest_frame`` and is not started yet.
     """
 
-    def __init__(self, make: Callable[[], Camera], mailbox: Mailbox, *, paused: bool, now: float) -> None:
+    def __init__(self, make: Callable[[], Camera], latest_frame: LatestFrame, *, paused: bool, now: float) -> None:
         self._make = make
-        self._mailbox = mailbox
+        self._latest_frame = latest_frame
         self._camera = make()
         self._paused_since = now if paused else None
         self._closed = True  # whether the camera that was paused is really closed
@@ -298,7 +298,7 @@ class Shutter:
             return
         self._reopened = self.state(now).reopened
         self._closed = self._camera.stop()
-        self._mailbox.clear()
+        self._latest_frame.clear()
         self._paused_since = now
 
     def resume(self) -> None:
@@ -313,14 +313,16 @@ class Shutter:
         """How the camera is doing at ``now``, monotonic seconds."""
         if self._paused_since is not None:
             self._closed = self._closed or self._camera.ended()
-            return CameraState(Phase.PAUSED, self._paused_since, "" if self._closed else STILL_READING, self._reopened)
+            return CameraState(
+                CameraPhase.PAUSED, self._paused_since, "" if self._closed else STILL_READING, self._reopened
+            )
         state = self._camera.state(now)
         return replace(state, reopened=self._reopened + state.reopened)
 
     @property
-    def due_by(self) -> float:
+    def deadline(self) -> float:
         """Until when, monotonic seconds, the capture thread has shown progress or hangs; infinite while paused."""
-        return math.inf if self.paused else self._camera.due_by
+        return math.inf if self.paused else self._camera.deadline
 
     def check(self) -> None:
         """Raises what ended the capture thread, if anything did: UnusableSource, or a bug."""

@@ -98,7 +98,7 @@ class Reason(NamedTuple):
     """Another transport would fail for the same reason."""
 
 
-def why_not(address: Address) -> Reason:
+def diagnose(address: Address) -> Reason:
     """Ask an RTSP camera why it gives no pictures.
 
     Takes up to three times LIMIT_S, and ADDRESS_LIMIT_S more for each address of a name.

@@ -14,7 +14,7 @@ from fer_edge.capture.opencv import upright
 from fer_edge.capture.uri import IMAGE_SUFFIXES
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import UnusableSource
-from fer_edge.files import printed, user_path
+from fer_edge.files import printable_path, user_path
 from fer_edge.types import Image
 from fer_edge.untrusted import read_regular
 
@@ -52,7 +52,7 @@ class ImageFolder:
         self.position_s = 0.0
         self._first = self._take()
         if self._first is None:
-            raise UnusableSource(f"{printed(place)}: no image that can be read, of {len(self._paths)} tried")
+            raise UnusableSource(f"{printable_path(place)}: no image that can be read, of {len(self._paths)} tried")
 
     def read(self) -> Image | None:
         """The next image that can be read; None at the end, never where the folder loops."""
@@ -87,7 +87,7 @@ class ImageFolder:
             return
         self._broken.add(path)
         if len(self._broken) <= MOST_NAMED:
-            logger.warning("%s: %s; skipped", printed(path), error)
+            logger.warning("%s: %s; skipped", printable_path(path), error)
         elif len(self._broken) == MOST_NAMED + 1:
             logger.warning("more than %d images cannot be read; the others are skipped in silence", MOST_NAMED)
 
@@ -131,11 +131,13 @@ def _images(place: Path) -> list[Path]:
             return [place]
         found = [p for p in place.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and not p.name.startswith(".")]
     except FileNotFoundError:
-        raise UnusableSource(f"{printed(place)}: no such file or folder") from None
+        raise UnusableSource(f"{printable_path(place)}: no such file or folder") from None
     except OSError as error:
-        raise UnusableSource(f"{printed(place)}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise UnusableSource(
+            f"{printable_path(place)}: cannot be read: {(error.strerror or str(error)).lower()}"
+        ) from error
     if not found:
-        raise UnusableSource(f"{printed(place)}: no images in this folder ({', '.join(IMAGE_SUFFIXES)})")
+        raise UnusableSource(f"{printable_path(place)}: no images in this folder ({', '.join(IMAGE_SUFFIXES)})")
     return sorted(found, key=lambda path: natural_key(path.name))
 
 

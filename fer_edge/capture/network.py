@@ -121,9 +121,9 @@ def _connect(settings: CameraSettings, address: Address, read_limit_ms: int) -> 
                 capture.release()
                 raise SourceError(f"{name}: {flaw}")
             return capture
-        from fer_edge.capture.diagnostics import why_not  # noqa: PLC0415 - 10 ms that only a failure needs
+        from fer_edge.capture.diagnostics import diagnose  # noqa: PLC0415 - 10 ms that only a failure needs
 
-        reason = why_not(address)
+        reason = diagnose(address)
         if reason.final:
             raise SourceError(f"{name}: {reason.text}")
     tried = TRIED[settings.transport] if USERS_OPTIONS is None else "tried OPENCV_FFMPEG_CAPTURE_OPTIONS"

@@ -18,7 +18,7 @@ NO_FIRST_PICTURE = "it opens but gives no picture"
 CONNECTION_LOST = "it was unplugged, switched off or cut off"
 
 
-class Phase(StrEnum):
+class CameraPhase(StrEnum):
     """How a source is doing."""
 
     OPENING = "opening"  # the first attempt has not ended yet
@@ -33,17 +33,17 @@ class Phase(StrEnum):
 class CameraState(msgspec.Struct, frozen=True):
     """What there is to say about a source at a moment."""
 
-    phase: Phase
+    phase: CameraPhase
     since: float  # seconds, monotonic
     reason: str = ""  # what is wrong and, where the user can cure it, how; empty while all is well
     reopened: int = 0  # times it was opened after the first
 
 
-class Verdict(Enum):
+class FrameAction(Enum):
     """What is to become of a picture, and of its source."""
 
     DELIVER = "deliver"
-    WITHHOLD = "withhold"  # the source is frozen: this is no news
+    DROP = "withhold"  # the source is frozen: this is no news
     REOPEN = "reopen"  # the same, and it is time to try and wake the source
 
 
@@ -56,7 +56,7 @@ class Supervisor:
         self._stall_s = stall_s
         self._frozen_reason = SAME_PICTURE + frozen_cure
         self._backoff = backoff
-        self.state = CameraState(Phase.OPENING, now)
+        self.state = CameraState(CameraPhase.OPENING, now)
         self.heard_at = now  # when the source last gave a sign of life
         self._opened = False
         self._last: Image | None = None
@@ -70,57 +70,61 @@ class Supervisor:
             self.state = msgspec.structs.replace(self.state, reopened=self.state.reopened + 1)
         self._opened = True
         self.heard_at = now
-        if self.state.phase is not Phase.FROZEN:
+        if self.state.phase is not CameraPhase.FROZEN:
             self._last = None
 
     def failed(self, reason: str, now: float) -> float:
         """The source could not be opened or read; the wait in seconds before the next attempt."""
-        self._change(Phase.LOST, reason, now)
+        self._change(CameraPhase.LOST, reason, now)
         return self._backoff.next_s()
 
     def lost(self, now: float) -> float:
         """A read of a live source gave nothing; the wait in seconds before it is opened anew."""
         if now - self.heard_at > min(SILENCE_S, self._stall_s / 2.0):
-            self._change(Phase.SILENT, NO_PICTURE, now)
+            self._change(CameraPhase.SILENT, NO_PICTURE, now)
         else:
-            self._change(Phase.LOST, NO_FIRST_PICTURE if self._last is None else CONNECTION_LOST, now)
+            self._change(CameraPhase.LOST, NO_FIRST_PICTURE if self._last is None else CONNECTION_LOST, now)
         return self._backoff.next_s()
 
     def ended(self, now: float) -> None:
         """A file or folder is at its end."""
-        self._change(Phase.ENDED, "", now)
+        self._change(CameraPhase.ENDED, "", now)
 
-    def picture(self, image: Image, now: float) -> Verdict:
+    def picture(self, image: Image, now: float) -> FrameAction:
         """A picture came; what is to become of it."""
         self.heard_at = now
         if self._live and self._last is not None and same(self._last, image):
-            if self.state.phase is Phase.FROZEN or now - self._changed_at >= self._stall_s:
+            if self.state.phase is CameraPhase.FROZEN or now - self._changed_at >= self._stall_s:
                 return self._frozen(now)
         else:
             self._last, self._changed_at = image, now
-        self._change(Phase.RUNNING, "", now)
+        self._change(CameraPhase.RUNNING, "", now)
         if now - self.state.since >= self._stall_s:
             self._backoff.reset()
-        return Verdict.DELIVER
+        return FrameAction.DELIVER
 
     def seen_at(self, now: float) -> CameraState:
         """The state as it is at ``now``, also while a read or an opening that nobody can hurry is under way."""
         state, heard_at = self.state, self.heard_at
-        if not self._live or now - heard_at <= self._stall_s or state.phase not in (Phase.RUNNING, Phase.OPENING):
+        if (
+            not self._live
+            or now - heard_at <= self._stall_s
+            or state.phase not in (CameraPhase.RUNNING, CameraPhase.OPENING)
+        ):
             return state
-        reason = NO_OPENING if state.phase is Phase.OPENING else NO_PICTURE
-        return msgspec.structs.replace(state, phase=Phase.SILENT, since=heard_at, reason=reason)
+        reason = NO_OPENING if state.phase is CameraPhase.OPENING else NO_PICTURE
+        return msgspec.structs.replace(state, phase=CameraPhase.SILENT, since=heard_at, reason=reason)
 
-    def _frozen(self, now: float) -> Verdict:
+    def _frozen(self, now: float) -> FrameAction:
         """Read on while frozen, so that the first new picture is seen at once, and open anew now and then."""
-        if self.state.phase is not Phase.FROZEN:
-            self._change(Phase.FROZEN, self._frozen_reason, now)
+        if self.state.phase is not CameraPhase.FROZEN:
+            self._change(CameraPhase.FROZEN, self._frozen_reason, now)
         elif now < self._wake_at:
-            return Verdict.WITHHOLD
+            return FrameAction.DROP
         self._wake_at = now + self._stall_s + self._backoff.next_s()
-        return Verdict.REOPEN
+        return FrameAction.REOPEN
 
-    def _change(self, phase: Phase, reason: str, now: float) -> None:
+    def _change(self, phase: CameraPhase, reason: str, now: float) -> None:
         """Take a new state; the time of it moves only with the phase."""
         if (phase, reason) != (self.state.phase, self.state.reason):
             since = self.state.since if phase is self.state.phase else now

@@ -47,7 +47,7 @@ def is_another_kind(path: str) -> bool:
     return not stat.S_ISCHR(node.st_mode) or os.major(node.st_rdev) != VIDEO4LINUX
 
 
-def why_not(path: str) -> str:
+def diagnose(path: str) -> str:
     """One line on why ``path`` gives no pictures and what to do about it."""
     if is_another_kind(path):
         return f"{path}: not a video device: {_cameras_there(path)}"
@@ -136,11 +136,11 @@ class V4l2Camera:
         """Open the device and ask for size, rate and format; raises SourceError with the reason and what to do."""
         path = device_path(settings.source)
         if is_another_kind(path):
-            raise SourceError(why_not(path))
+            raise SourceError(diagnose(path))
         self._rotate = settings.rotate
         self._capture = open_v4l2(path, max(1, int(READ_PART * settings.stall_s)))
         if not self._capture.isOpened():
-            raise SourceError(why_not(path))
+            raise SourceError(diagnose(path))
         self._ask(settings)
         self.rate_hz: float | None = self._capture.get(cv2.CAP_PROP_FPS) or None
         self.format = format_name(self._capture)

@@ -17,7 +17,7 @@ from fer_edge.capture.decoders import (
 from fer_edge.capture.opencv import format_name, open_ffmpeg, size_flaw, upright
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import UnusableSource
-from fer_edge.files import printed, user_path
+from fer_edge.files import printable_path, user_path
 from fer_edge.types import Image
 from fer_edge.untrusted import open_regular
 
@@ -28,7 +28,7 @@ FALLBACK_RATE_HZ = 25.0  # for files without timestamps and without a rate of th
 TEXT_FORMATS = ("ansi",)  # FFmpeg shows a text file as a film of a terminal
 
 
-class Pace:
+class PlaybackClock:
     """When each picture of a recording is due. Not thread-safe; the capture thread owns it."""
 
     def __init__(self) -> None:
@@ -72,7 +72,7 @@ class VideoFile:
         self._first = self._take()
         if self._first is None:
             raise UnusableSource(
-                f"{printed(self._path)}: holds no picture that can be read: is it whole, is it a video?"
+                f"{printable_path(self._path)}: holds no picture that can be read: is it whole, is it a video?"
             )
 
     def read(self) -> Image | None:
@@ -102,7 +102,7 @@ class VideoFile:
         """At the end of a round: whether there was anything to see. A loop goes on, it may well be a still picture."""
         if self._by_pyav or self._alike_count < ALIKE:
             return
-        line = f"{printed(self._path)}: all of its pictures are the very same; {INTERLACED_CURE}"
+        line = f"{printable_path(self._path)}: all of its pictures are the very same; {INTERLACED_CURE}"
         if not self._loop:
             raise UnusableSource(line)
         self._alike, self._alike_count = Alike(), 0
@@ -141,7 +141,7 @@ def _is_for_pyav(capture: cv2.VideoCapture, path: Path) -> bool:
     if other is None:
         return False
     other.close()
-    logger.info("%s: OpenCV gives the very same picture again and again; PyAV decodes instead", printed(path))
+    logger.info("%s: OpenCV gives the very same picture again and again; PyAV decodes instead", printable_path(path))
     return True
 
 
@@ -149,12 +149,12 @@ def _open(path: Path) -> cv2.VideoCapture:
     """The capture of a file that is there and is a video; raises UnusableSource."""
     # An absolute path, because FFmpeg takes what stands before a colon in a name for a protocol.
     whole = str(path.absolute())
-    shown = printed(path)
+    shown = printable_path(path)
     try:
         whole.encode()
     except UnicodeEncodeError:  # OpenCV 4.14 does not refuse it, it crashes
         raise UnusableSource(
-            f"{printed(path.absolute())}: cannot be opened, the name is not UTF-8: rename it"
+            f"{printable_path(path.absolute())}: cannot be opened, the name is not UTF-8: rename it"
         ) from None
     try:
         with open_regular(path) as file:

@@ -21,7 +21,7 @@ from fer_edge.config.model import Settings
 from fer_edge.daemon.host import soc_temperature_c, throttled
 from fer_edge.terminal import plain_text
 from fer_edge.types import Box, Image
-from fer_edge.vision.analyzer import Vision, build_vision
+from fer_edge.vision.analyzer import FaceAnalyzer, build_analyzer
 from fer_edge.vision.delegate import describe, measure
 from fer_edge.vision.preprocess import face_pixels, face_region
 from fer_edge.vision.quality import quality_of
@@ -76,7 +76,7 @@ def bench(settings: Settings, seconds: float, console: Console, *, as_json: bool
     camera = settings.camera
     if not math.isfinite(seconds * camera.rate_hz):
         raise click.UsageError(f"--for: must be a number of seconds, got {seconds:g}")
-    vision = build_vision(settings)
+    vision = build_analyzer(settings)
     width, height = camera.width, camera.height
     frames = _pictures(height, width) if camera.rotate in SIDEWAYS else _pictures(width, height)
     with console.status(f"measuring for {seconds:g} seconds"):
@@ -89,7 +89,7 @@ def bench(settings: Settings, seconds: float, console: Console, *, as_json: bool
 
 
 def measured(  # noqa: PLR0913  what is measured, and by which clock
-    vision: Vision,
+    vision: FaceAnalyzer,
     frames: list[Image],
     rate_hz: float,
     seconds: float,
@@ -128,7 +128,7 @@ def measured(  # noqa: PLR0913  what is measured, and by which clock
     )
 
 
-def _frame(vision: Vision, image: Image, clock: Callable[[], float]) -> tuple[float, float]:
+def _frame(vision: FaceAnalyzer, image: Image, clock: Callable[[], float]) -> tuple[float, float]:
     """One frame with one face: the seconds to find faces, and those to read it."""
     began_s = clock()
     vision.detector.detect(image)

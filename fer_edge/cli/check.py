@@ -18,7 +18,7 @@ from fer_edge.mqtt.probe import probe as probe_broker
 from fer_edge.mqtt.topics import Topics
 from fer_edge.recording.recorder import scores_folder
 from fer_edge.terminal import plain_text
-from fer_edge.vision.analyzer import Vision, build_vision
+from fer_edge.vision.analyzer import FaceAnalyzer, build_analyzer
 from fer_edge.vision.delegate import describe, measure
 from fer_edge.web.server import read_token
 
@@ -88,7 +88,7 @@ def check_all(path: Path | None, console: Console, state: Path) -> int:
             Text.assemble((f"{'warning':<8}", "yellow"), f"{'settings':<10}", f"{key}: {sentence}"), soft_wrap=True
         )
     parts: list[tuple[str, Callable[[], str]]] = [
-        ("model", lambda: describe_vision(build_vision(settings))),
+        ("model", lambda: describe_vision(build_analyzer(settings))),
         ("camera", lambda: probe_camera(settings.camera)),
         ("broker", lambda: _check_broker(settings)),
     ]
@@ -106,7 +106,7 @@ def _check_broker(settings: Settings) -> str:
     return probe_broker(settings.mqtt, topics, (topics.requests, *birth))
 
 
-def describe_vision(vision: Vision) -> str:
+def describe_vision(vision: FaceAnalyzer) -> str:
     """The network, what it scored, and what runs it, in one line."""
     card, runner = vision.classifier.card, vision.classifier.runner
     known = {split: scores["top1"] for split, scores in card.scores.items() if "top1" in scores}

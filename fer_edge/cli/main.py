@@ -41,10 +41,10 @@ def _device_name(_context: click.Context, _parameter: click.Parameter, name: str
 
 def _settings_file(path: Path | None) -> Path | None:
     """The settings file that is meant; with the service's own, a command finds what systemd gives the service."""
-    from fer_edge.service.paths import lend_what_the_service_has  # noqa: PLC0415
+    from fer_edge.service.paths import use_service_folders  # noqa: PLC0415
 
     path = path or usual_file()
-    lend_what_the_service_has(path)
+    use_service_folders(path)
     return path
 
 
@@ -118,13 +118,13 @@ def video(  # noqa: PLR0913 - options
     """
     from rich.console import Console  # noqa: PLC0415
 
-    from fer_edge.video.command import analyse_videos  # noqa: PLC0415
+    from fer_edge.video.command import analyze_videos  # noqa: PLC0415
     from fer_edge.video.jobs import plan, wanted  # noqa: PLC0415
 
     path = path or usual_file()
     settings = load_settings(path) if path else Settings()
     planned = plan(sources, folder, wanted(kinds))
-    sys.exit(analyse_videos(planned, settings, Console(), processes=jobs, cluster=cluster, as_json=as_json))
+    sys.exit(analyze_videos(planned, settings, Console(), processes=jobs, cluster=cluster, as_json=as_json))
 
 
 @commands.command(short_help="Try settings, model, camera and broker.")
@@ -197,7 +197,7 @@ def tune(sources: tuple[Path, ...], path: Path | None, **options: Any) -> None:
     from fer_edge.tuning import command  # noqa: PLC0415
 
     decide = load_settings(path).decide if path else None
-    sys.exit(command.tune(sources, command.Wish(decide=decide, **options), Console()))
+    sys.exit(command.tune(sources, command.TuneOptions(decide=decide, **options), Console()))
 
 
 @commands.command(short_help="Show the events that arrive, or judge whether all came.")
@@ -235,7 +235,7 @@ def events(path: Path | None, device: str | None, files: tuple[Path, ...], **opt
     from rich.console import Console  # noqa: PLC0415
 
     from fer_edge.subscriber.command import (  # noqa: PLC0415
-        Wish,
+        EventsOptions,
         follow,
         read_recorded,
     )
@@ -244,14 +244,14 @@ def events(path: Path | None, device: str | None, files: tuple[Path, ...], **opt
     if files:
         if options["for_s"] is not None:
             raise click.UsageError("--for is for listening; FILEs are read to their end.")
-        sys.exit(read_recorded(files, device, Wish(**{**options, "for_s": math.inf}), console))
+        sys.exit(read_recorded(files, device, EventsOptions(**{**options, "for_s": math.inf}), console))
     if options["for_s"] is None:
         options["for_s"] = math.inf
     path = _settings_file(path)
     settings = load_settings(path) if path else Settings()
     device = device or settings.device or socket.gethostname()
     signal.signal(signal.SIGTERM, signal.default_int_handler)  # `timeout` and systemd end it as Ctrl-C does
-    sys.exit(follow(settings.mqtt, device, Wish(**options), console, Console(stderr=True, highlight=False)))
+    sys.exit(follow(settings.mqtt, device, EventsOptions(**options), console, Console(stderr=True, highlight=False)))
 
 
 @commands.command(short_help="Print the JSON schema of config.yaml.")
@@ -314,14 +314,14 @@ def remove(path: Path | None) -> None:
     import socket  # noqa: PLC0415
 
     from fer_edge.homeassistant.discovery import removal  # noqa: PLC0415
-    from fer_edge.mqtt.probe import withdraw  # noqa: PLC0415
+    from fer_edge.mqtt.probe import clear_retained  # noqa: PLC0415
     from fer_edge.mqtt.topics import Topics  # noqa: PLC0415
 
     path = _settings_file(path)
     settings = load_settings(path) if path else Settings()
     topics = Topics(settings.mqtt.prefix, settings.device or socket.gethostname())
     message = removal(topics, settings.home_assistant.prefix)
-    broker = withdraw(settings.mqtt, topics.device, message)
+    broker = clear_retained(settings.mqtt, topics.device, message)
     click.echo(f"{message.topic} is taken back from {broker}: Home Assistant forgets {topics.device}.")
     if settings.home_assistant.discovery:
         click.echo(

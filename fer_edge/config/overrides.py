@@ -14,7 +14,7 @@ MAX_BYTES = 100_000  # all that can be overridden is below 2 KB
 ASIDE = ".rejected"  # appended to the name of a file that cannot be used
 
 
-class Overlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class Overrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What outlives the daemon."""
 
     schema: int = 1
@@ -22,32 +22,32 @@ class Overlay(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     settings: dict[str, Any] = {}
 
 
-class OverlayError(UserError):
+class OverridesError(UserError):
     """The overlay cannot be read or written; one line that says what to do."""
 
 
-class OverlayFile:
+class OverridesFile:
     """The file at ``path``; its folder is made when it is first written. The main thread owns it."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
-    def load(self) -> Overlay:
+    def load(self) -> Overrides:
         """What it holds; nothing where there is none.
 
         Raises:
             OverlayError: it is there and cannot be read, or holds something else.
         """
         try:
-            return decode_json(read_regular(self.path, MAX_BYTES), Overlay)
+            return decode_json(read_regular(self.path, MAX_BYTES), Overrides)
         except FileNotFoundError:
-            return Overlay()
+            return Overrides()
         except OSError as error:
-            raise OverlayError(f"{self.path}: cannot be read: {error.strerror}") from error
+            raise OverridesError(f"{self.path}: cannot be read: {error.strerror}") from error
         except DecodeError as error:
-            raise OverlayError(f"{self.path}: holds no changes of settings: {error}") from error
+            raise OverridesError(f"{self.path}: holds no changes of settings: {error}") from error
 
-    def save(self, overlay: Overlay) -> None:
+    def save(self, overlay: Overrides) -> None:
         """Replaces the file as a whole: after a power cut either the old one is there or the new one.
 
         Raises:
@@ -66,7 +66,7 @@ class OverlayFile:
             with contextlib.suppress(OSError):
                 beside.unlink(missing_ok=True)
             what = "the daemon needs a folder that it may write to, see STATE_DIRECTORY in docs/mqtt.md"
-            raise OverlayError(f"{self.path}: cannot be written: {error.strerror}: {what}") from error
+            raise OverridesError(f"{self.path}: cannot be written: {error.strerror}: {what}") from error
 
     def set_aside(self) -> Path:
         """Renames the file, so that it is in nobody's way and can be looked at; gives its new name.
@@ -78,7 +78,7 @@ class OverlayFile:
         try:
             self.path.replace(aside)
         except OSError as error:
-            raise OverlayError(f"{self.path}: cannot be set aside: {error.strerror}") from error
+            raise OverridesError(f"{self.path}: cannot be set aside: {error.strerror}") from error
         return aside
 
 

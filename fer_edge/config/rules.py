@@ -28,7 +28,7 @@ LONGEST_DISCOVERY = "{prefix}/device/" + 64 * "x" + "/config"
 SINGLE_FACES = "shows single faces, which privacy.mode aggregate does not: switch one of the two off"
 
 
-def flaw_of(polygon: Sequence[Point]) -> str | None:
+def polygon_flaw(polygon: Sequence[Point]) -> str | None:
     """What is wrong with a polygon of three points or more, None where nothing is.
 
     Edges that meet are refused because filling leaves holes between them, and a hole is what nobody may see into: a
@@ -91,7 +91,7 @@ def contradictions(settings: Settings) -> list[tuple[str, str]]:
     if settings.detect.backend == "yunet" and not settings.detect.model:
         found.append(("detect.model", "must name the YuNet ONNX file when detect.backend is yunet"))
     for index, zone in enumerate(settings.privacy.zones):
-        flaw = flaw_of(zone)
+        flaw = polygon_flaw(zone)
         if flaw is not None:
             found.append((f"privacy.zones[{index}]", flaw))
     if settings.privacy.mode == "aggregate" and settings.publish.summary_s < LEAST_AGGREGATE_S:

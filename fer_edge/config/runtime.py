@@ -9,7 +9,7 @@ import msgspec
 
 from fer_edge.config.loader import Document, Mistake, Tree, check_values, load_document, settle
 from fer_edge.config.model import Settings, Threshold
-from fer_edge.config.overrides import Overlay, OverlayError, OverlayFile
+from fer_edge.config.overrides import Overrides, OverridesError, OverridesFile
 from fer_edge.config.rules import contradictions
 from fer_edge.config.writer import Draft
 from fer_edge.emotions import EMOTIONS
@@ -107,24 +107,24 @@ def _open(key: str) -> bool:
     return key in RELOADABLE or key not in Settings.__struct_fields__
 
 
-class Taken(msgspec.Struct, frozen=True):
+class AppliedChange(msgspec.Struct, frozen=True):
     """What became of a change."""
 
     keys: list[str]  # dotted, in force from now on
     need_restart: list[str]  # dotted, of a file that was read again
 
 
-class LiveSettings:
+class RuntimeConfig:
     """Not thread-safe; the main thread owns it. ``path`` is read again by `reload`; nothing is kept without ``file``.
 
     Overrides that cannot be used (another version's keys, or no agreement with config.yaml) are set aside and said.
     """
 
-    def __init__(self, document: Document, path: Path | None, file: OverlayFile | None) -> None:
+    def __init__(self, document: Document, path: Path | None, file: OverridesFile | None) -> None:
         self._given = document.values
         self._path = path
         self._file = file
-        self._overlay = Overlay()
+        self._overlay = Overrides()
         self.settings = document.settings
         if file is not None:
             self._adopt(file)
@@ -138,7 +138,7 @@ class LiveSettings:
         """Every value that can be changed while the daemon runs, and where it came from."""
         return origins(self.settings, self._given, self._overlay.settings)
 
-    def change(self, change: Mapping[str, Any], draft: Draft | None = None) -> Taken:
+    def change(self, change: Mapping[str, Any], draft: Draft | None = None) -> AppliedChange:
         """Overrides what ``change`` names, and takes back what is null in it; ``draft`` replaces config.yaml with it.
 
         What will be in force is validated, then persisted, then in force.
@@ -158,7 +158,7 @@ class LiveSettings:
         self._given = given
         return self._take(new)
 
-    def reload(self) -> Taken:
+    def reload(self) -> AppliedChange:
         """Reads the file again, below what was changed at run time.
 
         Raises:
@@ -176,7 +176,7 @@ class LiveSettings:
         overlay = msgspec.structs.replace(self._overlay, paused=paused)
         try:
             self._keep(overlay)
-        except OverlayError as error:
+        except OverridesError as error:
             logger.warning("a restart will not remember the %s: %s", "pause" if paused else "end of the pause", error)
             self._overlay = overlay
             return False
@@ -197,23 +197,23 @@ class LiveSettings:
             raise SettingsError("\n".join(f"{key}: {sentence}{cure}" for key, sentence in flaws))
         return new
 
-    def _take(self, new: Settings) -> Taken:
+    def _take(self, new: Settings) -> AppliedChange:
         changed = changed_keys(self.settings, new)
         waiting = needs_restart(changed)
         self.settings = merged(self.settings, new)
-        return Taken([key for key in changed if key not in waiting], waiting)
+        return AppliedChange([key for key in changed if key not in waiting], waiting)
 
-    def _keep(self, overlay: Overlay) -> None:
+    def _keep(self, overlay: Overrides) -> None:
         # Not what was last asked for counts: that may never have reached the disk, or have left it since.
         if self._file is not None and overlay != _held(self._file):
             self._file.save(overlay)
         self._overlay = overlay
 
-    def _adopt(self, file: OverlayFile) -> None:
+    def _adopt(self, file: OverridesFile) -> None:
         """Takes over what an earlier run left."""
         try:
             overlay = file.load()
-        except OverlayError as error:
+        except OverridesError as error:
             _set_aside(file, str(error))
             return
         try:
@@ -229,11 +229,11 @@ class LiveSettings:
             logger.info("changed at run time, by %s: %s", file.path, ", ".join(_leaves(overlay.settings)))
 
 
-def _held(file: OverlayFile) -> Overlay | None:
+def _held(file: OverridesFile) -> Overrides | None:
     """What a restart would find; None where that cannot be read."""
     try:
         return file.load()
-    except OverlayError:
+    except OverridesError:
         return None
 
 
@@ -254,9 +254,9 @@ def _leaves(tree: Mapping[str, Any], before: str = "") -> list[str]:
     return found
 
 
-def _set_aside(file: OverlayFile, why: str) -> None:
+def _set_aside(file: OverridesFile, why: str) -> None:
     reason = "; ".join(why.splitlines())
     try:
         logger.warning("changes at run time are not in force: %s; set aside as %s", reason, file.set_aside())
-    except OverlayError as error:
+    except OverridesError as error:
         logger.warning("changes at run time are not in force: %s; %s", reason, error)

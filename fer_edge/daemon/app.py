@@ -1,6 +1,6 @@
 """The one composition root: settings in, a running daemon out. Threads, clocks and signals meet here and nowhere else.
 
-capture thread -> [mailbox, newest wins] -> main thread: vision, decide, messages -> outbox -> link, store threads
+capture thread -> [latest_frame, newest wins] -> main thread: vision, decide, messages -> outbox -> link, store threads
 """
 
 import logging
@@ -13,34 +13,34 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fer_edge.capture.camera import Camera, Mailbox, Shutter, blacked_out
+from fer_edge.capture.camera import Camera, CaptureControl, LatestFrame, masked_source
 from fer_edge.capture.network import check_login
 from fer_edge.capture.sources import Source, open_source
 from fer_edge.config.loader import Document
 from fer_edge.config.model import LEAST_AGGREGATE_S, CameraSettings, Settings
-from fer_edge.config.overrides import OverlayFile
+from fer_edge.config.overrides import OverridesFile
 from fer_edge.config.rules import without_effect
-from fer_edge.config.runtime import LiveSettings
-from fer_edge.daemon.commands import Attendant, Keeper
-from fer_edge.daemon.health import Vitals, discovery_of, info_facts
+from fer_edge.config.runtime import RuntimeConfig
+from fer_edge.daemon.commands import CommandHandler, CommandQueue
+from fer_edge.daemon.health import HealthReporter, discovery_of, info_facts
 from fer_edge.daemon.host import is_synchronised
 from fer_edge.daemon.logs import set_level, set_up_logging
-from fer_edge.daemon.loop import CameraWatch, MainLoop
+from fer_edge.daemon.loop import CameraMonitor, MainLoop
 from fer_edge.daemon.signals import Signals
 from fer_edge.daemon.systemd import Notifier, Systemd
-from fer_edge.daemon.throttle import Governor
-from fer_edge.events.lifecycle import Decider
-from fer_edge.events.summary import Windows
-from fer_edge.homeassistant.discovery import Birth
-from fer_edge.masks import Zones
+from fer_edge.daemon.throttle import ThermalThrottle
+from fer_edge.events.lifecycle import EventDetector
+from fer_edge.events.summary import SummaryScheduler
+from fer_edge.homeassistant.discovery import BirthWatch
+from fer_edge.masks import PrivacyMask
 from fer_edge.mqtt.delivery import Delivery, Folders, forget_events
 from fer_edge.mqtt.messages import Clocks
-from fer_edge.mqtt.publisher import Reporter
-from fer_edge.mqtt.requests import Inbox, Listening
+from fer_edge.mqtt.publisher import MqttPublisher
+from fer_edge.mqtt.requests import RequestQueue, Subscription
 from fer_edge.mqtt.topics import Topics, client_id
-from fer_edge.pipeline import Pipeline, Witness
-from fer_edge.vision.analyzer import build_vision
-from fer_edge.vision.delegate import examine
+from fer_edge.pipeline import Pipeline, PipelineObserver
+from fer_edge.vision.analyzer import build_analyzer
+from fer_edge.vision.delegate import inspect_delegate
 
 if TYPE_CHECKING:
     from fer_edge.recording.recorder import Recorder
@@ -75,23 +75,23 @@ class App:
         now = time.monotonic()
         given = Document(settings, msgspec.to_builtins(settings)) if document is None else document
         topics = Topics(settings.mqtt.prefix, settings.device or socket.gethostname())
-        kept = None if state is None else OverlayFile(state / f"{client_id(topics.prefix, topics.device)}.json")
-        self._live = LiveSettings(given, settings_path, kept)
+        kept = None if state is None else OverridesFile(state / f"{client_id(topics.prefix, topics.device)}.json")
+        self._live = RuntimeConfig(given, settings_path, kept)
         settings = self._live.settings
         for key, sentence in without_effect(settings):
             logger.warning("%s: %s", key, sentence)
         self._signals = Signals()
         systemd = Systemd(Notifier(), time.monotonic())
-        self._vision = build_vision(settings)
-        self._kernels = examine(self._vision.classifier.runner)
+        self._vision = build_analyzer(settings)
+        self._kernels = inspect_delegate(self._vision.classifier.runner)
         clocks = Clocks(time.time, time.monotonic, is_synchronised)
         model = self._vision.classifier.card.sha256
         folders, aggregate = Folders(state, runtime), settings.privacy.mode == "aggregate"
         if aggregate:
             forget_events(folders, topics)
             folders = Folders()
-        inbox = Inbox()
-        birth = Birth(settings.home_assistant, random.random)
+        inbox = RequestQueue()
+        birth = BirthWatch(settings.home_assistant, random.random)
         self._discovery = discovery_of(settings, topics, self._vision) if settings.home_assistant.discovery else None
         heard = (topics.requests, birth.topic) if self._discovery else (topics.requests,)
         self._delivery = Delivery(
@@ -102,31 +102,31 @@ class App:
             random.random,
             folders=folders,
             first=(topics.info, topics.settings, topics.state),
-            listening=Listening(heard, inbox.put),
+            listening=Subscription(heard, inbox.put),
         )
         self._link = self._delivery.link
-        self._reporter = Reporter(self._delivery.messages, self._delivery, settings.publish, aggregate=aggregate)
+        self._reporter = MqttPublisher(self._delivery.messages, self._delivery, settings.publish, aggregate=aggregate)
         least_s = LEAST_AGGREGATE_S if aggregate else 0.0
-        self._windows = Windows(self._reporter.summary, settings.publish.summary_s, now, least_s)
-        self._decider = Decider(settings.decide, settings.track.lost_s)
-        keeper = Keeper(settings_path, lambda change, draft: self._attendant.adopt(change, draft=draft))
+        self._windows = SummaryScheduler(self._reporter.summary, settings.publish.summary_s, now, least_s)
+        self._decider = EventDetector(settings.decide, settings.track.lost_s)
+        keeper = CommandQueue(settings_path, lambda change, draft: self._commands.adopt(change, draft=draft))
         self._preview = self._open_preview(topics.device, keeper) if preview or settings.preview.enabled else None
         self._recorder = self._open_recorder(state, now) if settings.record.enabled else None
         parts = (self._windows, self._preview.stage if self._preview else None, self._recorder)
-        witnesses: list[Witness] = [part for part in parts if part is not None]
-        pipeline = Pipeline(self._vision.see, self._decider, self._reporter, witnesses, self._vision.forget)
-        mailbox = Mailbox()
-        zones = Zones(settings.privacy.zones)
+        observeres: list[PipelineObserver] = [part for part in parts if part is not None]
+        pipeline = Pipeline(self._vision.see, self._decider, self._reporter, observeres, self._vision.forget)
+        latest_frame = LatestFrame()
+        zones = PrivacyMask(settings.privacy.zones)
         if settings.camera.username:
             check_login(settings.camera)
-        self._shutter = Shutter(
-            lambda: Camera(settings.camera, mailbox, opener=lambda camera: blacked_out(opener(camera), zones)),
-            mailbox,
+        self._capture = CaptureControl(
+            lambda: Camera(settings.camera, latest_frame, opener=lambda camera: masked_source(opener(camera), zones)),
+            latest_frame,
             paused=self._live.paused,
             now=now,
         )
-        self._watch = CameraWatch(self._shutter, self._reporter, pipeline)
-        self._attendant = Attendant(
+        self._watch = CameraMonitor(self._capture, self._reporter, pipeline)
+        self._commands = CommandHandler(
             inbox=inbox,
             topics=topics,
             reporter=self._reporter,
@@ -134,32 +134,32 @@ class App:
             look=self._look,
             apply=self._apply,
             birth=birth,
-            introduce=self._introduce,
+            reannounce=self._reannounce,
         )
-        self._vitals = Vitals(
+        self._health = HealthReporter(
             live=self._live,
             kernels=self._kernels,
-            mailbox=mailbox,
-            shutter=self._shutter,
+            latest_frame=latest_frame,
+            capture=self._capture,
             link=self._link,
-            governor=Governor(settings.governor.hot_c),
+            governor=ThermalThrottle(settings.governor.hot_c),
             reporter=self._reporter,
             stage=self._preview.stage if self._preview else None,
             recorder=self._recorder,
-            requests=self._attendant.figures,
+            requests=self._commands.figures,
         )
         self._loop = MainLoop(
             signals=self._signals,
             systemd=systemd,
-            mailbox=mailbox,
-            shutter=self._shutter,
+            latest_frame=latest_frame,
+            capture=self._capture,
             watch=self._watch,
             pipeline=pipeline,
             windows=self._windows,
             delivery=self._delivery,
-            attendant=self._attendant,
+            commands=self._commands,
             keeper=keeper,
-            vitals=self._vitals,
+            health=self._health,
             preview=self._preview,
             recorder=self._recorder,
         )
@@ -172,7 +172,7 @@ class App:
         """
         with self._signals.heard():
             self._reporter.info(info_facts(self._vision, self._kernels, self._live.settings.privacy))
-            self._attendant.tell_settings()
+            self._commands.publish_settings()
             if self._discovery is not None:
                 self._link.publish(self._discovery.message())
             return self._loop.run()
@@ -184,7 +184,7 @@ class App:
         model = self._vision.classifier.card.sha256
         return open_recorder(self._live.settings, state, model, now, time.time())
 
-    def _open_preview(self, device: str, keeper: Keeper) -> "Preview":
+    def _open_preview(self, device: str, keeper: CommandQueue) -> "Preview":
         """The live page; a daemon without one does not load it."""
         from fer_edge.web.server import Preview  # noqa: PLC0415
 
@@ -193,7 +193,7 @@ class App:
     def _look(self, may: bool) -> None:  # noqa: FBT001 - the one thing there is to say
         """Opens the camera or closes it, and says so at once."""
         self._watch.look(may)
-        self._vitals.tell(time.monotonic())
+        self._health.tell(time.monotonic())
 
     def _apply(self, settings: Settings) -> None:
         """Settings that changed are in force from the next frame on."""
@@ -206,11 +206,11 @@ class App:
             self._recorder.reconfigure(settings.decide, settings.track.lost_s)
         self._reporter.reconfigure(settings.publish)
         self._windows.length_s = settings.publish.summary_s
-        self._vitals.reconfigure(settings.publish.health_s)
+        self._health.reconfigure(settings.publish.health_s)
 
-    def _introduce(self) -> None:
+    def _reannounce(self) -> None:
         """Says everything again: Home Assistant has started, and may have heard nothing of it."""
         if self._discovery is not None:
             topics = self._discovery.topics
             self._link.repeat((self._discovery.topic, topics.info, topics.settings, topics.state))
-            self._vitals.tell(time.monotonic())
+            self._health.tell(time.monotonic())

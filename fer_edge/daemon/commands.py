@@ -11,13 +11,13 @@ from typing import Any
 import msgspec
 
 from fer_edge.config.model import DecideSettings, Settings, Threshold, Zone
-from fer_edge.config.runtime import LiveSettings, Taken
+from fer_edge.config.runtime import AppliedChange, RuntimeConfig
 from fer_edge.config.writer import Draft, Unwritable, drafted_decide, drafted_zones, locked
 from fer_edge.errors import SettingsError, UserError
-from fer_edge.homeassistant.discovery import Birth
+from fer_edge.homeassistant.discovery import BirthWatch
 from fer_edge.mqtt.link import Seldom
-from fer_edge.mqtt.publisher import Reporter
-from fer_edge.mqtt.requests import PAUSED, Inbox, Request, Verb, read_request
+from fer_edge.mqtt.publisher import MqttPublisher
+from fer_edge.mqtt.requests import PAUSED, Request, RequestQueue, Verb, read_request
 from fer_edge.mqtt.topics import Topics
 from fer_edge.terminal import printable
 
@@ -33,7 +33,7 @@ LONGEST_TOPIC_SHOWN = 100  # characters
 Adopt = Callable[[dict[str, Any], Draft | None], None]
 
 
-class Keeper:
+class CommandQueue:
     """`keep` and `keep_zones` belong to the page's threads, `serve` to the main thread, which owns the settings.
 
     A page's thread prepares the file, which takes long; the main thread validates what will be in force, replaces the
@@ -123,24 +123,24 @@ def over(decide: DecideSettings, before: DecideSettings) -> dict[str, Any]:
     return {"decide": values}
 
 
-class Attendant:
+class CommandHandler:
     """Not thread-safe; the main thread owns it.
 
     ``look`` opens the camera or closes it; ``apply`` hands settings that are in force now to whom they concern;
-    ``introduce`` says everything again to a Home Assistant that has just started.
+    ``reannounce`` says everything again to a Home Assistant that has just started.
     """
 
     def __init__(  # noqa: PLR0913 - the parts that it attends to, by name
         self,
         *,
-        inbox: Inbox,
+        inbox: RequestQueue,
         topics: Topics,
-        reporter: Reporter,
-        live: LiveSettings,
+        reporter: MqttPublisher,
+        live: RuntimeConfig,
         look: Callable[[bool], None],
         apply: Callable[[Settings], None],
-        birth: Birth,
-        introduce: Callable[[], None],
+        birth: BirthWatch,
+        reannounce: Callable[[], None],
     ) -> None:
         self._inbox = inbox
         self._topics = topics
@@ -149,7 +149,7 @@ class Attendant:
         self._look = look
         self._apply = apply
         self._birth = birth
-        self._introduce = introduce
+        self._reannounce = reannounce
         self._done = self._refused = 0
         self._refusals = Seldom(REFUSAL_S)
         self.mistake = ""
@@ -166,14 +166,14 @@ class Attendant:
         """What became of the requests since the start, for `health`."""
         return {"done": self._done, "refused": self._refused, "dropped": self._inbox.dropped}
 
-    def tell_settings(self) -> None:
+    def publish_settings(self) -> None:
         """Publishes what can be changed, as it is."""
         self._reporter.settings(self._live.table(), paused=self._live.paused)
 
     def serve(self, now: float) -> None:
         """Does and answers at most one request, so that a flood costs one a frame; ``now`` in monotonic seconds."""
         if self._birth.is_due(now):
-            self._introduce()
+            self._reannounce()
         heard = self._inbox.take(now)
         if heard is not None and heard.topic == self._birth.topic:
             self._birth.hear(heard, now)
@@ -198,7 +198,7 @@ class Attendant:
         """
         taken = self._live.change(change, draft)
         self._apply(self._live.settings)
-        self.tell_settings()
+        self.publish_settings()
         logger.info("settings changed on the live page: %s", ", ".join(taken.keys) or "to what they were")
         if draft is not None:
             self.mistake = ""
@@ -228,14 +228,14 @@ class Attendant:
         if changed:
             self._look(not paused)
             logger.info("paused: nobody is looked at" if paused else "resumed")
-            self.tell_settings()
+            self.publish_settings()
         return {PAUSED: paused, "kept": kept}
 
     def _change(self, request: Request) -> dict[str, Any]:
         if request.body:
             taken = self._live.change(request.body)
             self._apply(self._live.settings)
-            self.tell_settings()
+            self.publish_settings()
             logger.info("settings changed over MQTT: %s", ", ".join(taken.keys) or "to what they were")
         return {PAUSED: self._live.paused, "settings": self._live.table()}
 
@@ -252,11 +252,11 @@ class Attendant:
             raise
         self.mistake = ""
         self._apply(self._live.settings)
-        self.tell_settings()
+        self.publish_settings()
         logger.info("settings reloaded: %s", ", ".join(taken.keys) or "nothing to take over has changed")
         self._warn_of(taken)
         return {"taken_over": taken.keys, "need_restart": taken.need_restart}
 
-    def _warn_of(self, taken: Taken) -> None:
+    def _warn_of(self, taken: AppliedChange) -> None:
         if taken.need_restart:
             logger.warning("these changes need a restart: %s", ", ".join(taken.need_restart))

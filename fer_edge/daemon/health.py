@@ -10,30 +10,30 @@ import msgspec
 import numpy as np
 
 from fer_edge import __version__
-from fer_edge.capture.camera import Mailbox, Shutter
-from fer_edge.capture.supervisor import CameraState, Phase
+from fer_edge.capture.camera import CaptureControl, LatestFrame
+from fer_edge.capture.supervisor import CameraPhase, CameraState
 from fer_edge.config.model import PrivacySettings, Settings
-from fer_edge.config.runtime import LiveSettings
+from fer_edge.config.runtime import RuntimeConfig
 from fer_edge.daemon.host import MIB, ProcessUse, soc_temperature_c, throttled
 from fer_edge.daemon.memory import MemoryBound
-from fer_edge.daemon.status import Part, Pictures
-from fer_edge.daemon.throttle import Governor
+from fer_edge.daemon.status import FrameStatus, StatusPart
+from fer_edge.daemon.throttle import ThermalThrottle
 from fer_edge.events.lifecycle import Decision
 from fer_edge.homeassistant.discovery import Discovery
 from fer_edge.mqtt.link import Link, LinkState
-from fer_edge.mqtt.publisher import Reporter
+from fer_edge.mqtt.publisher import MqttPublisher
 from fer_edge.mqtt.topics import Topics
-from fer_edge.types import Frame, Outcome, Verdict
-from fer_edge.vision.analyzer import Vision
-from fer_edge.vision.delegate import Kernels
+from fer_edge.types import FaceState, Frame, Outcome
+from fer_edge.vision.analyzer import FaceAnalyzer
+from fer_edge.vision.delegate import DelegateInfo
 
 if TYPE_CHECKING:
     from fer_edge.recording.recorder import Recorder
-    from fer_edge.web.live_state import Stage
+    from fer_edge.web.live_state import LiveState
 
 logger = logging.getLogger(__name__)
 
-WELL = (Phase.RUNNING, Phase.ENDED, Phase.PAUSED)  # how a camera may be without anything being wrong
+WELL = (CameraPhase.RUNNING, CameraPhase.ENDED, CameraPhase.PAUSED)  # how a camera may be without anything being wrong
 
 
 class Health(msgspec.Struct, frozen=True):
@@ -63,7 +63,7 @@ class HealthMeter:
         self._dropped_before = 0
         self._begin(now)
 
-    def frame(self, latency_s: float, verdicts: Iterable[Verdict]) -> None:
+    def frame(self, latency_s: float, verdicts: Iterable[FaceState]) -> None:
         """Counts one frame that was looked at, with the outcome of each face in it."""
         self._latencies_s.append(latency_s)
         self._outcomes.update(verdict.outcome for verdict in verdicts)
@@ -73,7 +73,7 @@ class HealthMeter:
         self._skipped += 1
 
     def report(self, now: float, dropped: int) -> Health:
-        """The figures since the last report; ``dropped`` is the mailbox's count since the start."""
+        """The figures since the last report; ``dropped`` is the latest_frame's count since the start."""
         window_s = max(now - self._window_began, 1e-9)
         use = self._process.since_last(now)
         health = Health(
@@ -109,7 +109,7 @@ def _percentiles_ms(latencies_s: list[float]) -> dict[str, float] | None:
     return {"p50": round(float(p50), 2), "p95": round(float(p95), 2), "p99": round(float(p99), 2)}
 
 
-def info_facts(vision: Vision, kernels: Kernels, privacy: PrivacySettings) -> dict[str, Any]:
+def info_facts(vision: FaceAnalyzer, kernels: DelegateInfo, privacy: PrivacySettings) -> dict[str, Any]:
     """Program, network, detector and runtime, and what is not told or not seen."""
     card, runner = vision.classifier.card, vision.classifier.runner
     return {
@@ -122,22 +122,22 @@ def info_facts(vision: Vision, kernels: Kernels, privacy: PrivacySettings) -> di
     }
 
 
-def discovery_of(settings: Settings, topics: Topics, vision: Vision) -> Discovery:
+def discovery_of(settings: Settings, topics: Topics, vision: FaceAnalyzer) -> Discovery:
     """The device as Home Assistant is to show it."""
     return Discovery(
         topics,
         settings.home_assistant.prefix,
         __version__,
         vision.classifier.card.name,
-        tuple(Phase),
-        (Phase.RUNNING,),
+        tuple(CameraPhase),
+        (CameraPhase.RUNNING,),
         aggregate=settings.privacy.mode == "aggregate",
     )
 
 
 def health_figures(  # noqa: PLR0913, PLR0917 - each of the parts of a running daemon
     health: Health,
-    kernels: Kernels,
+    kernels: DelegateInfo,
     camera: CameraState,
     link: LinkState,
     now: float,
@@ -172,52 +172,54 @@ def recording_state(failure: str | None) -> dict[str, str]:
     return {"state": "failing" if failure else "running", "reason": failure}
 
 
-def status_of(camera: CameraState, link: LinkState, pictures: Pictures, troubles: Mapping[str, str]) -> list[Part]:
+def status_of(
+    camera: CameraState, link: LinkState, pictures: FrameStatus, troubles: Mapping[str, str]
+) -> list[StatusPart]:
     """How the daemon is, for `systemctl status`; ``troubles`` names what else may be wrong, empty while it is not."""
     parts = [
-        Part("camera", camera.phase in WELL, _joined(camera.phase, camera.reason)),
-        Part("broker", link.connected, link.text),
-        Part("pictures", pictures.any or camera.phase is Phase.PAUSED, _told(pictures)),
+        StatusPart("camera", camera.phase in WELL, _joined(camera.phase, camera.reason)),
+        StatusPart("broker", link.connected, link.text),
+        StatusPart("pictures", pictures.any or camera.phase is CameraPhase.PAUSED, _told(pictures)),
     ]
-    return parts + [Part(name, ok=False, text=trouble) for name, trouble in troubles.items() if trouble]
+    return parts + [StatusPart(name, ok=False, text=trouble) for name, trouble in troubles.items() if trouble]
 
 
-def _told(pictures: Pictures) -> str:
+def _told(pictures: FrameStatus) -> str:
     if not pictures.any:
         return "none yet"
     rate = "" if pictures.rate_hz is None else f"{pictures.rate_hz:.1f} a second, "
     return f"{rate}{pictures.faces} face{'' if pictures.faces == 1 else 's'} in view"
 
 
-def _joined(phase: Phase, reason: str) -> str:
+def _joined(phase: CameraPhase, reason: str) -> str:
     return f"{phase}: {reason}" if reason else str(phase)
 
 
-class Vitals:
+class HealthReporter:
     """Not thread-safe; the main thread owns it. ``requests`` gives what became of the requests since the start."""
 
     def __init__(  # noqa: PLR0913 - whose state it tells, by name
         self,
         *,
-        live: LiveSettings,
-        kernels: Kernels,
-        mailbox: Mailbox,
-        shutter: Shutter,
+        live: RuntimeConfig,
+        kernels: DelegateInfo,
+        latest_frame: LatestFrame,
+        capture: CaptureControl,
         link: Link,
-        governor: Governor,
-        reporter: Reporter,
-        stage: "Stage | None",
+        governor: ThermalThrottle,
+        reporter: MqttPublisher,
+        stage: "LiveState | None",
         recorder: "Recorder | None",
         requests: Callable[[], dict[str, int]],
     ) -> None:
         self._live, self._kernels = live, kernels
-        self._mailbox, self._shutter, self._link = mailbox, shutter, link
+        self._latest_frame, self._capture, self._link = latest_frame, capture, link
         self._governor = governor
         self._reporter, self._stage, self._recorder = reporter, stage, recorder
         self._requests = requests
         now = time.monotonic()
         self._memory = MemoryBound(live.settings.memory_max_mib * MIB)
-        self._pictures, self._meter = Pictures(now), HealthMeter(now)
+        self._pictures, self._meter = FrameStatus(now), HealthMeter(now)
         self._due = now + live.settings.publish.health_s
 
     def admits(self, frame: Frame) -> bool:
@@ -227,7 +229,7 @@ class Vitals:
         self._meter.skip()
         return False
 
-    def looked(self, frame: Frame, decision: Decision) -> None:
+    def on_frame(self, frame: Frame, decision: Decision) -> None:
         """Counts a frame that was looked at."""
         self._meter.frame(time.monotonic() - frame.captured_at, decision.in_frame)
         self._pictures.looked_at(len(decision.in_frame))
@@ -236,10 +238,10 @@ class Vitals:
         """Shows watchers how camera and broker are."""
         self._pictures.pass_time(now)
         if self._stage:
-            camera, link = self._shutter.state(now), self._link.state(now)
+            camera, link = self._capture.state(now), self._link.state(now)
             self._stage.states(camera.phase, camera.reason, link.text, connected=link.connected)
 
-    def tell_when_due(self, now: float) -> None:
+    def publish_if_due(self, now: float) -> None:
         """Publishes `health` where it is time."""
         if now >= self._due:
             self.tell(now)
@@ -247,8 +249,8 @@ class Vitals:
     def tell(self, now: float) -> None:
         """Publishes `health`."""
         self._due = now + self._live.settings.publish.health_s
-        health = self._meter.report(now, self._mailbox.dropped)
-        camera, link = self._shutter.state(now), self._link.state(now)
+        health = self._meter.report(now, self._latest_frame.dropped)
+        camera, link = self._capture.state(now), self._link.state(now)
         recording = recording_state(None if self._recorder is None else self._recorder.failure)
         figures = health_figures(health, self._kernels, camera, link, now, self._requests(), recording)
         self._reporter.health(figures)
@@ -259,14 +261,14 @@ class Vitals:
         """Another `publish.health_s`."""
         self._due = min(self._due, time.monotonic() + health_s)
 
-    def parts(self, now: float, mistake: str) -> list[Part]:
+    def parts(self, now: float, mistake: str) -> list[StatusPart]:
         """What must be well for the daemon to do its work; ``mistake`` is that in config.yaml, if any."""
         troubles = {
             "heat": self._governor.text,
             "settings": mistake,
             "record": "" if self._recorder is None else self._recorder.failure,
         }
-        return status_of(self._shutter.state(now), self._link.state(now), self._pictures, troubles)
+        return status_of(self._capture.state(now), self._link.state(now), self._pictures, troubles)
 
     def too_large(self, now: float) -> bool:
         """Whether memory has passed its bound: then the daemon ends, and whoever watches over it starts a fresh one."""

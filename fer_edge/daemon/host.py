@@ -28,7 +28,7 @@ def is_synchronised(adjtimex: Callable[[ctypes.Array[ctypes.c_char]], int] = _li
     return 0 <= adjtimex(ctypes.create_string_buffer(TIMEX_BYTES)) < TIME_ERROR
 
 
-class Use(msgspec.Struct, frozen=True):
+class ResourceUse(msgspec.Struct, frozen=True):
     """Memory held now, and processor time as percent of one core since the last look."""
 
     rss_bytes: int
@@ -42,12 +42,12 @@ class ProcessUse:
         self._looked_at = now
         self._cpu_s = time.process_time()
 
-    def since_last(self, now: float) -> Use:
+    def since_last(self, now: float) -> ResourceUse:
         """The memory now and the processor time since the last call."""
         cpu_s = time.process_time()
         percent = 100.0 * (cpu_s - self._cpu_s) / max(now - self._looked_at, 1e-9)
         self._looked_at, self._cpu_s = now, cpu_s
-        return Use(rss_bytes=resident_bytes(), cpu_percent=percent)
+        return ResourceUse(rss_bytes=resident_bytes(), cpu_percent=percent)
 
 
 def resident_bytes(process: int | str = "self") -> int:

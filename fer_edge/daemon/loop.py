@@ -4,17 +4,17 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from fer_edge.capture.camera import Mailbox, Shutter
-from fer_edge.capture.supervisor import Phase
-from fer_edge.daemon.commands import Attendant, Keeper
-from fer_edge.daemon.health import Vitals
+from fer_edge.capture.camera import CaptureControl, LatestFrame
+from fer_edge.capture.supervisor import CameraPhase
+from fer_edge.daemon.commands import CommandHandler, CommandQueue
+from fer_edge.daemon.health import HealthReporter
 from fer_edge.daemon.memory import release_unused
 from fer_edge.daemon.signals import Signals
 from fer_edge.daemon.systemd import Systemd
 from fer_edge.errors import EXIT_FAILED
-from fer_edge.events.summary import Windows
+from fer_edge.events.summary import SummaryScheduler
 from fer_edge.mqtt.delivery import Delivery
-from fer_edge.mqtt.publisher import Reporter
+from fer_edge.mqtt.publisher import MqttPublisher
 from fer_edge.pipeline import Pipeline
 
 if TYPE_CHECKING:
@@ -22,7 +22,12 @@ if TYPE_CHECKING:
     from fer_edge.web.server import Preview
 
 # While nobody is looked at, faces are said to be gone, for this reason.
-UNSEEING = {Phase.LOST: "camera", Phase.SILENT: "camera", Phase.FROZEN: "camera", Phase.PAUSED: "paused"}
+UNSEEING = {
+    CameraPhase.LOST: "camera",
+    CameraPhase.SILENT: "camera",
+    CameraPhase.FROZEN: "camera",
+    CameraPhase.PAUSED: "paused",
+}
 # How long the main thread waits for a frame before it looks at the time, the camera and the signals.
 TICK_S = 0.25
 SETTLED_S = 5.0  # after the start: all that runs once has run
@@ -31,26 +36,26 @@ STOP_S = 4.0
 LINK_STOP_S = 3.0
 
 
-class CameraWatch:
+class CameraMonitor:
     """Not thread-safe; the main thread owns it."""
 
-    def __init__(self, shutter: Shutter, reporter: Reporter, pipeline: Pipeline) -> None:
-        self._shutter, self._reporter, self._pipeline = shutter, reporter, pipeline
-        self.phase = Phase.OPENING
+    def __init__(self, capture: CaptureControl, reporter: MqttPublisher, pipeline: Pipeline) -> None:
+        self._capture, self._reporter, self._pipeline = capture, reporter, pipeline
+        self.phase = CameraPhase.OPENING
         """The camera's, as it was last told."""
 
     def look(self, may: bool) -> None:  # noqa: FBT001 - the one thing there is to say
         """Opens the camera or closes it, and says so at once."""
         now = time.monotonic()
         if may:
-            self._shutter.resume()
+            self._capture.resume()
         else:
-            self._shutter.pause(now)
+            self._capture.pause(now)
         self.watch(now)
 
     def watch(self, now: float) -> None:
         """Takes note of a camera that went away or came back."""
-        phase = self._shutter.state(now).phase
+        phase = self._capture.state(now).phase
         if phase is self.phase:
             return
         self.phase = phase
@@ -67,23 +72,23 @@ class MainLoop:
         *,
         signals: Signals,
         systemd: Systemd,
-        mailbox: Mailbox,
-        shutter: Shutter,
-        watch: CameraWatch,
+        latest_frame: LatestFrame,
+        capture: CaptureControl,
+        watch: CameraMonitor,
         pipeline: Pipeline,
-        windows: Windows,
+        windows: SummaryScheduler,
         delivery: Delivery,
-        attendant: Attendant,
-        keeper: Keeper,
-        vitals: Vitals,
+        commands: CommandHandler,
+        keeper: CommandQueue,
+        health: HealthReporter,
         preview: "Preview | None",
         recorder: "Recorder | None",
     ) -> None:
         self._signals, self._systemd = signals, systemd
-        self._mailbox, self._shutter, self._watch = mailbox, shutter, watch
+        self._latest_frame, self._capture, self._watch = latest_frame, capture, watch
         self._pipeline, self._windows = pipeline, windows
         self._delivery, self._link = delivery, delivery.link
-        self._attendant, self._keeper, self._vitals = attendant, keeper, vitals
+        self._commands, self._keeper, self._health = commands, keeper, health
         self._preview, self._recorder = preview, recorder
         self._settles_at = time.monotonic() + SETTLED_S
         self._exit_code = 0
@@ -114,9 +119,9 @@ class MainLoop:
             ending.callback(lambda: stop(max(0.0, self._stop_by - time.monotonic() - LINK_STOP_S)))
         ending.callback(lambda: self._windows.end(time.monotonic()))
         ending.callback(lambda: self._pipeline.close(time.monotonic(), "stopped"))
-        ending.callback(self._shutter.stop)
+        ending.callback(self._capture.stop)
         self._delivery.start()
-        self._shutter.start()
+        self._capture.start()
         if self._preview:
             self._preview.start()
             ending.callback(self._preview.stop)
@@ -129,8 +134,8 @@ class MainLoop:
 
     def _tick(self) -> bool:
         """One frame, or the passing of time without one; False when there is nothing more to do."""
-        frame = self._mailbox.take(TICK_S)
-        self._shutter.check()
+        frame = self._latest_frame.take(TICK_S)
+        self._capture.check()
         now = time.monotonic()
         self._delivery.check(now)
         if self._recorder:
@@ -139,21 +144,21 @@ class MainLoop:
             self._preview.check(now)
         self._watch.watch(now)
         if frame is not None:
-            if self._vitals.admits(frame):
-                self._vitals.looked(frame, self._pipeline.step(frame))
-        elif self._watch.phase is Phase.ENDED and self._systemd.ready:
+            if self._health.admits(frame):
+                self._health.on_frame(frame, self._pipeline.step(frame))
+        elif self._watch.phase is CameraPhase.ENDED and self._systemd.ready:
             return False
         else:
             self._pipeline.idle(now)
-        self._vitals.look(now)
+        self._health.look(now)
         self._serve(now)
-        self._vitals.tell_when_due(now)
+        self._health.publish_if_due(now)
         # Asked no more once READY was said: the link's state counts what waits, which is work for each frame.
-        tried = self._systemd.ready or (self._watch.phase is not Phase.OPENING and self._link.state(now).tried)
-        due_by = {"camera": self._shutter.due_by, "link": self._link.due_by}
-        mistake = self._attendant.mistake
-        self._systemd.look(now, tried=tried, parts=lambda: self._vitals.parts(now, mistake), due_by=due_by)
-        if self._vitals.too_large(now):
+        tried = self._systemd.ready or (self._watch.phase is not CameraPhase.OPENING and self._link.state(now).tried)
+        deadline = {"camera": self._capture.deadline, "link": self._link.deadline}
+        mistake = self._commands.mistake
+        self._systemd.look(now, tried=tried, parts=lambda: self._health.parts(now, mistake), deadline=deadline)
+        if self._health.too_large(now):
             self._exit_code = EXIT_FAILED
             return False
         return True
@@ -163,9 +168,9 @@ class MainLoop:
         if self._signals.reload.is_set() and self._systemd.ready:
             self._signals.reload.clear()
             self._systemd.reloading()
-            self._attendant.reload()
+            self._commands.reload()
             self._systemd.reloaded()
-        self._attendant.serve(now)
+        self._commands.serve(now)
         self._keeper.serve()
         if now >= self._settles_at:
             self._settles_at = float("inf")

@@ -13,7 +13,7 @@ RATE_WINDOW_S = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
+class StatusPart:
     """One thing that must be well for the daemon to do its work."""
 
     name: str  # one word
@@ -21,7 +21,7 @@ class Part:
     text: str  # how it is, or what is wrong
 
 
-def status_line(parts: list[Part]) -> str:
+def status_line(parts: list[StatusPart]) -> str:
     """The parts in one line."""
     return SEPARATOR.join(
         part.name + (OK if part.ok else NOT_OK) + escaped(" ".join(part.text.replace("|", "/").split()))
@@ -29,19 +29,19 @@ def status_line(parts: list[Part]) -> str:
     )
 
 
-def status_parts(line: str) -> list[Part]:
+def status_parts(line: str) -> list[StatusPart]:
     """The parts that `status_line` made a line of; what is not one is left out."""
     parts = []
     for text in line.split(SEPARATOR):
         for word, ok in ((NOT_OK, False), (OK, True)):
             name, found, rest = text.partition(word)
             if found and name.isalpha():
-                parts.append(Part(name, ok, rest))
+                parts.append(StatusPart(name, ok, rest))
                 break
     return parts
 
 
-class Pictures:
+class FrameStatus:
     """Counts what the vision loop has looked at. Not thread-safe."""
 
     def __init__(self, now: float) -> None:

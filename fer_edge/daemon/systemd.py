@@ -6,7 +6,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping
 
-from fer_edge.daemon.status import Part, status_line
+from fer_edge.daemon.status import StatusPart, status_line
 
 logger = logging.getLogger(__name__)
 
@@ -61,9 +61,9 @@ class Watchdog:
         self._next_at = float("-inf")
         self._late: list[str] = []
 
-    def look(self, now: float, due_by: Mapping[str, float]) -> None:
+    def look(self, now: float, deadline: Mapping[str, float]) -> None:
         """Feeds, unless one of the named threads should have shown progress before ``now`` (monotonic seconds)."""
-        late = [name for name, due in due_by.items() if now > due]
+        late = [name for name, due in deadline.items() if now > due]
         if late != self._late:
             if late:
                 logger.error("no progress: %s; the watchdog is fed no more until there is", ", ".join(late))
@@ -87,7 +87,9 @@ class Systemd:
         self.ready = False
         """Whether READY was said: models are loaded, camera and broker were tried, whatever came of it."""
 
-    def look(self, now: float, *, tried: bool, parts: Callable[[], list[Part]], due_by: Mapping[str, float]) -> None:
+    def look(
+        self, now: float, *, tried: bool, parts: Callable[[], list[StatusPart]], deadline: Mapping[str, float]
+    ) -> None:
         """Tells what there is to tell at ``now``, monotonic seconds; once in each turn of the main loop.
 
         ``tried``: the first attempts at camera and broker are over; ``parts`` is asked only when a status is due.
@@ -99,7 +101,7 @@ class Systemd:
         if ready_now:
             self.ready = True
             self._notifier.tell(READY=1)
-        self._watchdog.look(now, due_by)
+        self._watchdog.look(now, deadline)
 
     def reloading(self) -> None:
         """Settings are being read; `reloaded` follows. systemd takes the time to tell this reload from an older one."""

@@ -18,7 +18,7 @@ LONGEST_GAP_S = 0.25  # as long as decide lets one frame vouch for: at low rates
 logger = logging.getLogger(__name__)
 
 
-class Governor:
+class ThermalThrottle:
     """Whether a frame is to be looked at. Not thread-safe; the main thread owns it."""
 
     def __init__(

@@ -12,7 +12,7 @@ from fer_edge.demo.scene import LENGTH_S, Scene
 from fer_edge.mqtt.messages import OFFLINE
 from fer_edge.mqtt.topics import Topics
 from fer_edge.subscriber.audit import Audit
-from fer_edge.subscriber.client import Subscription
+from fer_edge.subscriber.client import Subscriber
 from fer_edge.subscriber.command import Printer, take, verdict
 
 LOOK_S = 0.1
@@ -31,7 +31,7 @@ class Viewer:
     def __init__(self, settings: MqttSettings, device: str, console: Console) -> None:
         topics = Topics(settings.prefix, device)
         self._availability = topics.availability
-        self._subscription = Subscription(settings, device, topics.published)
+        self._subscription = Subscriber(settings, device, topics.published)
         self._printer = Printer(console, as_json=False)
         self.audit = Audit(from_start=True)
         self._ending = threading.Event()

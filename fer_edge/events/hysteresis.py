@@ -9,7 +9,7 @@ import msgspec
 
 from fer_edge.config.model import DecideSettings, Threshold
 from fer_edge.emotions import EMOTIONS
-from fer_edge.events.smoothing import Evidence, Mean, add, first, step_s
+from fer_edge.events.smoothing import EmaState, Mean, start_average, step_s, update_average
 from fer_edge.types import Scores
 
 # A microsecond of grace wherever a sum of frame intervals must reach a limit: ten times 0.05 s must be 0.5 s.
@@ -18,7 +18,7 @@ GRACE_S = 1e-6
 HALVINGS = 6
 
 
-class Rules(msgspec.Struct, frozen=True):
+class Thresholds(msgspec.Struct, frozen=True):
     """What turns evidence into events."""
 
     enter: tuple[float, ...]  # in the order of labels.EMOTIONS
@@ -34,10 +34,10 @@ class Rules(msgspec.Struct, frozen=True):
         return max(self.lost_s, self.dwell_s)
 
 
-def make_rules(settings: DecideSettings, lost_s: float) -> Rules:
+def resolve_thresholds(settings: DecideSettings, lost_s: float) -> Thresholds:
     """The rules that ``settings`` mean, with the thresholds of single expressions filled in."""
     own = [settings.emotions.get(emotion, Threshold()) for emotion in EMOTIONS]
-    return Rules(
+    return Thresholds(
         enter=tuple(settings.enter if one.enter is None else one.enter for one in own),
         leave=tuple(settings.leave if one.leave is None else one.leave for one in own),
         smooth_s=settings.smooth_s,
@@ -47,7 +47,7 @@ def make_rules(settings: DecideSettings, lost_s: float) -> Rules:
     )
 
 
-def believed(mean: Mean, held: int | None, rules: Rules) -> int | None:
+def apply_hysteresis(mean: Mean, held: int | None, rules: Thresholds) -> int | None:
     """The index of the expression that ``mean`` supports while ``held`` is held, None where it supports nothing.
 
     The strongest, where it reaches its enter threshold; else ``held``, where it still reaches its leave threshold.
@@ -60,7 +60,7 @@ def believed(mean: Mean, held: int | None, rules: Rules) -> int | None:
     return None
 
 
-def crossing(before: Mean, after: Mean, holds: Callable[[Mean], bool]) -> float:
+def crossing_fraction(before: Mean, after: Mean, holds: Callable[[Mean], bool]) -> float:
     """How far, 0 to 1, the straight way from ``before`` goes until ``holds`` is true, given that it is at ``after``.
 
     A threshold is met between frames. Dating it to the later one would make every dwell at 5 fps up to 0.2 s longer.
@@ -75,34 +75,34 @@ def crossing(before: Mean, after: Mean, holds: Callable[[Mean], bool]) -> float:
     return high
 
 
-class Reading(msgspec.Struct, frozen=True, eq=False):
+class EmotionState(msgspec.Struct, frozen=True, eq=False):
     """One face's expression: `held` is what is said of it, `candidate` what its latest scored frame supports."""
 
     since: float  # seconds, monotonic, when `held` was first held
-    evidence: Evidence | None = None  # None: never scored, or too long ago
+    evidence: EmaState | None = None  # None: never scored, or too long ago
     held: int | None = None
     candidate: int | None = None
     candidate_s: float = 0.0  # how long the candidate has been the same
     doubted_s: float = 0.0  # how long it has been another than `held`
 
 
-def read(reading: Reading, scores: Scores, now: float, rules: Rules) -> Reading:
+def update_emotion(reading: EmotionState, scores: Scores, now: float, rules: Thresholds) -> EmotionState:
     """The reading after one more scored frame.
 
     Another expression takes over once it alone was the candidate for ``dwell_s``. None takes over once ``held`` was in
     doubt for ``dwell_s``, whatever was the candidate meanwhile: two that take turns at the threshold prove nothing.
     """
     before = reading.evidence
-    evidence = first(scores, now) if before is None else add(before, scores, now, rules.smooth_s)
-    candidate = believed(evidence.mean, reading.held, rules)
+    evidence = start_average(scores, now) if before is None else update_average(before, scores, now, rules.smooth_s)
+    candidate = apply_hysteresis(evidence.mean, reading.held, rules)
     candidate_s, doubted_s = _clocks(reading, evidence, candidate, step_s(before, now), rules)
     supported_s = doubted_s if candidate is None else candidate_s
     if candidate == reading.held or supported_s < rules.dwell_s - GRACE_S:
-        return Reading(reading.since, evidence, reading.held, candidate, candidate_s, doubted_s)
-    return Reading(now, evidence, candidate, candidate, candidate_s, 0.0)
+        return EmotionState(reading.since, evidence, reading.held, candidate, candidate_s, doubted_s)
+    return EmotionState(now, evidence, candidate, candidate, candidate_s, 0.0)
 
 
-def unread(reading: Reading, now: float, rules: Rules) -> Reading:
+def decay_emotion(reading: EmotionState, now: float, rules: Thresholds) -> EmotionState:
     """The reading after a frame in which the face was there but not scored.
 
     Nothing changes until ``forget_s`` have passed since the latest score; then nothing is believed, and the next
@@ -110,11 +110,11 @@ def unread(reading: Reading, now: float, rules: Rules) -> Reading:
     """
     if reading.evidence is None or now - reading.evidence.at < rules.forget_s - GRACE_S:
         return reading
-    return Reading(since=reading.since if reading.held is None else now)
+    return EmotionState(since=reading.since if reading.held is None else now)
 
 
 def _clocks(
-    reading: Reading, evidence: Evidence, candidate: int | None, step: float, rules: Rules
+    reading: EmotionState, evidence: EmaState, candidate: int | None, step: float, rules: Thresholds
 ) -> tuple[float, float]:
     """How long the candidate has been the same and how long ``held`` has been in doubt, ``step`` seconds later."""
     before, held = reading.evidence, reading.held
@@ -123,9 +123,13 @@ def _clocks(
     candidate_s = reading.candidate_s + step
     doubted_s = 0.0 if candidate == held else reading.doubted_s + step
     if candidate != reading.candidate:
-        met = crossing(before.mean, evidence.mean, lambda mean: believed(mean, held, rules) == candidate)
+        met = crossing_fraction(
+            before.mean, evidence.mean, lambda mean: apply_hysteresis(mean, held, rules) == candidate
+        )
         candidate_s = step * (1.0 - met)
         if reading.candidate == held:
-            left = crossing(before.mean, evidence.mean, lambda mean: believed(mean, held, rules) != held)
+            left = crossing_fraction(
+                before.mean, evidence.mean, lambda mean: apply_hysteresis(mean, held, rules) != held
+            )
             doubted_s = step * (1.0 - left)
     return candidate_s, doubted_s

@@ -22,7 +22,7 @@ Mean = NDArray[np.float64]  # (7,) float64 in the order of labels.EMOTIONS, sums
 LONGEST_STEP_S = 0.25
 
 
-class Evidence(msgspec.Struct, frozen=True, eq=False):
+class EmaState(msgspec.Struct, frozen=True, eq=False):
     """A face's average scores, and what it takes to go on averaging."""
 
     mean: Mean
@@ -31,13 +31,13 @@ class Evidence(msgspec.Struct, frozen=True, eq=False):
     at: float  # seconds, monotonic, of that frame
 
 
-def first(scores: Scores, now: float) -> Evidence:
+def start_average(scores: Scores, now: float) -> EmaState:
     """The evidence after one frame: its scores, with no weight yet, so that the second frame is worth as much."""
     latest = scores.astype(np.float64)
-    return Evidence(mean=latest, weight=0.0, latest=latest, at=now)
+    return EmaState(mean=latest, weight=0.0, latest=latest, at=now)
 
 
-def add(evidence: Evidence, scores: Scores, now: float, smooth_s: float) -> Evidence:
+def update_average(evidence: EmaState, scores: Scores, now: float, smooth_s: float) -> EmaState:
     """The evidence with one more scored frame; ``smooth_s`` 0 means that frame alone.
 
     A frame that is not later than the one before adds nothing, since no time passed that it could speak for.
@@ -47,7 +47,7 @@ def add(evidence: Evidence, scores: Scores, now: float, smooth_s: float) -> Evid
         return evidence
     latest = scores.astype(np.float64)
     if smooth_s <= 0.0:
-        return Evidence(mean=latest, weight=1.0, latest=latest, at=now)
+        return EmaState(mean=latest, weight=1.0, latest=latest, at=now)
     step = min(gap_s, LONGEST_STEP_S) / smooth_s
     kept = exp(-gap_s / smooth_s) * evidence.weight
     gained = -expm1(-step)
@@ -55,10 +55,10 @@ def add(evidence: Evidence, scores: Scores, now: float, smooth_s: float) -> Evid
     older = gained - newer
     weight = kept + gained
     mean = (kept * evidence.mean + older * evidence.latest + newer * latest) / weight
-    return Evidence(mean=mean, weight=weight, latest=latest, at=now)
+    return EmaState(mean=mean, weight=weight, latest=latest, at=now)
 
 
-def step_s(evidence: Evidence | None, now: float) -> float:
+def step_s(evidence: EmaState | None, now: float) -> float:
     """Seconds since the latest scored frame that the next one may speak for; 0 where it is the first."""
     if evidence is None:
         return 0.0

@@ -4,36 +4,36 @@ from collections.abc import Callable, Sequence
 
 from fer_edge.emotions import EMOTIONS
 from fer_edge.events.lifecycle import Decision
-from fer_edge.types import Event, Face, Frame, Outcome, Verdict, Window
+from fer_edge.types import Event, Face, FaceState, Frame, Outcome, SummaryWindow
 
 # One frame vouches for at most this long. A longer silence of the camera counts as not watched from there on.
 LONGEST_STEP_S = 1.0
 
 
-class Summary:
+class SummaryAccumulator:
     """Adds up what is held of the announced faces until the window is closed; the next one starts there.
 
     Not thread-safe; the main thread owns it. Between two frames the verdicts of the earlier one hold.
     """
 
     def __init__(self, now: float) -> None:
-        self._verdicts: tuple[Verdict, ...] = ()
+        self._verdicts: tuple[FaceState, ...] = ()
         self._counted = now  # time up to which all is counted
         self._vouched = now  # time up to which the latest frame holds
         self._begin(now)
 
-    def add(self, verdicts: Sequence[Verdict], now: float) -> None:
+    def add(self, verdicts: Sequence[FaceState], now: float) -> None:
         """Counts one frame that was looked at; those that are only arriving are left out. Not for ticks."""
         self._count(now)
         self._vouched = now + LONGEST_STEP_S
         self._verdicts = tuple(verdict for verdict in verdicts if verdict.outcome is not Outcome.ARRIVING)
         self._faces.update(verdict.face for verdict in self._verdicts)
 
-    def close(self, now: float) -> Window:
+    def close(self, now: float) -> SummaryWindow:
         """The window that ends now. Faces that are still there are counted in the next one as well."""
         self._count(now)
         length_s = now - self._started
-        window = Window(
+        window = SummaryWindow(
             started=self._started,
             ended=now,
             dwell_s=dict(self._dwell_s),
@@ -66,27 +66,29 @@ class Summary:
                 self._dwell_s[verdict.emotion] += step_s
 
 
-class Windows:
+class SummaryScheduler:
     """Not thread-safe; the main thread owns it. ``tell`` gets each window that is over, ``length_s`` is theirs."""
 
-    def __init__(self, tell: Callable[[Window], None], length_s: float, now: float, least_s: float = 0.0) -> None:
+    def __init__(
+        self, tell: Callable[[SummaryWindow], None], length_s: float, now: float, least_s: float = 0.0
+    ) -> None:
         """A last window of less than ``least_s`` is not told."""
         self.length_s = length_s
         self._least_s = least_s
         self._tell = tell
-        self._summary = Summary(now)
+        self._summary = SummaryAccumulator(now)
         self._began = now
 
-    def looked(self, _frame: Frame, _faces: Sequence[Face], decision: Decision, now: float) -> None:
+    def on_frame(self, _frame: Frame, _faces: Sequence[Face], decision: Decision, now: float) -> None:
         """Counts a frame."""
         self._summary.add(decision.verdicts, now)
         self._pass(now)
 
-    def waited(self, _decision: Decision, now: float) -> None:
+    def on_tick(self, _decision: Decision, now: float) -> None:
         """Time passes without a frame."""
         self._pass(now)
 
-    def closed(self, _events: Sequence[Event], _reason: str, now: float) -> None:
+    def on_close(self, _events: Sequence[Event], _reason: str, now: float) -> None:
         """Nobody is there any more; the window goes on."""
         self._pass(now)
 

@@ -12,7 +12,7 @@ import msgspec
 
 from fer_edge.config.model import HomeAssistantSettings
 from fer_edge.homeassistant.entities import controls, diagnostics, observations, summaries
-from fer_edge.mqtt.requests import Heard
+from fer_edge.mqtt.requests import ReceivedMessage
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import Message
 
@@ -70,7 +70,7 @@ class Discovery(msgspec.Struct, frozen=True):
         return named if "availability" in named else {**named, "availability_topic": self.topics.availability}
 
 
-class Birth:
+class BirthWatch:
     """When to say everything again, because Home Assistant has started. Not thread-safe; the main thread owns it."""
 
     def __init__(self, settings: HomeAssistantSettings, draw: Callable[[], float]) -> None:
@@ -79,7 +79,7 @@ class Birth:
         self._draw = draw  # 0 to 1
         self._due_at: float | None = None  # seconds, monotonic
 
-    def hear(self, heard: Heard, now: float) -> None:
+    def hear(self, heard: ReceivedMessage, now: float) -> None:
         """Takes note of a birth."""
         if heard.payload == BIRTH and self._due_at is None:
             self._due_at = now + LONGEST_WAIT_S * self._draw()

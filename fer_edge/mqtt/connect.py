@@ -12,7 +12,7 @@ from fer_edge.errors import SettingsError
 from fer_edge.mqtt import diagnostics
 from fer_edge.mqtt.capabilities import ALL, FEWER, Abilities
 from fer_edge.mqtt.credentials import load_credentials
-from fer_edge.mqtt.diagnostics import Broker, Trouble
+from fer_edge.mqtt.diagnostics import BrokerAddress, BrokerError
 from fer_edge.mqtt.topics import client_id
 from fer_edge.types import Message
 
@@ -45,7 +45,7 @@ class Versions:
             self._worked, self._worked_at = version, now
 
 
-class Patience(msgspec.Struct, frozen=True):
+class Timeouts(msgspec.Struct, frozen=True):
     """How long the link waits, in seconds."""
 
     connect_s: float = 5.0  # for TCP and TLS, each address of the broker
@@ -56,18 +56,18 @@ class Patience(msgspec.Struct, frozen=True):
     deaf_s: float = 600.0  # without requests, after a message that was too large to be one ended the link
 
 
-def broker_of(settings: MqttSettings, device: str) -> Broker:
+def broker_of(settings: MqttSettings, device: str) -> BrokerAddress:
     """The broker that the settings name, and who we are to it."""
     name = settings.client_id or client_id(settings.prefix, device)
     path = settings.websocket_path if settings.transport == "websocket" else ""
-    return Broker(settings.host, settings.port, settings.username, name, settings.tls.enabled, path)
+    return BrokerAddress(settings.host, settings.port, settings.username, name, settings.tls.enabled, path)
 
 
 def open_session(  # noqa: PLR0913 - what a connection is opened with, by name
     settings: MqttSettings,
-    broker: Broker,
+    broker: BrokerAddress,
     versions: Sequence[Version],
-    patience: Patience,
+    patience: Timeouts,
     *,
     will: Message | None = None,
     abilities: Abilities = ALL,
@@ -85,7 +85,7 @@ def open_session(  # noqa: PLR0913 - what a connection is opened with, by name
     try:
         credentials = load_credentials(settings, quiet=True)
     except SettingsError as error:  # it was fine at the start, and may be again
-        raise Trouble(str(error)) from error
+        raise BrokerError(str(error)) from error
 
     def attempt(version: Version, abilities: Abilities) -> Session:
         session = Session(broker, credentials, version, settings.keepalive_s, will=will, abilities=abilities)
@@ -97,11 +97,15 @@ def open_session(  # noqa: PLR0913 - what a connection is opened with, by name
         fewer = FEWER if will is not None and version == "3.1.1" else ()
         try:
             return _reduced(partial(attempt, version), abilities, fewer)
-        except Trouble as why:
+        except BrokerError as why:
             if not (why.silent or why.version):
                 raise
             last = why
-    raise Trouble(diagnostics.unanswered(broker, " or ".join(versions))) if last.silent and len(versions) > 1 else last
+    raise (
+        BrokerError(diagnostics.unanswered(broker, " or ".join(versions)))
+        if last.silent and len(versions) > 1
+        else last
+    )
 
 
 def _reduced(attempt: Callable[[Abilities], "Session"], abilities: Abilities, fewer: Sequence[Abilities]) -> "Session":
@@ -114,11 +118,11 @@ def _reduced(attempt: Callable[[Abilities], "Session"], abilities: Abilities, fe
     """
     try:
         return attempt(abilities)
-    except Trouble as why:
+    except BrokerError as why:
         if why.lacks is not None and (left := abilities.without(why.lacks)) != abilities:
             return _reduced(attempt, left, ())
         if why.hung_up:
             for one in fewer:
-                with contextlib.suppress(Trouble):
+                with contextlib.suppress(BrokerError):
                     return attempt(one)
         raise

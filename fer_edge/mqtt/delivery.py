@@ -15,7 +15,7 @@ import msgspec
 
 from fer_edge.config.model import MqttSettings
 from fer_edge.errors import UserError
-from fer_edge.mqtt.connect import Patience
+from fer_edge.mqtt.connect import Timeouts
 from fer_edge.mqtt.credentials import load_credentials
 from fer_edge.mqtt.journal import COST, SUFFIX, Journal, Limits, Run
 from fer_edge.mqtt.link import Link, LinkState
@@ -30,7 +30,7 @@ from fer_edge.mqtt.recovery import (
     recover,
     take_ledgers,
 )
-from fer_edge.mqtt.requests import Listening
+from fer_edge.mqtt.requests import Subscription
 from fer_edge.mqtt.spool import MARK_SUFFIX, DiskCopy, Saved, Spool
 from fer_edge.mqtt.topics import Topics, client_id
 from fer_edge.types import Event, Message
@@ -67,8 +67,8 @@ class Delivery:
         *,
         folders: Folders = Folders(),  # noqa: B008 - frozen
         first: Sequence[str] = (),
-        listening: Listening | None = None,
-        patience: Patience | None = None,
+        listening: Subscription | None = None,
+        patience: Timeouts | None = None,
     ) -> None:
         load_credentials(settings)
         self._clocks = clocks

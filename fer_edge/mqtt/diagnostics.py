@@ -25,7 +25,7 @@ EXPIRED = 10
 WRONG_HOST = (62, 64)  # name, address
 
 
-class Trouble(Exception):  # noqa: N818 - it is what keeps the link from being, not a mistake of the program
+class BrokerError(Exception):
     """There is no link, or none any more; the message is one line that says what to do.
 
     ``silent``: the broker took the connection and never answered the greeting, as brokers do that do not know its MQTT
@@ -52,7 +52,7 @@ class Trouble(Exception):  # noqa: N818 - it is what keeps the link from being, 
         self.too_large = too_large
 
 
-class Broker(msgspec.Struct, frozen=True):
+class BrokerAddress(msgspec.Struct, frozen=True):
     """The broker as it is called in sentences."""
 
     host: str
@@ -67,7 +67,7 @@ class Broker(msgspec.Struct, frozen=True):
         return f"{host}:{self.port}"
 
 
-def unreachable(error: OSError | ValueError | LookupError, broker: Broker) -> str:
+def unreachable(error: OSError | ValueError | LookupError, broker: BrokerAddress) -> str:
     """Why no connection came about."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _untrusted(error, broker)
@@ -82,7 +82,7 @@ def unreachable(error: OSError | ValueError | LookupError, broker: Broker) -> st
     return f"no connection to {broker}: {_word(error)}; check mqtt.host and this device's network"
 
 
-def refused(code: int, name: str, broker: Broker) -> str:
+def refused(code: int, name: str, broker: BrokerAddress) -> str:
     """Why the broker answered the greeting with no; ``name`` is the reason code's."""
     if code in (BAD_PASSWORD, NOT_AUTHORIZED):
         who = f"user {broker.username!r}" if broker.username else "connections without a user name"
@@ -94,7 +94,7 @@ def refused(code: int, name: str, broker: Broker) -> str:
     return f"{broker} refuses the connection ({name}): ask its log why"
 
 
-def unanswered(broker: Broker, version: str) -> str:
+def unanswered(broker: BrokerAddress, version: str) -> str:
     """The broker took the connection and said nothing, or hung up, before it was greeted back."""
     # A broker that misses a client's certificate says so after the handshake (TLS 1.3), and hangs up with our greeting
     # unread: whether its word or the reset arrives first is a race.
@@ -103,12 +103,12 @@ def unanswered(broker: Broker, version: str) -> str:
     return f"{broker} does not answer in MQTT {version}: is this an MQTT broker, and does it want {wish}{also}?"
 
 
-def malformed(what: str, broker: Broker) -> str:
+def malformed(what: str, broker: BrokerAddress) -> str:
     """Why what the broker answered the greeting with is none."""
     return f"{broker} answers with {what}: is this an MQTT broker?"
 
 
-def ended(code: int, name: str, broker: Broker) -> str:
+def ended(code: int, name: str, broker: BrokerAddress) -> str:
     """Why the broker ended a link with a word (MQTT 5)."""
     if code == SESSION_TAKEN_OVER:
         return (
@@ -118,7 +118,7 @@ def ended(code: int, name: str, broker: Broker) -> str:
     return f"{broker} ended the link ({name})"
 
 
-def broken_off(error: str, broker: Broker) -> str:
+def broken_off(error: str, broker: BrokerAddress) -> str:
     """Why a link ended without a word; ``error`` is what the socket said, empty for a plain end."""
     if "CERTIFICATE_REQUIRED" in error:
         return f"{broker} wants a certificate of this client: set mqtt.tls.certificate and mqtt.tls.key"
@@ -130,12 +130,12 @@ def broken_off(error: str, broker: Broker) -> str:
     return f"{broker} hung up: it was stopped, or another client uses the client id {broker.client_id!r}"
 
 
-def gone_silent(broker: Broker) -> str:
+def gone_silent(broker: BrokerAddress) -> str:
     """The link stands, and nothing comes back over it."""
     return f"{broker} has gone silent: it hangs, or the network between is cut"
 
 
-def giant(limit: int, broker: Broker) -> str:
+def too_large(limit: int, broker: BrokerAddress) -> str:
     """Why the link was ended before a message was read."""
     return (
         f"{broker} sends a message of more than {limit} bytes, which is no request and no event: hung up; find out who "
@@ -143,17 +143,17 @@ def giant(limit: int, broker: Broker) -> str:
     )
 
 
-def subscription_refused(topic: str, name: str, broker: Broker) -> str:
+def subscription_refused(topic: str, name: str, broker: BrokerAddress) -> str:
     """Why nothing can be asked of this device over an otherwise good link."""
     return f"{broker} does not let us subscribe to {topic} ({name}): allow it in the broker's access list"
 
 
-def publish_refused(topic: str, code: int, name: str, broker: Broker) -> str:
+def publish_refused(topic: str, code: int, name: str, broker: BrokerAddress) -> str:
     """Why a message was refused on an otherwise good link."""
     return f"{trial_refused(topic, code, name, broker)}; it is counted and not sent again"
 
 
-def trial_refused(topic: str, code: int, name: str, broker: Broker) -> str:
+def trial_refused(topic: str, code: int, name: str, broker: BrokerAddress) -> str:
     """Why nothing can be published on a topic over an otherwise good link."""
     what = _REFUSAL_CURES.get(code, "ask the broker's log why")
     user = f" for user {broker.username!r}" if broker.username else ""
@@ -166,7 +166,7 @@ _REFUSAL_CURES = {
 }
 
 
-def _untrusted(error: ssl.SSLCertVerificationError, broker: Broker) -> str:
+def _untrusted(error: ssl.SSLCertVerificationError, broker: BrokerAddress) -> str:
     said = error.verify_message.rstrip(".")
     if error.verify_code in (NOT_YET_VALID, EXPIRED):
         what = "renew it, or set this device's clock"
@@ -177,7 +177,7 @@ def _untrusted(error: ssl.SSLCertVerificationError, broker: Broker) -> str:
     return f"the certificate of {broker} is not trusted ({said}): {what}"
 
 
-def _not_spoken(error: Exception, broker: Broker) -> str:
+def _not_spoken(error: Exception, broker: BrokerAddress) -> str:
     """What the broker's port does not speak of what was asked; empty where that is not the trouble."""
     if broker.tls and isinstance(error, (ssl.SSLError, ConnectionResetError)):
         what = "check mqtt.port, 8883 is usual with TLS"

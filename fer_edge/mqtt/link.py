@@ -17,12 +17,12 @@ from fer_edge.backoff import Backoff
 from fer_edge.config.model import MqttSettings
 from fer_edge.mqtt import diagnostics
 from fer_edge.mqtt.capabilities import Learned
-from fer_edge.mqtt.connect import Patience, Version, Versions, broker_of, open_session
+from fer_edge.mqtt.connect import Timeouts, Version, Versions, broker_of, open_session
 from fer_edge.mqtt.credentials import load_credentials
-from fer_edge.mqtt.diagnostics import Trouble
+from fer_edge.mqtt.diagnostics import BrokerError
 from fer_edge.mqtt.messages import OFFLINE, ONLINE, availability
-from fer_edge.mqtt.outbox import Doorbell, Outbox, Parcel, Tally
-from fer_edge.mqtt.requests import Listening
+from fer_edge.mqtt.outbox import InFlight, Outbox, QueueCounts, Wakeup
+from fer_edge.mqtt.requests import Subscription
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import Message
 
@@ -39,7 +39,7 @@ OFFLINE_KEY = 0  # the outbox counts its keys from 1
 MALFORMED_S = 600.0  # between two lines about packets that could not be parsed
 
 
-class Word(Enum):
+class ConnectionChange(Enum):
     """What is worth a line."""
 
     NOTHING = 0
@@ -47,7 +47,7 @@ class Word(Enum):
     DOWN = 2
 
 
-class Once:
+class ConnectionLog:
     """Decides whether news of the link are news. Not thread-safe; the link's thread owns it.
 
     A link that ends for the same reason within ``steady_s`` of its start is flapping, as when two daemons throw each
@@ -61,30 +61,30 @@ class Once:
         self._said_up = False
         self._flapping = False
 
-    def up(self, now: float) -> Word:
+    def up(self, now: float) -> ConnectionChange:
         """A link is there."""
         self._up_since = now
         self._said_up = not self._flapping
-        return Word.UP if self._said_up else Word.NOTHING
+        return ConnectionChange.UP if self._said_up else ConnectionChange.NOTHING
 
-    def down(self, reason: str, now: float) -> Word:
+    def down(self, reason: str, now: float) -> ConnectionChange:
         """There is none, or none any more."""
         was_steady = self.steady(now)
         self._flapping = self._up_since is not None and not was_steady and reason == self._reason
         repeated = reason == self._reason and not was_steady
         self._reason, self._up_since = reason, None
-        return Word.NOTHING if repeated else Word.DOWN
+        return ConnectionChange.NOTHING if repeated else ConnectionChange.DOWN
 
     def steady(self, now: float) -> bool:
         """Whether the link has lasted."""
         return self._up_since is not None and now - self._up_since >= self._steady_s
 
-    def tick(self, now: float) -> Word:
+    def tick(self, now: float) -> ConnectionChange:
         """Time passes while the link is there."""
         if self._said_up or not self.steady(now):
-            return Word.NOTHING
+            return ConnectionChange.NOTHING
         self._said_up, self._flapping = True, False
-        return Word.UP
+        return ConnectionChange.UP
 
 
 class Seldom:
@@ -116,7 +116,7 @@ class LinkState(msgspec.Struct, frozen=True):
     protocol: Version | None  # None without a link
     text: str  # one line
     connects: int  # since the start
-    outbox: Tally
+    outbox: QueueCounts
 
 
 class _Status(msgspec.Struct, frozen=True):
@@ -141,32 +141,32 @@ class Link:
         outbox: Outbox,
         random: Callable[[], float],
         *,
-        patience: Patience | None = None,
-        listening: Listening | None = None,
+        patience: Timeouts | None = None,
+        listening: Subscription | None = None,
     ) -> None:
         load_credentials(settings)
         self._settings = settings
         self._topics = topics
         self._outbox = outbox
         self._listening = listening
-        self._patience = patience or Patience()
+        self._patience = patience or Timeouts()
         self._broker = broker_of(settings, topics.device)
         self._versions = Versions(settings.protocol)
         self._backoff = Backoff(self._patience.first_retry_s, settings.reconnect_max_s, random)
-        self._once = Once(self._patience.steady_s)
+        self._once = ConnectionLog(self._patience.steady_s)
         self._refused_topics: set[str] = set()
         self._learned = Learned()
         self._lost = ""  # what the broker lacks, as it was last logged
         self._deaf_until = float("-inf")  # seconds, monotonic: without requests until then
         self._malformed = Seldom(MALFORMED_S)
-        self._bell = Doorbell()
+        self._bell = Wakeup()
         self._stopping = threading.Event()
         self._stop_by = float("inf")  # seconds, monotonic; written before _stopping is set
         self._status = _Status(f"connecting to {self._broker}")  # replaced as a whole, so that no lock is needed
         self._connects = 0
         self._said_goodbye = False
         self._failure: BaseException | None = None
-        self._due_by = time.monotonic() + CONNECT_LIMIT_S
+        self._deadline = time.monotonic() + CONNECT_LIMIT_S
         self._thread = threading.Thread(target=self._run, name="link", daemon=True)
 
     def start(self) -> None:
@@ -202,9 +202,9 @@ class Link:
         )
 
     @property
-    def due_by(self) -> float:
+    def deadline(self) -> float:
         """Until when, monotonic seconds, the link's thread has shown progress or hangs."""
-        return self._due_by
+        return self._deadline
 
     def check(self) -> None:
         """Raises here what ended the link's thread, if anything did."""
@@ -235,7 +235,7 @@ class Link:
             while not self._stopping.is_set():
                 try:
                     self._serve(self._connect())
-                except Trouble as why:
+                except BrokerError as why:
                     self._learn(why)
                     self._down(str(why))
         except BaseException as error:  # noqa: BLE001 - a thread may not die quietly: `check` raises it in the main thread
@@ -243,7 +243,7 @@ class Link:
             self._status = _Status(f"the link has failed: {error!r}")
 
     def _connect(self) -> "Session":
-        self._promise(CONNECT_LIMIT_S)
+        self._set_deadline(CONNECT_LIMIT_S)
         will = availability(self._topics, OFFLINE)
         order = self._versions.order(time.monotonic())
         abilities = self._learned.abilities(time.monotonic())
@@ -257,12 +257,12 @@ class Link:
         subscribed = False
         try:
             subscribed = self._subscribe(session)  # first, so that whoever sees `online` can ask
-            session.send(Parcel(None, availability(self._topics, ONLINE)))
+            session.send(InFlight(None, availability(self._topics, ONLINE)))
             while not self._stopping.is_set():
                 self._step(session, LONGEST_NAP_S)
                 subscribed = subscribed or self._subscribe(session)
             self._said_goodbye = self._farewell(session)
-        except Trouble as why:
+        except BrokerError as why:
             if why.hung_up and session.version == "3.1.1" and session.sent_any and not session.acknowledged:
                 self._learned.hung_up(time.monotonic())
             raise
@@ -272,7 +272,7 @@ class Link:
             self._outbox.disconnected()
 
     def _step(self, session: "Session", nap_s: float) -> list["Answer"]:
-        self._promise(nap_s + STEP_LIMIT_S)
+        self._set_deadline(nap_s + STEP_LIMIT_S)
         now = time.monotonic()
         for parcel in self._outbox.due(session.room, now):
             session.send(parcel)
@@ -282,7 +282,7 @@ class Link:
         if session.acknowledged:
             self._learned.acknowledged()
         self._note_dropped(session)
-        if self._once.tick(now) is Word.UP:
+        if self._once.tick(now) is ConnectionChange.UP:
             logger.info("%s", self._status.text)
         if self._once.steady(now):
             self._backoff.reset()
@@ -296,7 +296,7 @@ class Link:
         self._status = _Status(f"connected to {self._broker} (MQTT {session.version})", session.version)
         return True
 
-    def _learn(self, why: Trouble) -> None:
+    def _learn(self, why: BrokerError) -> None:
         now = time.monotonic()
         if why.lacks is not None:
             self._learned.lacks(why.lacks, now)
@@ -313,7 +313,7 @@ class Link:
     def _settle(self, answer: "Answer") -> None:
         """Takes note of what the broker said to one message."""
         if answer.code == diagnostics.QUOTA_EXCEEDED and not answer.subscription:
-            raise Trouble(diagnostics.ended(answer.code, answer.name, self._broker))  # it may be taken later
+            raise BrokerError(diagnostics.ended(answer.code, answer.name, self._broker))  # it may be taken later
         if answer.code < diagnostics.FAILURE:
             self._refused_topics.discard(answer.topic)
             if answer.key:
@@ -329,7 +329,7 @@ class Link:
         """Empties the outbox and says `offline`; whether the broker acknowledged that."""
         while not self._outbox.idle() and (left_s := self._stop_by - self._patience.farewell_s - time.monotonic()) > 0:
             self._step(session, min(left_s, LONGEST_NAP_S))
-        session.send(Parcel(OFFLINE_KEY, availability(self._topics, OFFLINE)))
+        session.send(InFlight(OFFLINE_KEY, availability(self._topics, OFFLINE)))
         while (left_s := self._stop_by - time.monotonic()) > 0:
             for answer in session.serve(left_s):
                 if answer.key != OFFLINE_KEY:
@@ -344,7 +344,7 @@ class Link:
         deaf = self._listening is not None and time.monotonic() < self._deaf_until
         left_out = ", without requests for a while: a message there was too large" if deaf else ""
         status = _Status(f"connected to {self._broker} (MQTT {session.version}){left_out}", session.version)
-        if self._once.up(time.monotonic()) is Word.UP:
+        if self._once.up(time.monotonic()) is ConnectionChange.UP:
             logger.info("%s", status.text)
         lost = session.abilities.lost()
         if lost and lost != self._lost:
@@ -359,18 +359,18 @@ class Link:
         if self._stopping.is_set():
             return
         wait_s = self._backoff.next_s()
-        if self._once.down(reason, now) is Word.DOWN:
+        if self._once.down(reason, now) is ConnectionChange.DOWN:
             logger.warning("%s; trying again for as long as it takes", reason)
         self._status = _Status(reason, retry_at=now + wait_s)
-        self._promise(wait_s + STEP_LIMIT_S)
+        self._set_deadline(wait_s + STEP_LIMIT_S)
         self._stopping.wait(wait_s)
 
-    def _promise(self, within_s: float) -> None:
+    def _set_deadline(self, within_s: float) -> None:
         """Says before anything that takes time until when it is over: what breaks its word hangs."""
-        self._due_by = time.monotonic() + within_s
+        self._deadline = time.monotonic() + within_s
 
 
-def _refusal(answer: "Answer", broker: diagnostics.Broker) -> str:
+def _refusal(answer: "Answer", broker: diagnostics.BrokerAddress) -> str:
     if answer.subscription:
         return diagnostics.subscription_refused(answer.topic, answer.name, broker)
     return diagnostics.publish_refused(answer.topic, answer.code, answer.name, broker)

@@ -28,7 +28,7 @@ from fer_edge.mqtt.payloads import (
 )
 from fer_edge.mqtt.requests import Request, listed
 from fer_edge.mqtt.topics import Topics
-from fer_edge.types import Event, EventKind, Message, Verdict, Window
+from fer_edge.types import Event, EventKind, FaceState, Message, SummaryWindow
 
 ONLINE = b"online"
 OFFLINE = b"offline"
@@ -110,11 +110,11 @@ class Messages:
         payload = self._gap(self._id(self._seq), Missing(boot, first, None), reason)
         return msgspec.structs.replace(self._event_message(payload, self._seq), expiry_s=None)
 
-    def state(self, verdicts: Sequence[Verdict], camera: str) -> Message:
+    def state(self, verdicts: Sequence[FaceState], camera: str) -> Message:
         """What is seen now; ``camera`` is the camera's state in one word."""
         return Message(self._topics.state, _ENCODER.encode(self.state_payload(verdicts, camera)), qos=1, retain=True)
 
-    def state_payload(self, verdicts: Sequence[Verdict], camera: str) -> StatePayload:
+    def state_payload(self, verdicts: Sequence[FaceState], camera: str) -> StatePayload:
         """What a `state` message of this moment says."""
         top = dominant(verdicts)
         return StatePayload(
@@ -126,7 +126,7 @@ class Messages:
             dominant=None if top is None else self._dominant(top),
         )
 
-    def summary(self, window: Window) -> Message:
+    def summary(self, window: SummaryWindow) -> Message:
         """The next closed window of this boot; nothing in it says who was there, or where."""
         self._windows += 1
         payload = SummaryPayload(
@@ -198,7 +198,7 @@ class Messages:
         encoded = _ENCODER.encode(payload)
         return Message(self._topics.event, encoded, qos=1, expiry_s=self._expiry_s, seq=seq, spare=spare)
 
-    def _face(self, verdict: Verdict) -> FacePayload:
+    def _face(self, verdict: FaceState) -> FacePayload:
         return FacePayload(
             face=verdict.face,
             emotion=verdict.emotion,
@@ -207,7 +207,7 @@ class Messages:
             box=box_fractions(verdict.box),
         )
 
-    def _dominant(self, verdict: Verdict) -> DominantPayload:
+    def _dominant(self, verdict: FaceState) -> DominantPayload:
         assert verdict.emotion is not None
         return DominantPayload(
             emotion=verdict.emotion,
@@ -242,7 +242,7 @@ def as_replayed(message: Message) -> Message:
     return msgspec.structs.replace(message, payload=_ENCODER.encode(msgspec.structs.replace(payload, replayed=True)))
 
 
-def dominant(verdicts: Sequence[Verdict]) -> Verdict | None:
+def dominant(verdicts: Sequence[FaceState]) -> FaceState | None:
     """The verdict that speaks for the picture: of the faces with an expression, the largest; None without one.
 
     Size and not confidence, because the face nearest to the camera stays the nearest for seconds while confidences pass

@@ -38,14 +38,14 @@ MAX_ACKED = 16  # deleted at once: single deletes cost three times as much; unti
 BURST_S = 0.1  # of the replay rate may be sent at once
 
 
-class Parcel(msgspec.Struct, frozen=True):
+class InFlight(msgspec.Struct, frozen=True):
     """One message on its way; ``key`` is what its acknowledgement names, None where none comes (QoS 0)."""
 
     key: int | None
     message: Message
 
 
-class Doorbell:
+class Wakeup:
     """File descriptor that select sees as readable once it was rung.
 
     Any thread rings, one thread waits and clears, and the owner closes it when nobody waits any more.
@@ -81,7 +81,7 @@ class Doorbell:
                 os.close(fd)
 
 
-class Tally(msgspec.Struct, frozen=True):
+class QueueCounts(msgspec.Struct, frozen=True):
     """Counts of events since the start, and the state of the disk copy."""
 
     depth: int  # waiting or in flight now; a gap counts as one
@@ -189,7 +189,7 @@ class EventWindow:
         self._held.clear()
         self._late_to = (self.journal.run.number, self.journal.run.last)
 
-    def due(self, room: int, now: float, keys: Iterator[int], *, stored_only: bool) -> list[Parcel]:
+    def due(self, room: int, now: float, keys: Iterator[int], *, stored_only: bool) -> list[InFlight]:
         """Return the next messages, which are in flight from now on."""
         self._expire(now)
         self._is_paced = False
@@ -199,7 +199,7 @@ class EventWindow:
             self._cursor = START
         busy = {row.key for row in self._in_flight.values()}
         room = min(room, self._most_in_flight - len(busy))
-        parcels: list[Parcel] = []
+        parcels: list[InFlight] = []
         while (wanted := room - len(parcels)) > 0:
             rows = self.journal.after(self._cursor, wanted)
             for row in rows:
@@ -255,19 +255,19 @@ class EventWindow:
             rows, self._acked = self._acked, []
             self.journal.delete(rows)
 
-    def _send(self, row: Row, now: float, key: int) -> Parcel:
+    def _send(self, row: Row, now: float, key: int) -> InFlight:
         name = self.journal.name_of(row.run)
         if not row.is_sound(name):
             row = self._make_gap(row, CORRUPT)
         self._held.pop(row.key, None)
         self._in_flight[key] = row
         if row.payload is None:
-            return Parcel(key, self._word(name, row.first, row.last, row.reason or QUEUE_FULL))
+            return InFlight(key, self._word(name, row.first, row.last, row.reason or QUEUE_FULL))
         expiry_s = row.expiry_s
         if expiry_s is not None:
             expiry_s = max(1, expiry_s - int(now - row.kept_at))  # 0 would expire before it is delivered
         message = Message(self._topic, row.payload, expiry_s=expiry_s, seq=row.last)
-        return Parcel(key, self._mark_late(message) if row.key <= self._late_to else message)
+        return InFlight(key, self._mark_late(message) if row.key <= self._late_to else message)
 
     def _make_gap(self, row: Row, reason: str) -> Row:
         """Make one gap of the row and of those beside it, whose holds end."""
@@ -343,7 +343,7 @@ class RetainedCache:
             if not one.message.qos:
                 self._cache[one.message.topic] = None
 
-    def due(self, room: int, keys: Iterator[int]) -> list[Parcel]:
+    def due(self, room: int, keys: Iterator[int]) -> list[InFlight]:
         """Return the next messages, which are in flight from now on."""
         waiting = [one for one in self._present() if one.due][:room]
         for one in waiting:
@@ -352,7 +352,7 @@ class RetainedCache:
                 one.key = next(keys)
             else:
                 self._cache[one.message.topic] = None
-        return [Parcel(one.key, one.message) for one in waiting]
+        return [InFlight(one.key, one.message) for one in waiting]
 
     def answered(self, key: int) -> None:
         """Note that the broker took or rejected a message; it stays for the next connection."""
@@ -389,9 +389,9 @@ class MessageQueue:
         for one in self._queue:
             one.key = None
 
-    def due(self, room: int, now: float, keys: Iterator[int]) -> list[Parcel]:
+    def due(self, room: int, now: float, keys: Iterator[int]) -> list[InFlight]:
         """Return the next messages, which are in flight from now on; drop what has expired."""
-        parcels: list[Parcel] = []
+        parcels: list[InFlight] = []
         for one in [one for one in self._queue if one.key is None]:
             expiry_s = one.message.expiry_s
             left_s = None if expiry_s is None else expiry_s - int(now - one.kept_at)
@@ -399,7 +399,7 @@ class MessageQueue:
                 self._queue.remove(one)
             elif len(parcels) < room:
                 one.key = next(keys)
-                parcels.append(Parcel(one.key, replace(one.message, expiry_s=left_s)))
+                parcels.append(InFlight(one.key, replace(one.message, expiry_s=left_s)))
         return parcels
 
     def answered(self, key: int) -> None:
@@ -489,7 +489,7 @@ class Outbox:
         """Whether there is a connection."""
         return self._connected
 
-    def due(self, room: int, now: float) -> list[Parcel]:
+    def due(self, room: int, now: float) -> list[InFlight]:
         """Return what is to be sent now: retained messages, responses and summaries, then events in their order."""
         with self._lock:
             parcels = self._retained.due(room, self._keys)
@@ -520,13 +520,13 @@ class Outbox:
         with self._lock:
             return self._window.is_idle() and self._retained.is_idle() and self._messages.is_idle()
 
-    def tally(self) -> Tally:
+    def tally(self) -> QueueCounts:
         """Return the counts for `health`."""
         with self._lock:
             window = self._window
             window.flush()
             stored = window.journal.copied
-            return Tally(window.journal.rows, window.sent, window.dropped, window.refusals, stored, self._store)
+            return QueueCounts(window.journal.rows, window.sent, window.dropped, window.refusals, stored, self._store)
 
     def store_is(self, text: str) -> None:
         """Set the state of the disk copy, for `health`."""

@@ -15,12 +15,12 @@ from fer_edge.config.model import MqttSettings
 from fer_edge.errors import UserError
 from fer_edge.mqtt import diagnostics
 from fer_edge.mqtt.capabilities import ALL, FEWER, Abilities
-from fer_edge.mqtt.connect import Patience, Versions, broker_of, open_session
+from fer_edge.mqtt.connect import Timeouts, Versions, broker_of, open_session
 from fer_edge.mqtt.credentials import load_credentials
-from fer_edge.mqtt.diagnostics import Broker, Trouble
+from fer_edge.mqtt.diagnostics import BrokerAddress, BrokerError
 from fer_edge.mqtt.messages import OFFLINE, ONLINE, availability
-from fer_edge.mqtt.outbox import Parcel
-from fer_edge.mqtt.requests import Heard, Listening
+from fer_edge.mqtt.outbox import InFlight
+from fer_edge.mqtt.requests import ReceivedMessage, Subscription
 from fer_edge.mqtt.session import Session
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import Message
@@ -38,7 +38,7 @@ class _Found(msgspec.Struct):
     deaf: list[str]  # a line for each subscription that the broker refuses
 
 
-def probe(settings: MqttSettings, topics: Topics, filters: Sequence[str], patience: Patience | None = None) -> str:
+def probe(settings: MqttSettings, topics: Topics, filters: Sequence[str], patience: Timeouts | None = None) -> str:
     """Return one line about how the broker was reached and what it lacks.
 
     One message is published: an empty one on `response/check`, which leaves nothing behind. ``filters`` is what the
@@ -49,7 +49,7 @@ def probe(settings: MqttSettings, topics: Topics, filters: Sequence[str], patien
         UserError: the broker cannot be reached, or refuses what the daemon does; one line that says what to do.
     """
     load_credentials(settings)
-    patience = patience or Patience()
+    patience = patience or Timeouts()
     own = broker_of(settings, topics.device)
     other = msgspec.structs.replace(own, client_id=own.client_id + SUFFIX)
     try:
@@ -60,7 +60,7 @@ def probe(settings: MqttSettings, topics: Topics, filters: Sequence[str], patien
             will, able = availability(topics, OFFLINE), found.session.abilities
             versions = [found.session.version]
             open_session(settings, own, versions, patience, will=will, abilities=able).end()
-    except Trouble as why:
+    except BrokerError as why:
         raise UserError(str(why)) from why
     how = f"user {settings.username!r}" if settings.username else "without a user name"
     if own.websocket_path:
@@ -72,7 +72,9 @@ def probe(settings: MqttSettings, topics: Topics, filters: Sequence[str], patien
     return "; ".join([line, *([f"it {lost}"] if lost else []), *found.deaf])
 
 
-def _look(settings: MqttSettings, broker: Broker, topics: Topics, filters: Sequence[str], patience: Patience) -> _Found:
+def _look(
+    settings: MqttSettings, broker: BrokerAddress, topics: Topics, filters: Sequence[str], patience: Timeouts
+) -> _Found:
     """Do all that the daemon does, with as much as the broker takes; see `Learned` for those that hang up.
 
     Raises:
@@ -85,7 +87,7 @@ def _look(settings: MqttSettings, broker: Broker, topics: Topics, filters: Seque
         session = open_session(settings, broker, versions, patience, will=trial, abilities=abilities)
         try:
             return _ask(session, broker, topics, filters, trial)
-        except Trouble as why:
+        except BrokerError as why:
             less = _less(why, session, fewer)
             if less is None:
                 raise
@@ -94,7 +96,7 @@ def _look(settings: MqttSettings, broker: Broker, topics: Topics, filters: Seque
             session.end()
 
 
-def _less(why: Trouble, session: Session, fewer: list[Abilities]) -> Abilities | None:
+def _less(why: BrokerError, session: Session, fewer: list[Abilities]) -> Abilities | None:
     """Return what is left to try after a link that ended; None where nothing is."""
     if why.lacks is not None:
         less = session.abilities.without(why.lacks)
@@ -104,23 +106,23 @@ def _less(why: Trouble, session: Session, fewer: list[Abilities]) -> Abilities |
     return None
 
 
-def _ask(session: Session, broker: Broker, topics: Topics, filters: Sequence[str], trial: Message) -> _Found:
+def _ask(session: Session, broker: BrokerAddress, topics: Topics, filters: Sequence[str], trial: Message) -> _Found:
     """Subscribe and publish; wait for every answer."""
-    heard: list[Heard] = []
+    heard: list[ReceivedMessage] = []
     found = _Found(session, None, [])
-    session.listen(Listening((topics.availability, *filters), heard.append))
-    session.send(Parcel(KEY, trial))
+    session.listen(Subscription((topics.availability, *filters), heard.append))
+    session.send(InFlight(KEY, trial))
     awaited: set[str | int] = {topics.availability, *filters, KEY}
     deadline = time.monotonic() + ANSWER_S
     while awaited:
         left_s = deadline - time.monotonic()
         if left_s <= 0:
-            raise Trouble(diagnostics.gone_silent(broker))
+            raise BrokerError(diagnostics.gone_silent(broker))
         for answer in session.serve(left_s):
             awaited.discard(answer.topic if answer.subscription else KEY)
             refused = answer.code >= diagnostics.FAILURE
             if refused and not answer.subscription:
-                raise Trouble(diagnostics.trial_refused(answer.topic, answer.code, answer.name, broker))
+                raise BrokerError(diagnostics.trial_refused(answer.topic, answer.code, answer.name, broker))
             if refused and answer.topic in filters:
                 found.deaf.append(diagnostics.subscription_refused(answer.topic, answer.name, broker))
     for one in heard:
@@ -132,7 +134,7 @@ def _ask(session: Session, broker: Broker, topics: Topics, filters: Sequence[str
 CLEAR_SUFFIX = "-withdraw"  # with the daemon's own client id we would throw a running daemon out
 
 
-def withdraw(settings: MqttSettings, device: str, message: Message, patience: Patience | None = None) -> str:
+def clear_retained(settings: MqttSettings, device: str, message: Message, patience: Timeouts | None = None) -> str:
     """Publishes ``message``, an empty retained one; gives the broker as it is called in sentences.
 
     Raises:
@@ -143,20 +145,20 @@ def withdraw(settings: MqttSettings, device: str, message: Message, patience: Pa
     broker = broker_of(settings, device)
     broker = replace(broker, client_id=broker.client_id + CLEAR_SUFFIX)
     try:
-        session = open_session(settings, broker, Versions(settings.protocol).order(0.0), patience or Patience())
-        session.send(Parcel(1, message))
+        session = open_session(settings, broker, Versions(settings.protocol).order(0.0), patience or Timeouts())
+        session.send(InFlight(1, message))
         _wait(session, broker)
         session.end()
-    except Trouble as why:
+    except BrokerError as why:
         raise UserError(str(why)) from why
     return str(broker)
 
 
-def _wait(session: Session, broker: Broker) -> None:
+def _wait(session: Session, broker: BrokerAddress) -> None:
     deadline = time.monotonic() + ANSWER_S
     while (left_s := deadline - time.monotonic()) > 0:
         for answer in session.serve(left_s):
             if answer.code >= diagnostics.FAILURE:
-                raise Trouble(diagnostics.publish_refused(answer.topic, answer.code, answer.name, broker))
+                raise BrokerError(diagnostics.publish_refused(answer.topic, answer.code, answer.name, broker))
             return
-    raise Trouble(diagnostics.gone_silent(broker))
+    raise BrokerError(diagnostics.gone_silent(broker))

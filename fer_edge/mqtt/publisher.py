@@ -9,20 +9,20 @@ from fer_edge.config.model import PublishSettings
 from fer_edge.errors import UserError
 from fer_edge.mqtt.messages import Messages, dominant
 from fer_edge.mqtt.requests import Request
-from fer_edge.types import Event, Message, Verdict, Window
+from fer_edge.types import Event, FaceState, Message, SummaryWindow
 
 # Confidence wanders with every frame; a tenth is the smallest step that a person or an automation acts on.
 CONFIDENCE_STEP = 0.1
 
 
-class Shown(msgspec.Struct, frozen=True):
+class PublishedState(msgspec.Struct, frozen=True):
     """What the latest message showed, as far as a difference matters."""
 
     camera: str
     faces: tuple[tuple[int, str | None, float], ...]  # id, emotion, confidence
     dominant: int | None  # the id of the face that speaks for the picture: it may change by its size alone
 
-    def differs(self, other: "Shown") -> bool:
+    def differs(self, other: "PublishedState") -> bool:
         """Whether a subscriber would want to know."""
         if (self.camera, self.dominant, len(self.faces)) != (other.camera, other.dominant, len(other.faces)):
             return True
@@ -34,30 +34,30 @@ class Shown(msgspec.Struct, frozen=True):
         )
 
 
-class StatePace:
+class StateDebounce:
     """Decides frame by frame; what is held back is not lost, the next frame asks again. The main thread owns it."""
 
     def __init__(self, interval_s: float) -> None:
         self.interval_s = interval_s
-        self._shown: Shown | None = None
+        self._shown: PublishedState | None = None
         self._at = float("-inf")
 
     def forget(self) -> None:
         """Makes the next state due, whatever was shown and when."""
         self._shown, self._at = None, float("-inf")
 
-    def is_due(self, verdicts: Sequence[Verdict], camera: str, now: float) -> bool:
+    def is_due(self, verdicts: Sequence[FaceState], camera: str, now: float) -> bool:
         """Whether to publish now; True counts as published."""
         top = dominant(verdicts)
         faces = tuple((one.face, one.emotion, one.confidence) for one in verdicts)
-        shows = Shown(camera, faces, None if top is None else top.face)
+        shows = PublishedState(camera, faces, None if top is None else top.face)
         if now - self._at < self.interval_s or (self._shown is not None and not shows.differs(self._shown)):
             return False
         self._shown, self._at = shows, now
         return True
 
 
-class Carrier(Protocol):
+class Transport(Protocol):
     """Whoever carries messages to the broker; returns at once."""
 
     def event(self, event: Event) -> None:
@@ -69,21 +69,21 @@ class Carrier(Protocol):
         ...
 
 
-class Reporter:
+class MqttPublisher:
     """The pipeline's publisher; ``carrier`` takes what it has to say. The main thread owns it.
 
     ``aggregate``: nothing is told of a face, here and nowhere else is where that is decided.
     """
 
     def __init__(
-        self, messages: Messages, carrier: Carrier, settings: PublishSettings, *, aggregate: bool = False
+        self, messages: Messages, carrier: Transport, settings: PublishSettings, *, aggregate: bool = False
     ) -> None:
         self._messages = messages
         self._tell = carrier.event
         self._publish = carrier.publish
-        self._pace = StatePace(settings.state_s)
+        self._pace = StateDebounce(settings.state_s)
         self._camera = "opening"
-        self._verdicts: Sequence[Verdict] = ()
+        self._verdicts: Sequence[FaceState] = ()
         self._aggregate = aggregate
         if aggregate:
             self._publish(messages.no_state())
@@ -93,7 +93,7 @@ class Reporter:
         if not self._aggregate:
             self._tell(event)
 
-    def seen(self, verdicts: Sequence[Verdict], now: float) -> None:
+    def seen(self, verdicts: Sequence[FaceState], now: float) -> None:
         """What is seen now; becomes a `state` message where it has changed."""
         if self._aggregate:
             return
@@ -110,7 +110,7 @@ class Reporter:
         """The camera's state in one word, for the next `state` message."""
         self._camera = state
 
-    def summary(self, window: Window) -> None:
+    def summary(self, window: SummaryWindow) -> None:
         """What a window of time amounts to."""
         self._publish(self._messages.summary(window))
 

@@ -30,7 +30,7 @@ Transaction = str | int | None
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedMessage:
     """One message as it came from the broker."""
 
     topic: str
@@ -41,14 +41,14 @@ class Heard:
 
 
 @dataclass(frozen=True, slots=True)
-class Listening:
+class Subscription:
     """What the link subscribes to after each connect, and who is told; ``hear`` must return at once and not raise."""
 
     filters: tuple[str, ...]
-    hear: Callable[[Heard], None]
+    hear: Callable[[ReceivedMessage], None]
 
 
-class Inbox:
+class RequestQueue:
     """A bounded queue with a token bucket at its end. Thread-safe: the link's thread puts, the main thread takes."""
 
     def __init__(self, capacity: int = CAPACITY, rate_hz: float = RATE_HZ, burst: int = BURST) -> None:
@@ -58,7 +58,7 @@ class Inbox:
         self._tokens = float(burst)  # the main thread's, as is the next
         self._filled_at: float | None = None  # seconds, monotonic
         self._lock = Lock()
-        self._waiting: deque[Heard] = deque()
+        self._waiting: deque[ReceivedMessage] = deque()
         self._dropped = 0
 
     @property
@@ -66,7 +66,7 @@ class Inbox:
         """Messages that found no room, since the start."""
         return self._dropped
 
-    def put(self, heard: Heard) -> None:
+    def put(self, heard: ReceivedMessage) -> None:
         """Keep it until it is taken; where there is no room it is dropped: the earlier ones are being served."""
         with self._lock:
             if len(self._waiting) < self._capacity:
@@ -74,7 +74,7 @@ class Inbox:
             else:
                 self._dropped += 1
 
-    def take(self, now: float) -> Heard | None:
+    def take(self, now: float) -> ReceivedMessage | None:
         """Return the one that waits longest; None where nothing waits, or its turn has not come at ``now``.
 
         ``now`` is in monotonic seconds.
@@ -124,7 +124,7 @@ def listed(mistakes: Sequence[str]) -> tuple[str, ...]:
     return (*mistakes[:MOST_MISTAKES], f"and {len(mistakes) - MOST_MISTAKES} more")
 
 
-def read_request(heard: Heard, topics: Topics, discovery: str) -> Request | None:
+def read_request(heard: ReceivedMessage, topics: Topics, discovery: str) -> Request | None:
     """Return the request that was received; None where it only clears a retained one, or came on another topic.
 
     ``discovery`` is Home Assistant's prefix, below which nothing is answered. What clears is known by its empty payload

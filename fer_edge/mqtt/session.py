@@ -25,9 +25,9 @@ from fer_edge.mqtt import diagnostics
 from fer_edge.mqtt.capabilities import ALL, FEATURES, Abilities
 from fer_edge.mqtt.connect import Version
 from fer_edge.mqtt.credentials import Credentials
-from fer_edge.mqtt.diagnostics import Broker, Trouble
-from fer_edge.mqtt.outbox import Doorbell, Parcel
-from fer_edge.mqtt.requests import Heard, Listening
+from fer_edge.mqtt.diagnostics import BrokerAddress, BrokerError
+from fer_edge.mqtt.outbox import InFlight, Wakeup
+from fer_edge.mqtt.requests import ReceivedMessage, Subscription
 from fer_edge.terminal import printable
 from fer_edge.types import Message
 
@@ -105,7 +105,7 @@ class TolerantClient(Client):
 
 
 def make_client(
-    broker: Broker, credentials: Credentials, version: Version, largest: int, dropped: Callable[[str], None]
+    broker: BrokerAddress, credentials: Credentials, version: Version, largest: int, dropped: Callable[[str], None]
 ) -> TolerantClient:
     """One for one link: its socket is served by whoever makes it, and it never connects again by itself."""
     client = TolerantClient(
@@ -235,7 +235,7 @@ class Answer(msgspec.Struct, frozen=True):
 
 
 class _Sent(msgspec.Struct, frozen=True):
-    parcel: Parcel
+    parcel: InFlight
     at: float
 
 
@@ -244,7 +244,7 @@ class Session:
 
     def __init__(  # noqa: PLR0913 - what a connection is opened with, by name
         self,
-        broker: Broker,
+        broker: BrokerAddress,
         credentials: Credentials,
         version: Version,
         keepalive_s: int,
@@ -264,10 +264,10 @@ class Session:
         self._largest: int | None = None  # bytes of a packet that the broker takes; None: it names no limit
         self._sent: dict[int, _Sent] = {}  # by message id, oldest first
         self._answers: list[Answer] = []
-        self._listening: Listening | None = None
+        self._listening: Subscription | None = None
         self._subscribe_mid: int | None = None
         self._wildcards = True
-        self._heard: list[Heard] = []
+        self._heard: list[ReceivedMessage] = []
         self._dropped: list[str] = []
         self._publish_properties = PublishProperties()
         self._greeting: ReasonCode | None = None
@@ -293,22 +293,22 @@ class Session:
         try:
             self._client.connect(self._broker.host, self._broker.port, self._keepalive_s, properties=wishes)
         except (OSError, ValueError, LookupError) as error:  # ValueError: a name that cannot be one; paho's handshake
-            raise Trouble(diagnostics.unreachable(error, self._broker)) from error
+            raise BrokerError(diagnostics.unreachable(error, self._broker)) from error
         deadline = time.monotonic() + answer_s
         while self._greeting is None:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 self.abandon()
-                raise Trouble(diagnostics.unanswered(self._broker, self.version), silent=True)
+                raise BrokerError(diagnostics.unanswered(self._broker, self.version), silent=True)
             self.serve(left_s)
 
-    def listen(self, listening: Listening) -> None:
+    def listen(self, listening: Subscription) -> None:
         """Subscribe; what comes is handed over while the session is served. A refusal comes as an answer."""
         filters = tuple(one for one in listening.filters if self._wildcards or not set(one) & set("+#"))
         for one in set(listening.filters) - set(filters):
             name = "Wildcard subscription not supported"
             self._answers.append(Answer(None, one, WILDCARDS_NOT_SUPPORTED, name, subscription=True))
-        self._listening = Listening(filters, listening.hear)
+        self._listening = Subscription(filters, listening.hear)
         if not filters:
             return
         if self.version == "5":
@@ -320,7 +320,7 @@ class Session:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ending()
 
-    def send(self, parcel: Parcel) -> None:
+    def send(self, parcel: InFlight) -> None:
         """Send one message with the QoS and retain that the broker takes.
 
         A parcel with QoS 1 is answered later, as is one that is too large for the broker. Where the broker takes no
@@ -342,7 +342,7 @@ class Session:
         elif parcel.message.qos:
             self._answers.append(Answer(parcel.key, message.topic, 0, ""))
 
-    def serve(self, timeout_s: float, bell: Doorbell | None = None) -> list[Answer]:
+    def serve(self, timeout_s: float, bell: Wakeup | None = None) -> list[Answer]:
         """Waits for the network, or until ``bell`` is rung, then does what is to be done.
 
         Returns:
@@ -397,7 +397,7 @@ class Session:
             self._client.loop_read()
         except PacketTooLarge as error:
             self.abandon()
-            raise Trouble(diagnostics.giant(LARGEST_PACKET, self._broker), too_large=True) from error
+            raise BrokerError(diagnostics.too_large(LARGEST_PACKET, self._broker), too_large=True) from error
 
     def _hand_over(self) -> None:
         """Pass on what was received; outside of paho's callbacks, which take an error for a malformed packet."""
@@ -411,25 +411,25 @@ class Session:
             raise self._ending()
         oldest = next(iter(self._sent.values()), None)
         if oldest and time.monotonic() - oldest.at > LATE_KEEPALIVES * self._keepalive_s:
-            raise Trouble(diagnostics.gone_silent(self._broker))
+            raise BrokerError(diagnostics.gone_silent(self._broker))
 
-    def _ending(self) -> Trouble:
+    def _ending(self) -> BrokerError:
         """Why the link is not there any more."""
         broker = self._broker
         if self._greeting is not None and self._greeting.is_failure:
             code, name = self._greeting.value, str(self._greeting)
             version = code == diagnostics.UNSUPPORTED_PROTOCOL
-            return Trouble(diagnostics.refused(code, name, broker), version=version, lacks=FEATURES.get(code))
+            return BrokerError(diagnostics.refused(code, name, broker), version=version, lacks=FEATURES.get(code))
         by_broker, reason = self._farewell or (False, None)
         if by_broker and reason is not None:
-            return Trouble(diagnostics.ended(reason.value, str(reason), broker), lacks=FEATURES.get(reason.value))
+            return BrokerError(diagnostics.ended(reason.value, str(reason), broker), lacks=FEATURES.get(reason.value))
         if self._greeting is None and self._dropped:
-            return Trouble(diagnostics.malformed(self._dropped[0], broker), version=True)
+            return BrokerError(diagnostics.malformed(self._dropped[0], broker), version=True)
         if self._greeting is None and "ALERT" not in self._socket_error:
-            return Trouble(diagnostics.unanswered(broker, self.version), silent=True, hung_up=True)
+            return BrokerError(diagnostics.unanswered(broker, self.version), silent=True, hung_up=True)
         if reason is not None and reason.value == diagnostics.KEEPALIVE_TIMEOUT:
-            return Trouble(diagnostics.gone_silent(broker))
-        return Trouble(diagnostics.broken_off(self._socket_error, broker), hung_up=True)
+            return BrokerError(diagnostics.gone_silent(broker))
+        return BrokerError(diagnostics.broken_off(self._socket_error, broker), hung_up=True)
 
     def _make_client(self, credentials: Credentials, will: Message | None) -> Client:
         client = make_client(self._broker, credentials, self.version, LARGEST_PACKET, self._note_dropped)
@@ -478,7 +478,7 @@ class Session:
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         properties = message.properties
-        heard = Heard(
+        heard = ReceivedMessage(
             message.topic,
             bytes(message.payload),
             message.retain,

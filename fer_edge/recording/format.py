@@ -22,7 +22,7 @@ import numpy as np
 from fer_edge.config.model import DecideSettings
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
-from fer_edge.types import Box, Face, Quality, Unscored, Verdict
+from fer_edge.types import Box, Face, FaceState, Quality, RejectReason
 from fer_edge.untrusted import DecodeError, decode_json, open_regular
 
 STEP_COLUMNS = ("time_s", "step", "reason", "frame")
@@ -102,12 +102,12 @@ def header() -> str:
     return _line(COLUMNS)
 
 
-def rows(step: Step, verdicts: Sequence[Verdict] = ()) -> str:
+def rows(step: Step, verdicts: Sequence[FaceState] = ()) -> str:
     """The lines of a step; ``verdicts`` are those of its faces, in their order, or none."""
     begin = (_float(step.now), step.kind.value, step.reason or "", "" if step.number is None else str(step.number))
     if not step.faces:
         return _line((*begin, *[""] * (len(COLUMNS) - len(begin))))
-    held: Sequence[Verdict | None] = verdicts or [None] * len(step.faces)
+    held: Sequence[FaceState | None] = verdicts or [None] * len(step.faces)
     pairs = zip(step.faces, held, strict=True)
     return "".join(_line((*begin, *_face_cells(face), *_held(verdict))) for face, verdict in pairs)
 
@@ -155,7 +155,7 @@ def _face_cells(face: Face) -> list[str]:
     return [str(face.id), *place, *scores, face.unscored or "", *quality]
 
 
-def _held(verdict: Verdict | None) -> list[str]:
+def _held(verdict: FaceState | None) -> list[str]:
     if verdict is None:
         return [""] * len(VERDICT_COLUMNS)
     return [verdict.emotion or "", f"{verdict.confidence:.4f}", verdict.outcome.value]
@@ -170,7 +170,7 @@ def _step(row: Mapping[str, str]) -> Step:
 
 
 def _face(row: Mapping[str, str]) -> Face:
-    unscored = Unscored(row["unscored"]) if row["unscored"] else None
+    unscored = RejectReason(row["unscored"]) if row["unscored"] else None
     with np.errstate(over="ignore"):  # it becomes infinite, and is refused
         scores = None if unscored else np.array([np.float32(row[emotion]) for emotion in EMOTIONS], np.float32)
     if scores is not None and not np.isfinite(scores).all():

@@ -16,8 +16,8 @@ from fer_edge.errors import SettingsError, UserError
 from fer_edge.events.lifecycle import Decision
 from fer_edge.files import user_path
 from fer_edge.recording.format import ENDING, Origin, Recording, Step, StepKind, opening, read_recording, rows
-from fer_edge.recording.rotation import SUFFIX, Ring, name_passed_over, read_ring
-from fer_edge.types import Event, Face, Frame, Verdict
+from fer_edge.recording.rotation import SUFFIX, RotatingTables, name_passed_over, read_tables
+from fer_edge.types import Event, Face, FaceState, Frame
 
 logger = logging.getLogger(__name__)
 
@@ -57,7 +57,7 @@ def read_folder(folder: Path) -> list[Recording]:
         UserError: there is none, or none can be read.
     """
     tables = sorted(path for path in folder.glob(f"*{ENDING}") if not path.name.startswith("."))
-    found = _each([*(partial(_recordings, table) for table in tables), partial(read_ring, folder)])
+    found = _each([*(partial(_recordings, table) for table in tables), partial(read_tables, folder)])
     if not found:
         raise UserError(
             f"{folder}: holds no tables of scores; `fer-edge video --write scores` writes them (*{ENDING}), "
@@ -108,7 +108,7 @@ def scores_folder(settings: RecordSettings, state: Path) -> Path:
 
 
 class Recorder:
-    """A witness of the pipeline. The main thread owns it; a thread of its own writes.
+    """A observer of the pipeline. The main thread owns it; a thread of its own writes.
 
     Where a stretch is lost (a disk that is full or hangs) what follows is another run: a replay does not bridge it.
     """
@@ -126,7 +126,7 @@ class Recorder:
         self._failed = ""  # why the latest write failed; the writing thread empties it when one goes well
         self._said = ""
         self._error: BaseException | None = None
-        self._ring = Ring(folder, round(settings.max_mib * MIB))
+        self._ring = RotatingTables(folder, round(settings.max_mib * MIB))
         self._thread = Thread(target=self._guarded, name="recorder", daemon=True)
         self._thread.start()
         logger.info(
@@ -136,7 +136,7 @@ class Recorder:
             settings.write_s,
         )
 
-    def looked(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
+    def on_frame(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
         """Keeps a frame."""
         if not faces and not decision.verdicts and not decision.events:
             if now - self._nobody_since < NOBODY_EVERY_S:
@@ -146,12 +146,12 @@ class Recorder:
             self._nobody_since = float("-inf")
         self._keep(Step(StepKind.FRAME, now, tuple(faces), number=frame.number), now, decision.in_frame)
 
-    def waited(self, decision: Decision, now: float) -> None:
+    def on_tick(self, decision: Decision, now: float) -> None:
         """Keeps the passing of time where it may end something."""
         if decision.verdicts or decision.events:
             self._keep(Step(StepKind.TICK, now), now)
 
-    def closed(self, _events: Sequence[Event], reason: str, now: float) -> None:
+    def on_close(self, _events: Sequence[Event], reason: str, now: float) -> None:
         """Keeps a farewell."""
         self._keep(Step(StepKind.CLOSED, now, reason=reason), now)
 
@@ -183,7 +183,7 @@ class Recorder:
         self._thread.join(timeout_s)
         self._look_after()
 
-    def _keep(self, step: Step, now: float, verdicts: Sequence[Verdict] = ()) -> None:
+    def _keep(self, step: Step, now: float, verdicts: Sequence[FaceState] = ()) -> None:
         self._rows.append(rows(step, verdicts))
         if now >= self._write_at:
             self._write_at = now + self._settings.write_s

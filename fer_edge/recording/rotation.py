@@ -16,7 +16,7 @@ PREFIX, SUFFIX = "scores-", ".csv.gz"
 logger = logging.getLogger(__name__)
 
 
-class Ring:
+class RotatingTables:
     """Writes. Not thread-safe; one thread owns it."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
@@ -65,7 +65,7 @@ class Ring:
             held -= sizes[path]
 
 
-def read_ring(folder: Path) -> list[Recording]:
+def read_tables(folder: Path) -> list[Recording]:
     """A recording for each run of the daemon that the ring still holds, oldest first; none where there is no ring.
 
     A table that cannot be read, as a power cut leaves one, is passed over, and that is logged.

@@ -21,11 +21,11 @@ from fer_edge.service.paths import (
     SYSUSERS,
     TMPFILES,
     UNIT,
-    put,
-    remove,
+    install_file,
+    remove_path,
     shipped,
 )
-from fer_edge.service.status import cure, line, watch
+from fer_edge.service.status import cure_for, status_text, watch_start
 from fer_edge.service.systemctl import need_root, need_systemd
 from fer_edge.service.unit import this_program, unit_for
 
@@ -52,27 +52,27 @@ def install(check_settings: Callable[[Path], object], say: Callable[[str], None]
     unit = unit_for(this_program(), shipped("fer-edge.service"))
     if SETTINGS.exists():
         check_settings(SETTINGS)
-    put(SYSUSERS, shipped("sysusers.conf"))
-    put(TMPFILES, shipped("tmpfiles.conf"))
+    install_file(SYSUSERS, shipped("sysusers.conf"))
+    install_file(TMPFILES, shipped("tmpfiles.conf"))
     systemctl.run("systemd-sysusers", str(SYSUSERS))
     _put_settings(say)
     systemctl.run("systemd-tmpfiles", "--create", str(TMPFILES))
-    say(f"unit      {UNIT} {'written' if put(UNIT, unit) else 'is up to date'}")
+    say(f"unit      {UNIT} {'written' if install_file(UNIT, unit) else 'is up to date'}")
     _start(say)
-    for part in watch(systemctl.show, time.monotonic, time.sleep):
-        say(line(part))
-        if what_to_do := cure(part):
+    for part in watch_start(systemctl.show, time.monotonic, time.sleep):
+        say(status_text(part))
+        if what_to_do := cure_for(part):
             say(f"{'':18}{what_to_do}")
     say("The service runs, also after the next boot. More: fer-edge service status; journalctl -u fer-edge")
 
 
 def _put_settings(say: Callable[[str], None]) -> None:
     default = SETTINGS.with_name(SETTINGS.name + ".default")
-    put(default, shipped("config.yaml"))
+    install_file(default, shipped("config.yaml"))
     if SETTINGS.exists():
         say(f"settings  {SETTINGS} kept; this version's defaults are in {default.name} beside it")
         return
-    put(SETTINGS, shipped("config.yaml"), READABLE_BY_THE_SERVICE)
+    install_file(SETTINGS, shipped("config.yaml"), READABLE_BY_THE_SERVICE)
     shutil.chown(SETTINGS, group=NAME)
     say(f"settings  {SETTINGS} written; the broker's password, if it wants one, belongs in {PASSWORD}")
 
@@ -113,7 +113,7 @@ def uninstall(say: Callable[[str], None], *, purge: bool) -> None:
         raise UserError("the service is the Debian package's: `apt remove fer-edge`, or `apt purge fer-edge`")
     if UNIT.exists():
         systemctl.run("systemctl", "disable", "--quiet", "--now", NAME)
-    gone = [path for path in (UNIT, SYSUSERS, TMPFILES) if remove(path)]
+    gone = [path for path in (UNIT, SYSUSERS, TMPFILES) if remove_path(path)]
     systemctl.run("systemctl", "daemon-reload")
     for path in gone:
         say(f"removed   {path}")
@@ -130,7 +130,7 @@ def uninstall(say: Callable[[str], None], *, purge: bool) -> None:
 
 def _purge(say: Callable[[str], None]) -> None:
     for path in (SETTINGS.parent, STATE, RUNTIME, DROP_INS):
-        if remove(path):
+        if remove_path(path):
             say(f"removed   {path}")
     systemctl.run("systemctl", "daemon-reload")
     try:

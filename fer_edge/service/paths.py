@@ -28,7 +28,7 @@ def shipped(name: str) -> str:
     return files("fer_edge.service").joinpath("shipped", name).read_text()
 
 
-def lend_what_the_service_has(
+def use_service_folders(
     path: Path | None, environment: MutableMapping[str, str] = os.environ, settings: Path = SETTINGS
 ) -> None:
     """Where ``path`` is the service's settings file, its password and its state folder are found as the service does.
@@ -40,7 +40,7 @@ def lend_what_the_service_has(
         environment.setdefault("STATE_DIRECTORY", str(STATE))
 
 
-def put(path: Path, text: str, mode: int = 0o644) -> bool:
+def install_file(path: Path, text: str, mode: int = 0o644) -> bool:
     """Makes ``path`` hold ``text``; whether that changed anything. Nobody ever reads a half-written file.
 
     Raises:
@@ -64,7 +64,7 @@ def put(path: Path, text: str, mode: int = 0o644) -> bool:
         return True
 
 
-def remove(path: Path) -> bool:
+def remove_path(path: Path) -> bool:
     """Takes a file or a folder with all that is in it away; whether there was one.
 
     Raises:

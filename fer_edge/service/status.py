@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 
 from fer_edge import __version__
-from fer_edge.daemon.status import Part, status_parts
+from fer_edge.daemon.status import StatusPart, status_parts
 from fer_edge.errors import EXIT_FAILED
 from fer_edge.service import systemctl
 from fer_edge.service.paths import NAME, PASSWORD, SETTINGS
@@ -18,9 +18,9 @@ CURES = {
 JOURNAL_LINES = 5
 
 
-def watch(
+def watch_start(
     show: Callable[[], Mapping[str, str]], clock: Callable[[], float], wait: Callable[[float], object]
-) -> Iterator[Part]:
+) -> Iterator[StatusPart]:
     """Each part of the daemon's status as soon as it is well; after WATCH_S those that are not, as they are then.
 
     Ends early where the service is no longer active.
@@ -42,12 +42,12 @@ def watch(
         wait(LOOK_S)
 
 
-def line(part: Part) -> str:
+def status_text(part: StatusPart) -> str:
     """One line in the form of `fer-edge check`."""
     return f"{'ok' if part.ok else 'waiting':<8}{part.name:<10}{part.text}"
 
 
-def cure(part: Part) -> str | None:
+def cure_for(part: StatusPart) -> str | None:
     """What to do about a part that is not well; None where its own words say it."""
     return None if part.ok else CURES.get(part.name)
 
@@ -68,7 +68,7 @@ def status(say: Callable[[str], None]) -> int:
     say(f"{'':8}settings  {SETTINGS}")
     if active:
         for part in status_parts(shown["StatusText"]):
-            say(line(part))
+            say(status_text(part))
         return 0
     for words in systemctl.last_words(JOURNAL_LINES):
         say(f"{'':8}{words}")

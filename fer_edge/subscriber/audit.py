@@ -18,7 +18,7 @@ FOLLOWED = 10_000  # faces whose life is followed at once
 Range = tuple[int, int]  # first and last seq, both included
 
 
-class BootReport(Struct, frozen=True, kw_only=True):
+class RunReport(Struct, frozen=True, kw_only=True):
     """What came of one boot of one device."""
 
     device: str
@@ -33,7 +33,7 @@ class BootReport(Struct, frozen=True, kw_only=True):
     problems: tuple[str, ...]  # empty: all is well
 
 
-class BootAudit:
+class RunAudit:
     """One boot of one device, as far as it was heard of; ``first``: the seq it must begin with, None for any."""
 
     def __init__(self, device: str, name: str, first: int | None) -> None:
@@ -76,14 +76,14 @@ class BootAudit:
             self._missing.append((self._next, first - 1))
         self._next = max(self._next, last + 1)
 
-    def report(self, *, followed: bool) -> BootReport:
+    def report(self, *, followed: bool) -> RunReport:
         """``followed``: a later boot of the device was heard of, so this one's faces should be closed."""
         missing = [f"{_ranges([one])} never came and no gap names them" for one in self._missing]
         told = [text if times == 1 else f"{text} ({times} times)" for text, times in self._problems.items()]
         excused = self.ended_unknown or bool(self._announced) or self._first != 1
         if followed and self._faces and not excused:
             told.append(f"faces {sorted(self._faces)} were never said to be gone")
-        return BootReport(
+        return RunReport(
             device=self.device,
             boot=self.name,
             first=self._first or 0,
@@ -186,7 +186,7 @@ class Audit:
 
     def __init__(self, *, from_start: bool = False) -> None:
         self._from_start = from_start
-        self._boots: dict[tuple[str, str], BootAudit] = {}
+        self._boots: dict[tuple[str, str], RunAudit] = {}
         self._latest: dict[str, str] = {}  # device -> the boot that was heard of last for the first time
         self.events = 0
         self.unreadables: list[str] = []
@@ -198,7 +198,7 @@ class Audit:
             device, (boot, _, seq) = event["device"], event["id"].rpartition("-")
             if (device, boot) not in self._boots:
                 first = 1 if self._from_start else None
-                self._boots[device, boot] = BootAudit(device, boot, first)
+                self._boots[device, boot] = RunAudit(device, boot, first)
                 self._latest[device] = boot
             missing = event["missing"]
             if missing is not None and (of := missing.get("boot", boot)) != boot:
@@ -212,7 +212,7 @@ class Audit:
         """Something arrived in an event's place that is none."""
         self.unreadables.append(what)
 
-    def reports(self) -> list[BootReport]:
+    def reports(self) -> list[RunReport]:
         """One report a boot, in the order in which they were first heard of."""
         return [boot.report(followed=self._latest[boot.device] != boot.name) for boot in self._boots.values()]
 

@@ -22,7 +22,7 @@ from fer_edge.config.model import MqttSettings
 from fer_edge.mqtt import diagnostics
 from fer_edge.mqtt.connect import Version, Versions, broker_of
 from fer_edge.mqtt.credentials import load_credentials
-from fer_edge.mqtt.diagnostics import Trouble
+from fer_edge.mqtt.diagnostics import BrokerError
 from fer_edge.mqtt.session import PacketTooLarge, make_client
 
 CONNECT_S = 5.0
@@ -36,7 +36,7 @@ NOTES_KEPT = 10  # lines about malformed packets, until somebody takes them
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class ReceivedMessage:
     """One message that arrived."""
 
     topic: str
@@ -45,7 +45,7 @@ class Heard:
     expiry_s: int | None  # what was left of it when the broker sent it; MQTT 5 only
 
 
-class Subscription:
+class Subscriber:
     """Listens to ``topics``. Not thread-safe; `with` opens and closes it.
 
     Raises:
@@ -63,7 +63,7 @@ class Subscription:
         self._version: Version | None = None
         self._greeting: ReasonCode | None = None
         self._subscribed: list[ReasonCode] = []  # what the broker said to each topic
-        self._heard: list[Heard] = []
+        self._heard: list[ReceivedMessage] = []
         self._dropped: list[str] = []
         self._client: Client | None = None
 
@@ -76,7 +76,7 @@ class Subscription:
             self._client.disconnect(properties=_session(PacketTypes.DISCONNECT, 0) if self._version == "5" else None)
             self._client = None
 
-    def listen(self, timeout_s: float) -> Iterator[Heard]:
+    def listen(self, timeout_s: float) -> Iterator[ReceivedMessage]:
         """What has arrived, after a wait of at most ``timeout_s`` for it.
 
         Raises:
@@ -97,7 +97,7 @@ class Subscription:
         time.sleep(RETRY_S)
         try:
             self._connect()
-        except Trouble:
+        except BrokerError:
             return False
         return True
 
@@ -107,7 +107,7 @@ class Subscription:
         for number, version in enumerate(versions, 1):
             try:
                 self._open(version)
-            except Trouble as why:
+            except BrokerError as why:
                 if number == len(versions) or not (why.silent or why.version):
                     raise
             else:
@@ -123,18 +123,18 @@ class Subscription:
             else:
                 client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
         except (OSError, ValueError, LookupError) as error:
-            raise Trouble(diagnostics.unreachable(error, self._broker)) from error
+            raise BrokerError(diagnostics.unreachable(error, self._broker)) from error
         self._client, self._greeting = client, None
         self._subscribed.clear()
         deadline = time.monotonic() + ANSWER_S
         while not self._subscribed:
             if time.monotonic() > deadline:
-                raise Trouble(diagnostics.unanswered(self._broker, version), silent=True)
+                raise BrokerError(diagnostics.unanswered(self._broker, version), silent=True)
             self._serve(STEP_S)
         refused = [code for code in self._subscribed if code.is_failure]
         if refused:
             what = f"allow user {self._settings.username!r} to read {', '.join(self._topics)}"
-            raise Trouble(f"{self._broker} refuses the subscription ({refused[0]}): {what}")
+            raise BrokerError(f"{self._broker} refuses the subscription ({refused[0]}): {what}")
 
     def _serve(self, timeout_s: float) -> None:
         assert self._client is not None
@@ -142,21 +142,21 @@ class Subscription:
             code = self._client.loop(timeout_s)
         except PacketTooLarge as error:
             self._client.disconnect()
-            raise Trouble(diagnostics.giant(LARGEST_PACKET, self._broker), too_large=True) from error
+            raise BrokerError(diagnostics.too_large(LARGEST_PACKET, self._broker), too_large=True) from error
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS and not self._heard:
             raise self._ending()
 
-    def _ending(self) -> Trouble:
+    def _ending(self) -> BrokerError:
         if self._greeting is not None and self._greeting.is_failure:
             code, name = self._greeting.value, str(self._greeting)
-            return Trouble(
+            return BrokerError(
                 diagnostics.refused(code, name, self._broker), version=code == diagnostics.UNSUPPORTED_PROTOCOL
             )
         if self._greeting is None:
             if self._dropped:
-                return Trouble(diagnostics.malformed(self._dropped.pop(), self._broker), version=True)
-            return Trouble(diagnostics.unanswered(self._broker, self._version or "5"), silent=True)
-        return Trouble(diagnostics.broken_off("", self._broker))
+                return BrokerError(diagnostics.malformed(self._dropped.pop(), self._broker), version=True)
+            return BrokerError(diagnostics.unanswered(self._broker, self._version or "5"), silent=True)
+        return BrokerError(diagnostics.broken_off("", self._broker))
 
     def _make(self, version: Version) -> Client:
         client = make_client(self._broker, self._credentials, version, LARGEST_PACKET, self._note_dropped)
@@ -184,7 +184,7 @@ class Subscription:
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         expiry_s = getattr(message.properties, "MessageExpiryInterval", None)
-        self._heard.append(Heard(message.topic, bytes(message.payload), message.retain, expiry_s))
+        self._heard.append(ReceivedMessage(message.topic, bytes(message.payload), message.retain, expiry_s))
 
 
 def _session(packet: int, kept_s: int) -> Properties:

@@ -14,10 +14,10 @@ from rich.text import Text
 
 from fer_edge.config.model import MqttSettings
 from fer_edge.errors import EXIT_FAILED, UserError
-from fer_edge.mqtt.diagnostics import Trouble
+from fer_edge.mqtt.diagnostics import BrokerError
 from fer_edge.mqtt.topics import Topics
 from fer_edge.subscriber.audit import Audit
-from fer_edge.subscriber.client import Heard, Subscription
+from fer_edge.subscriber.client import ReceivedMessage, Subscriber
 from fer_edge.subscriber.format import describe, time_before
 from fer_edge.terminal import json_text, plain_text
 from fer_edge.untrusted import DecodeError, decode_object
@@ -115,7 +115,7 @@ def _none_of_ours(path: Path, number: int) -> str:
     return f"{path}:{number}: not a JSON object with an id"
 
 
-class Wish(Struct, frozen=True, kw_only=True):
+class EventsOptions(Struct, frozen=True, kw_only=True):
     """What is to be shown, and until when."""
 
     everything: bool = False  # state, health and the rest as well
@@ -150,7 +150,7 @@ class Printer:
         self._console.print(Text.assemble((f"{when}  ", "dim"), words), soft_wrap=True)
 
 
-def follow(settings: MqttSettings, device: str, wish: Wish, console: Console, complaints: Console) -> int:
+def follow(settings: MqttSettings, device: str, wish: EventsOptions, console: Console, complaints: Console) -> int:
     """Listens until Ctrl-C, or for as long or as many events as wished, and judges if wished; gives the exit code.
 
     ``device`` may be `+`, all devices. Troubles of the link go to ``complaints``, standard error.
@@ -162,20 +162,20 @@ def follow(settings: MqttSettings, device: str, wish: Wish, console: Console, co
     topics = Topics(settings.prefix, device)
     wanted = topics.published if wish.everything else (topics.event,)
     try:
-        with Subscription(settings, device, wanted) as subscription:
+        with Subscriber(settings, device, wanted) as subscription:
             complaints.print(plain_text(f"listening to {', '.join(wanted)}", "dim"), soft_wrap=True)
             for heard in _heard(subscription, wish.for_s, complaints):
                 take(heard, audit, printer, all_devices=device == ALL_DEVICES)
                 if wish.count is not None and audit.events >= wish.count:
                     break
-    except Trouble as why:
+    except BrokerError as why:
         raise UserError(str(why)) from why
     except KeyboardInterrupt:  # Ctrl-C, or SIGTERM where the command line asks for it
         pass  # the usual way to end it; the verdict follows
     return verdict(audit, complaints if wish.as_json else console) if wish.audit else 0
 
 
-def take(heard: Heard, audit: Audit, printer: Printer, *, all_devices: bool) -> None:
+def take(heard: ReceivedMessage, audit: Audit, printer: Printer, *, all_devices: bool) -> None:
     """Shows one message, and has it judged where it is an event."""
     *_, device, kind = ["", *heard.topic.split("/")]
     payload = _decode(heard.payload)
@@ -207,7 +207,7 @@ def verdict(audit: Audit, console: Console) -> int:
     return EXIT_FAILED if problems or not audit.events else 0
 
 
-def _heard(subscription: Subscription, for_s: float, complaints: Console) -> Iterator[Heard]:
+def _heard(subscription: Subscriber, for_s: float, complaints: Console) -> Iterator[ReceivedMessage]:
     """What arrives within ``for_s``; a link that breaks is said, and made again for as long as it takes."""
     ends_at = time.monotonic() + for_s
     while (left_s := ends_at - time.monotonic()) > 0:
@@ -215,7 +215,7 @@ def _heard(subscription: Subscription, for_s: float, complaints: Console) -> Ite
             yield from subscription.listen(min(left_s, LOOK_S))
             for line in subscription.dropped():
                 complaints.print(plain_text(line, "yellow"), soft_wrap=True)
-        except Trouble as why:
+        except BrokerError as why:
             if why.too_large:  # it would come again after each connect
                 raise
             complaints.print(plain_text(f"{why}; trying again", "yellow"), soft_wrap=True)
@@ -237,7 +237,7 @@ def _describe(kind: str, payload: dict[str, Any] | str) -> str:
         return str(payload)  # of another version: better as it came than not at all
 
 
-def read_recorded(paths: Iterable[Path], device: str | None, wish: Wish, console: Console) -> int:
+def read_recorded(paths: Iterable[Path], device: str | None, wish: EventsOptions, console: Console) -> int:
     """Shows what was recorded of ``device`` (None: of any), or judges its events; gives the exit code.
 
     Raises:

@@ -27,7 +27,7 @@ Announce = Callable[[str, int], Tell]  # what begins now, and of how many parts 
 
 
 @contextmanager
-def shown(console: Console) -> Iterator[Announce]:
+def progress_bars(console: Console) -> Iterator[Announce]:
     """A bar for each thing that is announced, gone at the end; nothing where the output is no terminal."""
     columns = (TextColumn("{task.description}"), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
     with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as progress:
@@ -39,7 +39,7 @@ def shown(console: Console) -> Iterator[Announce]:
         yield announce
 
 
-class Wish(msgspec.Struct, frozen=True, kw_only=True):
+class TuneOptions(msgspec.Struct, frozen=True, kw_only=True):
     """What is asked for."""
 
     decide: DecideSettings | None = None  # from a file; None: as recorded
@@ -50,7 +50,7 @@ class Wish(msgspec.Struct, frozen=True, kw_only=True):
     as_json: bool = False
 
 
-def tune(sources: Sequence[Path], wish: Wish, console: Console) -> int:
+def tune(sources: Sequence[Path], wish: TuneOptions, console: Console) -> int:
     """Says what the settings that are wished for would have told; the exit code.
 
     Raises:
@@ -58,7 +58,7 @@ def tune(sources: Sequence[Path], wish: Wish, console: Console) -> int:
         click.UsageError: a change cannot be made.
     """
     spans = None if wish.labels is None else read_spans(wish.labels)
-    with shown(console) as announce:
+    with progress_bars(console) as announce:
         recordings = _read(sources, announce)
         if spans is not None and len(recordings) != 1:
             raise UserError("--labels judges one recording: name one table of scores, or a folder that holds one")
@@ -124,7 +124,7 @@ def _replayed(recordings: Sequence[Recording], decide: DecideSettings | None, an
 def _proposals(
     recordings: Sequence[Recording],
     decide: DecideSettings,
-    wish: Wish,
+    wish: TuneOptions,
     spans: Sequence[Span] | None,
     announce: Announce,
 ) -> dict[str, str]:

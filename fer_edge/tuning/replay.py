@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from fer_edge.config.model import DecideSettings
-from fer_edge.events.lifecycle import Decider, Decision
+from fer_edge.events.lifecycle import Decision, EventDetector
 from fer_edge.recording.format import Recording, Step, StepKind
 from fer_edge.types import Event
 
@@ -24,12 +24,12 @@ def replay(recording: Recording, decide: DecideSettings | None = None, look: Loo
     them is not.
     """
     events: list[Event] = []
-    decider: Decider | None = None
+    decider: EventDetector | None = None
     unknown = known_before(recording)
     for part in recording.parts:
         rules = decide or part.decide
         if decider is None:
-            decider = Decider(rules, part.lost_s)
+            decider = EventDetector(rules, part.lost_s)
         else:
             decider.reconfigure(rules, part.lost_s)
         for step in part.steps:
@@ -46,7 +46,7 @@ def known_before(recording: Recording) -> frozenset[int]:
     return frozenset(face.id for face in faces if face.first_seen < began)
 
 
-def _again(decider: Decider, step: Step, unknown: frozenset[int]) -> Decision:
+def _again(decider: EventDetector, step: Step, unknown: frozenset[int]) -> Decision:
     if step.kind is StepKind.CLOSED:
         return Decision(decider.close(step.now, step.reason or "stopped"), (), ())
     return decider.update([face for face in step.faces if face.id not in unknown], step.now)

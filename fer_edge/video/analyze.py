@@ -8,22 +8,22 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from fer_edge.capture.camera import blacked_out
+from fer_edge.capture.camera import masked_source
 from fer_edge.capture.sources import play
 from fer_edge.capture.video import VideoFile
 from fer_edge.config.model import CameraSettings, Settings
-from fer_edge.events.lifecycle import Decider
-from fer_edge.files import NamedFile, beside, printed, written
-from fer_edge.masks import Zones
-from fer_edge.pipeline import Pipeline, Witness
+from fer_edge.events.lifecycle import EventDetector
+from fer_edge.files import OutputFile, atomic_output, output_errors, printable_path
+from fer_edge.masks import PrivacyMask
+from fer_edge.pipeline import Pipeline, PipelineObserver
 from fer_edge.recording.format import Origin
 from fer_edge.video import timeline
 from fer_edge.video.annotated import AnnotatedVideo
 from fer_edge.video.jobs import Job, Output
-from fer_edge.video.statistics import Report, Tally
+from fer_edge.video.statistics import Report, Statistics
 from fer_edge.video.tables import EventFile, ScoreTable
 from fer_edge.video.timeline import Traces
-from fer_edge.vision.analyzer import build_vision
+from fer_edge.vision.analyzer import build_analyzer
 
 # Of the length; a container's own is rounded, and may count a last picture or a last piece of sound that is not there.
 TOLERANCE = 0.05
@@ -64,7 +64,7 @@ def reaches_its_end(path: Path) -> bool:
         return False
 
 
-def analyse(job: Job, settings: Settings, tell: Tell, threads: int = 0) -> Report:
+def analyze(job: Job, settings: Settings, tell: Tell, threads: int = 0) -> Report:
     """The figures of a video, after all outputs are in their place.
 
     A video that ends early, in garbage, gives its outputs up to there and a report with a `failure`.
@@ -75,7 +75,7 @@ def analyse(job: Job, settings: Settings, tell: Tell, threads: int = 0) -> Repor
     began = time.monotonic()
     with ExitStack() as stack:
         report = _run(job, settings, tell, threads, stack)
-    outputs = {output.value: printed(path) for output, path in job.outputs.items()}
+    outputs = {output.value: printable_path(path) for output, path in job.outputs.items()}
     return replace(report, took_s=round(time.monotonic() - began, 3), outputs=outputs)
 
 
@@ -83,29 +83,29 @@ def _run(job: Job, settings: Settings, tell: Tell, threads: int, stack: ExitStac
     """The work itself; the outputs move to their places when ``stack`` is closed."""
     source = VideoFile(CameraSettings(source=_as_named(job.source)))
     stack.callback(source.close)
-    vision = build_vision(settings)
+    vision = build_analyzer(settings)
     origin = Origin(
         decide=settings.decide,
         lost_s=settings.track.lost_s,
         model=vision.classifier.card.sha256,
         source=job.source.name,
     )
-    tally, witnesses, events = Tally(), list[Witness](), EventFile()
+    tally, observeres, events = Statistics(), list[PipelineObserver](), EventFile()
     for output, path in job.outputs.items():
-        part = stack.enter_context(beside(path))
+        part = stack.enter_context(atomic_output(path))
         match output:
             case Output.VIDEO:
-                witnesses.append(stack.enter_context(AnnotatedVideo(part, path, threads)))
+                observeres.append(stack.enter_context(AnnotatedVideo(part, path, threads)))
             case Output.EVENTS:
                 events = EventFile(stack.enter_context(_opened(part, path)))
             case Output.SCORES:
                 table = io.TextIOWrapper(_opened(part, path), encoding="utf-8", newline="")
-                witnesses.append(ScoreTable(stack.enter_context(table), origin))
+                observeres.append(ScoreTable(stack.enter_context(table), origin))
             case Output.TIMELINE:
-                witnesses.append(stack.enter_context(_timeline(part, path, printed(Path(job.source.name)))))
-    decider = Decider(settings.decide, settings.track.lost_s)
-    pipeline = Pipeline(vision.see, decider, events, (tally, *witnesses))
-    for frame in play(blacked_out(source, Zones(settings.privacy.zones))):
+                observeres.append(stack.enter_context(_timeline(part, path, printable_path(Path(job.source.name)))))
+    decider = EventDetector(settings.decide, settings.track.lost_s)
+    pipeline = Pipeline(vision.see, decider, events, (tally, *observeres))
+    for frame in play(masked_source(source, PrivacyMask(settings.privacy.zones))):
         pipeline.step(frame)
         tell(tally.frames, source.stated_frames)
     pipeline.close(tally.seconds, "stopped")
@@ -118,25 +118,25 @@ def _as_named(path: Path) -> str:
 
 
 def _opened(part: Path, output: Path) -> io.BufferedWriter:
-    return io.BufferedWriter(NamedFile(part, output))
+    return io.BufferedWriter(OutputFile(part, output))
 
 
 @contextmanager
 def _timeline(part: Path, output: Path, title: str) -> Iterator[Traces]:
     """The traces, drawn at the end where all went well."""
-    with written(output):  # matplotlib looks for a place for its cache
+    with output_errors(output):  # matplotlib looks for a place for its cache
         timeline.require()
     traces = Traces()
     yield traces
-    with written(output):
+    with output_errors(output):
         timeline.draw_timeline(traces, title, part)
 
 
-def _cut_short(path: Path, tally: Tally, stated: int | None) -> str | None:
+def _cut_short(path: Path, tally: Statistics, stated: int | None) -> str | None:
     """The line that says that a video ended before it said it would, None where it did not."""
     if stated is None or tally.frames >= stated * (1.0 - COUNT_TOLERANCE) - COUNT_SLACK or reaches_its_end(path):
         return None
     return (
-        f"{printed(path)}: only {tally.frames} of {stated} frames can be read, the file is damaged after "
+        f"{printable_path(path)}: only {tally.frames} of {stated} frames can be read, the file is damaged after "
         f"{tally.seconds:.1f} s; what was written goes up to there"
     )

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any, Self, cast
 import cv2
 import numpy as np
 
-from fer_edge.annotate import annotated
+from fer_edge.annotate import annotate
 from fer_edge.errors import UserError
 from fer_edge.events.lifecycle import Decision
-from fer_edge.files import printed
+from fer_edge.files import printable_path
 from fer_edge.types import Event, Face, Frame, Image
 
 if TYPE_CHECKING:
@@ -67,11 +67,11 @@ class AnnotatedVideo:
             with suppress(av.error.FFmpegError):  # closed already, or what is wrong with the file has been said
                 self._container.close()
 
-    def looked(self, frame: Frame, _faces: Sequence[Face], decision: Decision, _now: float) -> None:
+    def on_frame(self, frame: Frame, _faces: Sequence[Face], decision: Decision, _now: float) -> None:
         """Writes the frame."""
         import av  # noqa: PLC0415  the extra
 
-        picture = annotated(frame.image, decision.in_frame)
+        picture = annotate(frame.image, decision.in_frame)
         if self._stream is None:
             self._open(picture)
         encoded = av.VideoFrame.from_ndarray(_fitted(picture, self._size), format="bgr24")
@@ -80,10 +80,10 @@ class AnnotatedVideo:
         encoded.time_base = Fraction(1, TICKS_HZ)
         self._write(encoded)
 
-    def waited(self, decision: Decision, now: float) -> None:
+    def on_tick(self, decision: Decision, now: float) -> None:
         """A video does not wait."""
 
-    def closed(self, events: Sequence[Event], reason: str, now: float) -> None:
+    def on_close(self, events: Sequence[Event], reason: str, now: float) -> None:
         """The end of the faces is not the end of the file: that is the context's."""
 
     def _finish(self) -> None:
@@ -108,7 +108,7 @@ class AnnotatedVideo:
         try:
             yield
         except av.error.FFmpegError as error:
-            raise UserError(f"{printed(self._output)}: cannot be written: {_why(error)}") from error
+            raise UserError(f"{printable_path(self._output)}: cannot be written: {_why(error)}") from error
 
     def _open(self, picture: Image) -> None:
         import av  # noqa: PLC0415

@@ -20,7 +20,7 @@ from fer_edge.errors import EXIT_FAILED
 from fer_edge.terminal import escaped, plain_text
 from fer_edge.types import Outcome
 from fer_edge.video.jobs import Job
-from fer_edge.video.parallel import analyse_all, analyse_on_cluster
+from fer_edge.video.parallel import analyze_all, analyze_on_cluster
 from fer_edge.video.statistics import Report
 
 SMALLEST = 12  # detect.width over the narrowest face that is found surely (docs/detector.md)
@@ -34,14 +34,14 @@ REFUSED = {
 MOST_SHOWN = 3  # expressions of a video
 
 
-def caution(settings: Settings) -> str | None:
+def mask_warning(settings: Settings) -> str | None:
     """One line where the zones were drawn on a picture that was turned, which that of a file is not."""
     if not (settings.privacy.zones and settings.camera.rotate):
         return None
     return "privacy.zones lie on the picture as it is in the file: camera.rotate does not turn saved videos"
 
 
-def advice(report: Report, settings: Settings) -> str | None:
+def hint_for(report: Report, settings: Settings) -> str | None:
     """One line where no face was found in any frame, or where most could not be read; None where neither is so."""
     seen = sum(report.outcomes.values())
     if not report.frames:
@@ -137,7 +137,7 @@ def _shown(report: Report) -> list[tuple[str, float]]:
     return [(name, 100.0 * held_s / whole_s) for name, held_s in longest if held_s > 0.0]
 
 
-def analyse_videos(  # noqa: PLR0913 - the command's options
+def analyze_videos(  # noqa: PLR0913 - the command's options
     jobs: Sequence[Job],
     settings: Settings,
     console: Console,
@@ -148,15 +148,15 @@ def analyse_videos(  # noqa: PLR0913 - the command's options
 ) -> int:
     """Analyses all and says what came of it; the exit code: 0, or 1 where a video failed."""
     processes = processes or os.cpu_count() or 1
-    warning = caution(settings)
+    warning = mask_warning(settings)
     if warning is not None:
         print(f"fer-edge: {warning}", file=sys.stderr)  # noqa: T201  the one place
     reports = []
     with _terminates_cleanly(), _bars(console, jobs) as bars:
         done = (
-            analyse_on_cluster(jobs, settings, cluster)
+            analyze_on_cluster(jobs, settings, cluster)
             if cluster
-            else analyse_all(jobs, settings, processes, bars.advance)
+            else analyze_all(jobs, settings, processes, bars.advance)
         )
         for report in done:
             reports.append(report)
@@ -170,7 +170,7 @@ def analyse_videos(  # noqa: PLR0913 - the command's options
     else:
         print_reports(console, [report for report in reports if report.frames])
         for report in reports:
-            hint = advice(report, settings)
+            hint = hint_for(report, settings)
             if hint is not None:
                 print(escaped(f"{report.source}: {hint}"), file=sys.stderr)  # noqa: T201  for a person, as failures are
     return EXIT_FAILED if any(report.failure for report in reports) else 0

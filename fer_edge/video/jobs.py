@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from fer_edge.errors import UserError
-from fer_edge.files import printed
+from fer_edge.files import printable_path
 from fer_edge.recording.format import ENDING as SCORES_ENDING
 
 # What a folder is searched for; a file that is named is tried whatever its name.
@@ -45,7 +45,7 @@ class Job:
     @property
     def name(self) -> str:
         """What the video is called in reports and on the terminal."""
-        return printed(self.source)
+        return printable_path(self.source)
 
 
 def plan(sources: Sequence[Path], folder: Path, wanted: Sequence[Output]) -> list[Job]:
@@ -61,7 +61,9 @@ def plan(sources: Sequence[Path], folder: Path, wanted: Sequence[Output]) -> lis
     names = [video.stem if stems[video.stem] == 1 else video.name for video in videos]
     twice = next((name for name, count in Counter(names).items() if count > 1), None)
     if twice is not None:
-        raise UserError(f"{printed(Path(twice))}: named by two videos of different folders; analyse them in two calls")
+        raise UserError(
+            f"{printable_path(Path(twice))}: named by two videos of different folders; analyse them in two calls"
+        )
     return [
         Job(video, {output: folder / f"{name}{ENDINGS[output]}" for output in wanted})
         for video, name in zip(videos, names, strict=True)
@@ -93,14 +95,16 @@ def _videos(source: Path) -> list[Path]:
     try:
         found = [path for path in source.iterdir() if path.suffix.lower() in VIDEO_SUFFIXES and not path.is_dir()]
     except OSError as error:
-        raise UserError(f"{printed(source)}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise UserError(
+            f"{printable_path(source)}: cannot be read: {(error.strerror or str(error)).lower()}"
+        ) from error
     annotated = ENDINGS[Output.VIDEO]  # of an earlier call
     videos = sorted(path for path in found if not path.name.endswith(annotated) and not path.name.startswith("."))
     if not videos and any(path.name.endswith(annotated) for path in found):
         raise UserError(
-            f"{printed(source)}: no videos in this folder but those that fer-edge annotated (*{annotated}), which are "
+            f"{printable_path(source)}: no videos in this folder but those that fer-edge annotated (*{annotated}), which are "
             "passed over; one that is named itself is analysed"
         )
     if not videos:
-        raise UserError(f"{printed(source)}: no videos in this folder ({', '.join(sorted(VIDEO_SUFFIXES))})")
+        raise UserError(f"{printable_path(source)}: no videos in this folder ({', '.join(sorted(VIDEO_SUFFIXES))})")
     return videos

@@ -14,7 +14,7 @@ from msgspec.structs import replace
 
 from fer_edge.config.model import Settings
 from fer_edge.errors import UserError
-from fer_edge.video.analyze import analyse
+from fer_edge.video.analyze import analyze
 from fer_edge.video.jobs import Job
 from fer_edge.video.statistics import Report
 
@@ -31,7 +31,7 @@ class _Worker:
     stop: Event
 
 
-def analyse_all(jobs: Sequence[Job], settings: Settings, processes: int, progress: Progress) -> Iterator[Report]:
+def analyze_all(jobs: Sequence[Job], settings: Settings, processes: int, progress: Progress) -> Iterator[Report]:
     """The report of each video as it is finished; one that fails does not stop the others."""
     if min(processes, len(jobs)) <= 1:
         for number, job in enumerate(jobs):
@@ -54,7 +54,7 @@ def analyse_all(jobs: Sequence[Job], settings: Settings, processes: int, progres
         pool.shutdown(cancel_futures=True)
 
 
-def analyse_on_cluster(jobs: Sequence[Job], settings: Settings, address: str) -> Iterator[Report]:
+def analyze_on_cluster(jobs: Sequence[Job], settings: Settings, address: str) -> Iterator[Report]:
     """The same on the Dask scheduler at ``address``; every worker must see the same files under the same paths.
 
     Raises:
@@ -86,7 +86,7 @@ def _absolute(job: Job) -> Job:
 def _attempt(job: Job, settings: Settings, tell: Callable[[int, int | None], None], threads: int) -> Report:
     """The report of a video; a failure that a user can cure is in it, a bug is raised."""
     try:
-        return analyse(job, settings, tell, threads)
+        return analyze(job, settings, tell, threads)
     except UserError as error:
         return Report(source=job.name, failure=str(error))
 

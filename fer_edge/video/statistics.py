@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import msgspec
 
 from fer_edge.events.lifecycle import Decision
-from fer_edge.events.summary import Summary
+from fer_edge.events.summary import SummaryAccumulator
 from fer_edge.types import Event, EventKind, Face, Frame, Outcome
 
 
@@ -26,17 +26,17 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     failure: str | None = None  # one line; where there is one, `outputs` holds what could be written all the same
 
 
-class Tally:
-    """A witness that counts."""
+class Statistics:
+    """A observer that counts."""
 
     def __init__(self) -> None:
-        self._summary = Summary(0.0)
+        self._summary = SummaryAccumulator(0.0)
         self._outcomes: Counter[Outcome] = Counter()
         self._events: Counter[EventKind] = Counter()
         self.frames = 0
         self.seconds = 0.0
 
-    def looked(self, _frame: Frame, _faces: Sequence[Face], decision: Decision, now: float) -> None:
+    def on_frame(self, _frame: Frame, _faces: Sequence[Face], decision: Decision, now: float) -> None:
         """Counts a frame."""
         self.frames += 1
         self.seconds = now
@@ -44,10 +44,10 @@ class Tally:
         self._outcomes.update(verdict.outcome for verdict in decision.in_frame)
         self._events.update(event.kind for event in decision.events)
 
-    def waited(self, decision: Decision, now: float) -> None:
+    def on_tick(self, decision: Decision, now: float) -> None:
         """A video does not wait."""
 
-    def closed(self, events: Sequence[Event], _reason: str, _now: float) -> None:
+    def on_close(self, events: Sequence[Event], _reason: str, _now: float) -> None:
         """Counts the farewells."""
         self._events.update(event.kind for event in events)
 

@@ -8,10 +8,10 @@ import msgspec
 from fer_edge.events.lifecycle import Decision
 from fer_edge.mqtt.payloads import SCHEMA, Fractions, box_fractions, fraction, score_table, seconds
 from fer_edge.recording.format import Origin, Step, StepKind, opening, rows
-from fer_edge.types import Event, Face, Frame, Verdict
+from fer_edge.types import Event, Face, FaceState, Frame
 
 
-class EventLine(msgspec.Struct, frozen=True, kw_only=True):
+class EventRow(msgspec.Struct, frozen=True, kw_only=True):
     """One event."""
 
     schema: int = SCHEMA
@@ -41,16 +41,16 @@ class EventFile:
         if self._file is not None:
             self._file.write(msgspec.json.encode(line(event, len(self.events))) + b"\n")
 
-    def seen(self, verdicts: Sequence[Verdict], now: float) -> None:
+    def seen(self, verdicts: Sequence[FaceState], now: float) -> None:
         """What is seen in each frame is the score table's subject."""
 
     def nobody(self, now: float) -> None:
         """The same."""
 
 
-def line(event: Event, seq: int) -> EventLine:
+def line(event: Event, seq: int) -> EventRow:
     """The event as it is written, number ``seq``."""
-    return EventLine(
+    return EventRow(
         seq=seq,
         event_type=event.kind.value,
         at_s=seconds(event.at),
@@ -66,21 +66,21 @@ def line(event: Event, seq: int) -> EventLine:
 
 
 class ScoreTable:
-    """A witness that writes one table; the file stays the caller's."""
+    """A observer that writes one table; the file stays the caller's."""
 
     def __init__(self, file: TextIO, origin: Origin) -> None:
         self._file = file
         file.write(opening(origin))
 
-    def looked(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
+    def on_frame(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
         """A row for each face, one without a face for a frame without."""
         step = Step(StepKind.FRAME, now, tuple(faces), number=frame.number)
         self._file.write(rows(step, decision.in_frame))
 
-    def waited(self, _decision: Decision, now: float) -> None:
+    def on_tick(self, _decision: Decision, now: float) -> None:
         """A row."""
         self._file.write(rows(Step(StepKind.TICK, now)))
 
-    def closed(self, _events: Sequence[Event], reason: str, now: float) -> None:
+    def on_close(self, _events: Sequence[Event], reason: str, now: float) -> None:
         """A row."""
         self._file.write(rows(Step(StepKind.CLOSED, now, reason=reason)))

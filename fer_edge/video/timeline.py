@@ -13,7 +13,7 @@ from fer_edge.annotate import HEX, NOTHING_HELD_HEX
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
 from fer_edge.events.lifecycle import Decision
-from fer_edge.types import Event, EventKind, Face, Frame, Verdict
+from fer_edge.types import Event, EventKind, Face, FaceState, Frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -38,7 +38,7 @@ class Trace:
     frames: int = 0
     ended: float = 0.0  # seconds, the latest frame, kept or not
 
-    def add(self, verdict: Verdict, now: float) -> None:
+    def add(self, verdict: FaceState, now: float) -> None:
         """One more frame with this face."""
         if self.frames % self.stride == 0:
             self.times.append(now)
@@ -81,24 +81,24 @@ class Trace:
 
 
 class Traces:
-    """A witness that keeps a trace of each face, and all events."""
+    """A observer that keeps a trace of each face, and all events."""
 
     def __init__(self) -> None:
         self.faces: dict[int, Trace] = {}
         self.events: list[Event] = []
         self.seconds = 0.0
 
-    def looked(self, _frame: Frame, _faces: Sequence[Face], decision: Decision, now: float) -> None:
+    def on_frame(self, _frame: Frame, _faces: Sequence[Face], decision: Decision, now: float) -> None:
         """Adds a frame to the traces of the faces in it."""
         self.seconds = now
         self.events.extend(decision.events)
         for verdict in decision.in_frame:
             self.faces.setdefault(verdict.face, Trace()).add(verdict, now)
 
-    def waited(self, decision: Decision, now: float) -> None:
+    def on_tick(self, decision: Decision, now: float) -> None:
         """A video does not wait."""
 
-    def closed(self, events: Sequence[Event], _reason: str, _now: float) -> None:
+    def on_close(self, events: Sequence[Event], _reason: str, _now: float) -> None:
         """The farewells."""
         self.events.extend(events)
 

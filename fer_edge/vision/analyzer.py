@@ -8,8 +8,8 @@ import msgspec
 
 from fer_edge.config.model import GateSettings, Settings
 from fer_edge.files import user_path
-from fer_edge.masks import Zones
-from fer_edge.types import Box, Face, Frame, Image, Unscored
+from fer_edge.masks import PrivacyMask
+from fer_edge.types import Box, Face, Frame, Image, RejectReason
 from fer_edge.vision.classifier import Classifier, load_classifier
 from fer_edge.vision.detector import Detector, make_detector
 from fer_edge.vision.preprocess import face_pixels, face_region
@@ -19,7 +19,7 @@ from fer_edge.vision.tracker import Track, Tracker
 SHIPPED = ("small", "nano")  # what `classify.model` may name without a path
 
 
-class Vision:
+class FaceAnalyzer:
     """The models and the tracks. Not thread-safe; the main thread owns it."""
 
     detector: Detector
@@ -33,7 +33,7 @@ class Vision:
         gates: GateSettings,
         *,
         every: int = 1,
-        zones: Zones | None = None,
+        zones: PrivacyMask | None = None,
         new_score: float = 0.0,
     ) -> None:
         """``every``: faces are looked for in one frame of so many; ``new_score``: what is less sure begins no face."""
@@ -42,7 +42,7 @@ class Vision:
         self._tracker = tracker
         self._gates = gates
         self._every = every
-        self._zones = zones or Zones(())
+        self._zones = zones or PrivacyMask(())
         self._new_score = new_score
         self._until_detection = 0  # frames
 
@@ -63,15 +63,15 @@ class Vision:
         """Where the faces are: looked for in every n-th frame, carried on by their velocity in those between."""
         if self._until_detection > 0:
             self._until_detection -= 1
-            return self._tracker.carry(frame.captured_at)
+            return self._tracker.predict(frame.captured_at)
         self._until_detection = self._every - 1
         height, width = frame.image.shape[:2]
         found = self.detector.detect(frame.image)
         sure: list[Box] = []
-        faint: list[Box] = []
+        low_score: list[Box] = []
         for face in found:
-            (sure if face.score >= self._new_score else faint).append(face.box.scaled(1 / width, 1 / height))
-        return self._tracker.update(sure, frame.captured_at, faint)
+            (sure if face.score >= self._new_score else low_score).append(face.box.scaled(1 / width, 1 / height))
+        return self._tracker.update(sure, frame.captured_at, low_score)
 
     def _read(self, track: Track, image: Image) -> Face:
         height, width = image.shape[:2]
@@ -86,20 +86,20 @@ class Vision:
             scores = self.classifier.scores(pixels) if flaw is None else None
             if scores is not None and not isfinite(scores.sum()):
                 # A float network that divides by a face's own contrast says so of an even one; averaged, it would stay.
-                scores, flaw = None, Unscored.UNREADABLE
+                scores, flaw = None, RejectReason.UNREADABLE
         return Face(track.id, track.box, track.first_seen, track.last_seen, scores, flaw, quality)
 
 
-def build_vision(settings: Settings) -> Vision:
+def build_analyzer(settings: Settings) -> FaceAnalyzer:
     """The vision that the settings describe; ModelError, one line, where a model is missing, broken or another's."""
     detect = settings.detect
-    return Vision(
+    return FaceAnalyzer(
         detector=make_detector(msgspec.structs.replace(detect, score=min(detect.score, settings.track.score))),
         tracker=Tracker(settings.track),
         classifier=load_classifier(model_path(settings.classify.model), settings.classify.threads),
         gates=settings.gates,
         every=detect.every,
-        zones=Zones(settings.privacy.zones),
+        zones=PrivacyMask(settings.privacy.zones),
         new_score=detect.score,
     )
 

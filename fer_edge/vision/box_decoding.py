@@ -36,7 +36,9 @@ def candidates(cells: NDArray[np.float32], least_logit: float) -> tuple[Boxes, N
     return boxes.astype(np.float32), sure
 
 
-def one_each(boxes: Boxes, scores: NDArray[np.float32], iou: float = MERGE_IOU) -> tuple[Boxes, NDArray[np.float32]]:
+def weighted_nms(
+    boxes: Boxes, scores: NDArray[np.float32], iou: float = MERGE_IOU
+) -> tuple[Boxes, NDArray[np.float32]]:
     """One box for each face, out of several on each: (m, 4) and (m,), surest first, as ``boxes`` (n, 4) must be.
 
     The surest box that is left takes all that overlap it by more than ``iou``; the face's box is their mean, weighted

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from fer_edge.emotions import EMOTIONS
 from fer_edge.types import Scores
-from fer_edge.vision.interpreter import Runner, dequantize, pixel_table, read_model
-from fer_edge.vision.model_card import Card, load_card, verify, verify_file
+from fer_edge.vision.interpreter import Interpreter, dequantize, pixel_table, read_model
+from fer_edge.vision.model_card import ModelCard, load_card, verify, verify_file
 from fer_edge.vision.model_trial import try_model
 from fer_edge.vision.preprocess import Grey
 
@@ -22,10 +22,10 @@ LEAST_PROBABILITY = 1e-7  # what a probability of 0 is taken for before its loga
 class Classifier:
     """An expression network with its card. Not thread-safe; the main thread owns it."""
 
-    card: Card
-    runner: Runner
+    card: ModelCard
+    runner: Interpreter
 
-    def __init__(self, card: Card, runner: Runner) -> None:
+    def __init__(self, card: ModelCard, runner: Interpreter) -> None:
         self.card = card
         self.runner = runner
         self._fed = pixel_table(runner.input, card.input.mean, card.input.std)
@@ -75,7 +75,7 @@ def load_classifier(model: Path, threads: int = 1) -> Classifier:
     card = load_card(model)
     verify_file(card, content, model)
     try_model(content, str(model), "expression")
-    runner = Runner(content, str(model), threads)
+    runner = Interpreter(content, str(model), threads)
     verify(card, runner, model)
     return Classifier(card, runner)
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from fer_edge.vision.interpreter import Runner
+from fer_edge.vision.interpreter import Interpreter
 
 RUNS = 5  # the quickest counts: whatever disturbs a run makes it slower, never faster
 CPUINFO = Path("/proc/cpuinfo")  # what XNNPACK reads to find out what the processor can do; without it it gives up
@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Kernels:
+class DelegateInfo:
     """What runs the network here."""
 
     xnnpack: bool | None
@@ -33,7 +33,7 @@ class Kernels:
     """Milliseconds for one face, the network alone."""
 
 
-def examine(runner: Runner) -> Kernels:
+def inspect_delegate(runner: Interpreter) -> DelegateInfo:
     """Measures at the start of the daemon, and logs what came out."""
     kernels = measure(runner)
     level = logging.WARNING if kernels.xnnpack is False else logging.INFO
@@ -41,7 +41,7 @@ def examine(runner: Runner) -> Kernels:
     return kernels
 
 
-def measure(runner: Runner, clock: Callable[[], float] = time.perf_counter) -> Kernels:
+def measure(runner: Interpreter, clock: Callable[[], float] = time.perf_counter) -> DelegateInfo:
     """Looks at a loaded network and lets it run on nothing a few times."""
     blank = np.zeros(runner.input.shape, runner.input.dtype)
     runner.invoke(blank)  # the first sets things up
@@ -51,7 +51,7 @@ def measure(runner: Runner, clock: Callable[[], float] = time.perf_counter) -> K
         runner.invoke(blank)
         took_s.append(clock() - begin)
     share = delegated_share(runner.operations)
-    return Kernels(None if share is None else share > 0, share, round(1000.0 * min(took_s), 2))
+    return DelegateInfo(None if share is None else share > 0, share, round(1000.0 * min(took_s), 2))
 
 
 def delegated_share(operations: Sequence[Mapping[str, Any]] | None) -> float | None:
@@ -72,7 +72,7 @@ def delegated_share(operations: Sequence[Mapping[str, Any]] | None) -> float | N
     return len(taken) / len(graph)
 
 
-def describe(kernels: Kernels) -> str:
+def describe(kernels: DelegateInfo) -> str:
     """For `fer-edge check` and the log: `XNNPACK, 0.70 ms a face`, or what is wrong."""
     time_taken = f"{kernels.face_ms:.2f} ms a face"
     if kernels.share is None:

@@ -1,6 +1,6 @@
 """TFLite networks of one image in, one tensor out, on LiteRT or on the tflite-runtime that came before it.
 
-What touches the interpreter is `Runner`; what the integers mean is in pure functions beside it. The interpreter's
+What touches the interpreter is `Interpreter`; what the integers mean is in pure functions beside it. The interpreter's
 memory never leaves: what `invoke` gives is a copy.
 """
 
@@ -52,7 +52,7 @@ LACKING = (
 
 
 @contextmanager
-def native_stderr_caught(say: Callable[[str, bool], None]) -> Iterator[None]:
+def captured_native_stderr(say: Callable[[str, bool], None]) -> Iterator[None]:
     """While it lasts, file descriptor 2 is caught; then ``say`` gets what was printed, and whether the block raised.
 
     For short calls at start only: what other threads log meanwhile waits until it is over.
@@ -88,13 +88,13 @@ def _our_log_waits() -> Iterator[None]:
         yield
 
 
-def native_stderr_logged(library: str) -> AbstractContextManager[None]:
+def logged_native_stderr(library: str) -> AbstractContextManager[None]:
     """While it lasts, file descriptor 2 is caught; then its lines are logged as ``library``'s.
 
     INFO lines become debug. Others become warnings, unless the block raises: then the exception tells the story
     and they are debug too.
     """
-    return native_stderr_caught(partial(_log, library))
+    return captured_native_stderr(partial(_log, library))
 
 
 def _log(library: str, text: str, failed: bool) -> None:  # noqa: FBT001  a caught text and its end belong together
@@ -112,7 +112,7 @@ class TensorSpec(msgspec.Struct, frozen=True):
     zero_point: int
 
 
-class Runner:
+class Interpreter:
     """One loaded network. Not thread-safe; who makes it owns it.
 
     Raises ModelError where ``content`` is no TFLite file, or of a network with several inputs or outputs, or with
@@ -133,7 +133,7 @@ class Runner:
             raise ModelError(f"{name}: is not a TFLite model: copy the file again, or name another")
         self.runtime, interpreter_class = _runtime()
         self._name = name
-        with self._refused_in_one_line(), native_stderr_logged(self.runtime):
+        with self._refused_in_one_line(), logged_native_stderr(self.runtime):
             self._interpreter = interpreter_class(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
             self._look()
@@ -144,7 +144,7 @@ class Runner:
         Costs as much as some invocations: XNNPACK plans its memory anew. ModelError where the network cannot.
         """
         try:
-            with native_stderr_logged(self.runtime):
+            with logged_native_stderr(self.runtime):
                 self._interpreter.resize_tensor_input(self._input_index, shape)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:

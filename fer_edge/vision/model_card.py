@@ -15,7 +15,7 @@ from fer_edge.emotions import EMOTIONS, canonical
 from fer_edge.errors import ModelError
 from fer_edge.untrusted import DecodeError, decode_json, read_regular
 from fer_edge.vision.box_decoding import CHANNELS, STRIDE
-from fer_edge.vision.interpreter import Runner, TensorSpec
+from fer_edge.vision.interpreter import Interpreter, TensorSpec
 
 SCHEMA = 1
 MAX_CARD_BYTES = 1024 * 1024  # those of this project have 4 kB
@@ -45,7 +45,7 @@ class CardInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     std: Positive
 
 
-class Card(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """All that must be known of a network beside its file, and where it comes from."""
 
     schema: int = SCHEMA
@@ -81,12 +81,12 @@ def card_path(model: Path) -> Path:
     return model.with_suffix(".json")
 
 
-def load_card(model: Path) -> Card:
+def load_card(model: Path) -> ModelCard:
     """The card beside ``model``, checked in itself: schema, kind, each of the seven labels exactly once.
 
     Raises ModelError with one line where it is absent, broken, or of a network that tells no expressions.
     """
-    card = read_card(model, Card, EXPRESSION, CURE)
+    card = read_card(model, ModelCard, EXPRESSION, CURE)
     _check_labels(card, card_path(model))
     return card
 
@@ -106,11 +106,11 @@ def read_card(model: Path, structure: type[AnyCard], kind: str, cure: str) -> An
     return _decoded(text, path, structure, kind, cure)
 
 
-def save_card(card: Card, model: Path) -> Path:
+def save_card(card: ModelCard, model: Path) -> Path:
     """Write ``card`` beside ``model``, checked as it will be when it is read; gives the card's path."""
     path = card_path(model)
     text = encoded(card)
-    _check_labels(_decoded(text, path, Card, EXPRESSION, CURE), path)
+    _check_labels(_decoded(text, path, ModelCard, EXPRESSION, CURE), path)
     path.write_bytes(text)
     return path
 
@@ -135,7 +135,7 @@ def verify_file(card: Hashed, content: bytes, model: Path, cure: str = CURE) -> 
         )
 
 
-def verify(card: Card, runner: Runner, model: Path) -> None:
+def verify(card: ModelCard, runner: Interpreter, model: Path) -> None:
     """Raise ModelError where the network takes or gives something else than its card says."""
     cure = f"correct {card_path(model).name}, or write a new card with `fer-convert card`"
     classes = _classes(runner.output)
@@ -170,7 +170,7 @@ def _decoded(text: bytes, path: Path, structure: type[AnyCard], kind: str, cure:
         raise ModelError(f"{path}: is not a valid model card: {error}: {cure}") from error
 
 
-def _check_labels(card: Card, path: Path) -> None:
+def _check_labels(card: ModelCard, path: Path) -> None:
     """Raise ModelError where the card is not of a network with exactly the seven expressions."""
     if card.kind != EXPRESSION:
         raise ModelError(
@@ -253,7 +253,7 @@ def save_detector_card(card: DetectorCard, model: Path) -> Path:
     return path
 
 
-def verify_detector(runner: Runner, model: Path) -> None:
+def verify_detector(runner: Interpreter, model: Path) -> None:
     """Raise ModelError where the network does not take BGR pictures or does not give five numbers a cell.
 
     Its picture must have some size already, with sides that are multiples of the cells'.

@@ -85,9 +85,9 @@ def _load(content: bytes, name: str, kind: str) -> None:
 
         load_network(content, name, 0.5)
         return
-    from fer_edge.vision.interpreter import Runner  # noqa: PLC0415
+    from fer_edge.vision.interpreter import Interpreter  # noqa: PLC0415
 
-    runner = Runner(content, name)
+    runner = Interpreter(content, name)
     runner.invoke(np.zeros(runner.input.shape, runner.input.dtype))
     if kind == "detector":  # frames have any size
         runner.resize((1, 96, 160, *runner.input.shape[3:]))

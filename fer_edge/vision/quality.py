@@ -3,19 +3,19 @@
 import cv2
 
 from fer_edge.config.model import GateSettings
-from fer_edge.types import Box, Quality, Unscored
+from fer_edge.types import Box, Quality, RejectReason
 from fer_edge.vision.geometry import inside
 from fer_edge.vision.preprocess import Grey, resized
 
 SHARPNESS_SIDE_PX = 48  # sharpness is measured at one size, whatever the network takes
 
 
-def placement_flaw(box: Box, width: int, height: int, settings: GateSettings) -> Unscored | None:
+def placement_flaw(box: Box, width: int, height: int, settings: GateSettings) -> RejectReason | None:
     """Why ``box``, in pixels of a frame of ``width`` and ``height``, cannot be read, before any pixel is looked at."""
     if inside(box, width, height) < settings.min_inside:
-        return Unscored.OUTSIDE
+        return RejectReason.OUTSIDE
     if box.w < settings.min_width_px:
-        return Unscored.TOO_SMALL
+        return RejectReason.TOO_SMALL
     return None
 
 
@@ -24,17 +24,17 @@ def quality_of(face: Grey) -> Quality:
     return Quality(brightness(face), sharpness(face))
 
 
-def zone_flaw(share: float, settings: GateSettings) -> Unscored | None:
+def zone_flaw(share: float, settings: GateSettings) -> RejectReason | None:
     """Why a face of which ``share``, 0 to 1, is blacked out cannot be read: as much must be left as at an edge."""
-    return Unscored.MASKED if 1.0 - share < settings.min_inside else None
+    return RejectReason.MASKED if 1.0 - share < settings.min_inside else None
 
 
-def pixel_flaw(quality: Quality, settings: GateSettings) -> Unscored | None:
+def pixel_flaw(quality: Quality, settings: GateSettings) -> RejectReason | None:
     """Why a face of this quality cannot be read."""
     if quality.brightness < settings.min_brightness:
-        return Unscored.DARK
+        return RejectReason.DARK
     if quality.sharpness < settings.min_sharpness:
-        return Unscored.BLURRED
+        return RejectReason.BLURRED
     return None
 
 

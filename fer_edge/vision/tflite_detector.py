@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from fer_edge.config.model import DetectSettings
 from fer_edge.files import user_path
 from fer_edge.types import Box, Detection, Image
-from fer_edge.vision.box_decoding import candidates, one_each
-from fer_edge.vision.interpreter import Runner, dequantize, pixel_table, read_model
+from fer_edge.vision.box_decoding import candidates, weighted_nms
+from fer_edge.vision.interpreter import Interpreter, dequantize, pixel_table, read_model
 from fer_edge.vision.model_card import DETECTOR_CURE, DetectorCard, load_detector_card, verify_detector, verify_file
 from fer_edge.vision.model_trial import try_model
 from fer_edge.vision.preprocess import Crop, reduced, reduced_size
@@ -25,7 +25,7 @@ SHIPPED = Path(str(files("fer_edge.models") / "fer-face.tflite"))
 CROP = Crop(scale=1.1, dy=0.0)
 
 
-class OwnDetector:
+class TfliteDetector:
     """A fully convolutional network on a reduced frame. Not thread-safe; the main thread owns it.
 
     The frame keeps its aspect; below and to the right of it the network's picture is grey up to multiples of 32, so a
@@ -34,7 +34,7 @@ class OwnDetector:
 
     crop = CROP
 
-    def __init__(self, card: DetectorCard, runner: Runner, settings: DetectSettings) -> None:
+    def __init__(self, card: DetectorCard, runner: Interpreter, settings: DetectSettings) -> None:
         self.card = card
         self.runner = runner
         self.name = card.name
@@ -56,7 +56,7 @@ class OwnDetector:
         boxes, logits = candidates(cells, self._least_logit)
         if not len(boxes):
             return ()
-        boxes, scores = one_each(boxes, 1 / (1 + np.exp(-logits - self.card.score_offset)))
+        boxes, scores = weighted_nms(boxes, 1 / (1 + np.exp(-logits - self.card.score_offset)))
         sx, sy = width / columns, height / rows
         return tuple(
             [
@@ -75,7 +75,7 @@ class OwnDetector:
         self._picture = np.full(shape, self._fed[round(self.card.input.mean)], self.runner.input.dtype)
 
 
-def load_detector(settings: DetectSettings) -> OwnDetector:
+def load_detector(settings: DetectSettings) -> TfliteDetector:
     """The network that `detect.model` names, or the one that ships; ModelError, one line, where its card does not fit.
 
     The file is tested before the runtime sees it, as `classify.load_classifier` does.
@@ -85,9 +85,9 @@ def load_detector(settings: DetectSettings) -> OwnDetector:
     card = load_detector_card(path)
     verify_file(card, content, path, DETECTOR_CURE)
     try_model(content, str(path), "detector")
-    runner = Runner(content, str(path))
+    runner = Interpreter(content, str(path))
     verify_detector(runner, path)
-    return OwnDetector(card, runner, settings)
+    return TfliteDetector(card, runner, settings)
 
 
 def logit(score: float) -> float:

@@ -17,13 +17,15 @@ from fer_edge.vision.geometry import centre_distance, iou, moved
 
 LEAST_IOU = 1e-6  # boxes that do not touch are no match, even where the settings ask for no overlap
 VELOCITY_S = 0.3  # time constant of the average over a face's velocity: what a detector's jitter is smoothed by
-COAST_S = 1.0  # how long a face out of sight is expected to go on as it went; then it is expected to stand
-SPRINT = 9.0  # fastest face, in its own widths a second: 1.4 m/s of walking over 0.16 m
-LEAP = 1.5  # furthest that a face is looked for by distance, in its own widths
-LEAP_S = 0.3  # longest out of sight for that
-LEAP_RATIO = 1.5  # most that its width may have changed meanwhile
-YOUNG_S = 0.5  # how long a face that was seen only once may be out of sight: a false alarm shall not grow old
-TRUST = 2.0  # seconds more of that for each second it was seen, until `track.lost_s`
+MAX_EXTRAPOLATION_S = 1.0  # how long a face out of sight is expected to go on as it went; then it is expected to stand
+MAX_SPEED_WIDTHS_S = 9.0  # fastest face, in its own widths a second: 1.4 m/s of walking over 0.16 m
+MAX_JUMP_WIDTHS = 1.5  # furthest that a face is looked for by distance, in its own widths
+JUMP_MAX_GAP_S = 0.3  # longest out of sight for that
+JUMP_MAX_SCALE = 1.5  # most that its width may have changed meanwhile
+TENTATIVE_MAX_GAP_S = (
+    0.5  # how long a face that was seen only once may be out of sight: a false alarm shall not grow old
+)
+GAP_PER_AGE = 2.0  # seconds more of that for each second it was seen, until `track.lost_s`
 
 
 class Track(msgspec.Struct, frozen=True):
@@ -38,7 +40,7 @@ class Track(msgspec.Struct, frozen=True):
 
     def expected(self, now: float) -> Box:
         """Where the face should be at ``now``."""
-        gap_s = min(now - self.last_seen, COAST_S)
+        gap_s = min(now - self.last_seen, MAX_EXTRAPOLATION_S)
         return moved(self.box, self.vx * gap_s, self.vy * gap_s)
 
 
@@ -51,30 +53,27 @@ class Tracker:
         self._latest = -math.inf  # when faces were last looked for
         self._next_id = 1
 
-    def update(self, boxes: Sequence[Box], now: float, faint: Sequence[Box] = ()) -> tuple[Track, ...]:
+    def update(self, boxes: Sequence[Box], now: float, low_score: Sequence[Box] = ()) -> tuple[Track, ...]:
         """The faces detected at ``now``, one for each of ``boxes`` (fractions of the frame) and in their order.
 
-        Behind them those that only a box of ``faint`` shows, which a detector was less sure of: such a box continues a
+        Behind them those that only a box of ``low_score`` shows, which a detector was less sure of: such a box continues a
         face and begins none (Zhang et al. 2022, "ByteTrack").
         """
         alive = [track for track in self._tracks if now - track.last_seen <= self._patience_s(track)]
         pairs = self._pairs(alive, boxes, now) if alive and boxes else {}
         seen = tuple(
-            [
-                _continued(alive[pairs[b]], box, now) if b in pairs else self._begun(box, now)
-                for b, box in enumerate(boxes)
-            ]
+            [_update(alive[pairs[b]], box, now) if b in pairs else self._start(box, now) for b, box in enumerate(boxes)]
         )
         left = _without(alive, pairs)
-        if faint and left:
-            again = self._again(left, faint, now)
-            seen += tuple([_continued(left[t], faint[b], now) for b, t in again.items()])
+        if low_score and left:
+            again = self._again(left, low_score, now)
+            seen += tuple([_update(left[t], low_score[b], now) for b, t in again.items()])
             left = _without(left, again)
         self._tracks = (*seen, *left)
         self._latest = now
         return seen
 
-    def carry(self, now: float) -> tuple[Track, ...]:
+    def predict(self, now: float) -> tuple[Track, ...]:
         """The faces of the latest `update`, each where it is expected at ``now``, for a frame without detection."""
         return tuple(
             msgspec.structs.replace(track, box=track.expected(now))
@@ -94,7 +93,7 @@ class Tracker:
         """
         if track.last_seen == self._latest:
             return self._settings.lost_s
-        return min(self._settings.lost_s, YOUNG_S + TRUST * (track.last_seen - track.first_seen))
+        return min(self._settings.lost_s, TENTATIVE_MAX_GAP_S + GAP_PER_AGE * (track.last_seen - track.first_seen))
 
     def _pairs(self, tracks: Sequence[Track], boxes: Sequence[Box], now: float) -> dict[int, int]:
         """For the index of each detection that continues a track, the index of that track."""
@@ -113,20 +112,20 @@ class Tracker:
         ]
         return pairs | _best_first(leaps)
 
-    def _again(self, tracks: Sequence[Track], faint: Sequence[Box], now: float) -> dict[int, int]:
-        """For the index of each faint box that continues a track, the index of that track.
+    def _again(self, tracks: Sequence[Track], low_score: Sequence[Box], now: float) -> dict[int, int]:
+        """For the index of each low_score box that continues a track, the index of that track.
 
         Where the face is expected, of one that was there a moment ago and for longer than a false alarm.
         """
         fit = [t for t, track in enumerate(tracks) if self._is_followed(track, now)]
-        overlaps = [(iou(box, tracks[t].expected(now)), b, t) for b, box in enumerate(faint) for t in fit]
+        overlaps = [(iou(box, tracks[t].expected(now)), b, t) for b, box in enumerate(low_score) for t in fit]
         return _best_first([pair for pair in overlaps if pair[0] >= max(self._settings.iou, LEAST_IOU)])
 
     def _is_followed(self, track: Track, now: float) -> bool:
-        lately = now - track.last_seen <= LEAP_S or track.last_seen == self._latest
-        return lately and track.last_seen - track.first_seen >= YOUNG_S
+        lately = now - track.last_seen <= JUMP_MAX_GAP_S or track.last_seen == self._latest
+        return lately and track.last_seen - track.first_seen >= TENTATIVE_MAX_GAP_S
 
-    def _begun(self, box: Box, now: float) -> Track:
+    def _start(self, box: Box, now: float) -> Track:
         track = Track(self._next_id, box, first_seen=now, last_seen=now)
         self._next_id += 1
         return track
@@ -153,13 +152,13 @@ def _leap(track: Track, expected: Box, box: Box, now: float) -> float | None:
     """Distance in face widths from where the face is expected to ``box``, None where it cannot have gone there."""
     gap_s = now - track.last_seen
     ratio = box.w / expected.w if expected.w > 0 else math.inf
-    if gap_s > LEAP_S or not 1 / LEAP_RATIO <= ratio <= LEAP_RATIO:
+    if gap_s > JUMP_MAX_GAP_S or not 1 / JUMP_MAX_SCALE <= ratio <= JUMP_MAX_SCALE:
         return None
     distance = centre_distance(expected, box)
-    return distance if distance <= min(LEAP, SPRINT * gap_s) else None
+    return distance if distance <= min(MAX_JUMP_WIDTHS, MAX_SPEED_WIDTHS_S * gap_s) else None
 
 
-def _continued(track: Track, box: Box, now: float) -> Track:
+def _update(track: Track, box: Box, now: float) -> Track:
     """``track`` after it was detected in ``box`` again; its velocity is averaged with a weight that fades in time.
 
     The weights sum to 1 from the first step on, so a new face has a velocity at once and a jittery one a calm one soon.

@@ -9,7 +9,7 @@ from fer_edge.config.model import DetectSettings
 from fer_edge.errors import ModelError
 from fer_edge.files import user_path
 from fer_edge.types import Box, Detection, Image
-from fer_edge.vision.interpreter import native_stderr_logged, read_model
+from fer_edge.vision.interpreter import logged_native_stderr, read_model
 from fer_edge.vision.model_trial import try_model
 from fer_edge.vision.preprocess import Crop, reduced, reduced_size
 
@@ -70,7 +70,7 @@ def _detection(row: list[float], sx: float, sy: float) -> Detection:
 def load_network(content: bytes, name: str, score: float) -> Any:
     """The network in ``content``, having seen one black picture: another network's file fails here and not at work."""
     try:
-        with native_stderr_logged("OpenCV"):
+        with logged_native_stderr("OpenCV"):
             network = cv2.FaceDetectorYN.create(
                 "onnx", np.frombuffer(content, np.uint8), np.empty(0, np.uint8), FIRST_SIZE, score, NMS_IOU, MOST_FACES
             )

@@ -16,9 +16,9 @@ from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
 from fer_edge.untrusted import DecodeError, decode_json
 from fer_edge.web.auth import COOKIE, OWN_HEADER, Door, Verdict, host_is_ours
-from fer_edge.web.live_state import Stage
-from fer_edge.web.stream import BOUNDARY, LIVE_HZ, Moments, Pictures, Seats
-from fer_edge.web.whatif import DraftError, Drafts, converted, settings_from, zones_from
+from fer_edge.web.live_state import LiveState
+from fer_edge.web.stream import BOUNDARY, LIVE_HZ, MjpegEncoder, SseFeed, StreamLimit
+from fer_edge.web.whatif import WhatIf, WhatIfError, converted, settings_from, zones_from
 
 MOST_BYTES = 20_000  # of what a page may send
 SECURITY = {
@@ -42,14 +42,14 @@ Keep = Callable[[DecideSettings, DecideSettings], str]
 KeepZones = Callable[[tuple[Zone, ...]], str]  # the same for blackout zones, in force at the next start
 
 
-class Page:
+class WebApp:
     """What the addresses need; made once."""
 
     def __init__(  # noqa: PLR0913, PLR0917 - what stands behind the page, one by one
         self,
         device: str,
-        stage: Stage,
-        pictures: Pictures,
+        stage: LiveState,
+        pictures: MjpegEncoder,
         seats: int,
         token: str | None,
         keep: Keep,
@@ -59,9 +59,9 @@ class Page:
         self._device = device
         self._stage = stage
         self._pictures = pictures
-        self._drafts = Drafts(stage)
-        self._moments_of = Moments(stage, lambda: self._live_seats.taken)
-        self._picture_seats, self._live_seats = Seats(seats), Seats(seats)
+        self._drafts = WhatIf(stage)
+        self._moments_of = SseFeed(stage, lambda: self._live_seats.taken)
+        self._picture_seats, self._live_seats = StreamLimit(seats), StreamLimit(seats)
         self._door = Door(token) if token else None
         self._saving, self._judging = Lock(), Lock()
         self._keep, self._keep_zones = keep, keep_zones
@@ -167,7 +167,7 @@ class Page:
     def _try(self) -> flask.typing.ResponseReturnValue:
         try:
             return self._drafts.tried(settings_from(_body()))
-        except DraftError as error:
+        except WhatIfError as error:
             return {"error": str(error)}, 422
 
     def _keep_it(self) -> flask.typing.ResponseReturnValue:
@@ -200,7 +200,7 @@ class Page:
             return {"error": "another browser is saving at this moment: try again"}, 409
         try:
             return {"kept": save(body)}
-        except DraftError as error:
+        except WhatIfError as error:
             return {"error": str(error)}, 422
         except UserError as error:
             return {"error": str(error)}, 409
@@ -249,7 +249,7 @@ def _body() -> object:
         raise BadRequest(f"This cannot be read as JSON: {error}.") from error
 
 
-def _seated(seats: Seats, stream: Iterator[bytes], kind: str) -> flask.typing.ResponseReturnValue:
+def _seated(seats: StreamLimit, stream: Iterator[bytes], kind: str) -> flask.typing.ResponseReturnValue:
     """A stream for as long as it is read, or a refusal where all seats are taken."""
     if not seats.take():
         return {"error": f"{seats.limit} are watching already; preview.watchers allows no more"}, 503

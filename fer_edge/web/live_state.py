@@ -9,7 +9,7 @@ from threading import Condition
 from fer_edge.config.model import DecideSettings
 from fer_edge.events.lifecycle import Decision
 from fer_edge.recording.format import Part, Recording, Step, StepKind
-from fer_edge.types import Event, Face, Frame, Image, Outcome, Verdict
+from fer_edge.types import Event, Face, FaceState, Frame, Image, Outcome
 
 RATE_WINDOW_S = 5.0
 KEPT_EVENTS = 100
@@ -18,7 +18,7 @@ MOST_STEPS = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Told:
+class PublishedEvent:
     """An event with its number on this page and when it was told."""
 
     number: int
@@ -32,15 +32,15 @@ class View:
 
     number: int  # counts up with every change
     image: Image | None  # the latest frame; None before the first, and while the camera is away
-    verdicts: tuple[Verdict, ...]
+    verdicts: tuple[FaceState, ...]
     camera: str  # in one word
     camera_reason: str
     link: str  # the connection to the broker, in one line
     connected: bool
 
 
-class Stage:
-    """A witness of the pipeline.
+class LiveState:
+    """A observer of the pipeline.
 
     Thread-safe: the main thread shows, any thread looks. What the main thread does here is a few assignments under a
     lock that nobody holds while working.
@@ -60,14 +60,14 @@ class Stage:
         self._decide, self._lost_s = decide, lost_s
         self._span_s = minutes * 60.0
         self._steps: deque[Step] = deque(maxlen=MOST_STEPS)
-        self._events: deque[Told] = deque(maxlen=KEPT_EVENTS)
+        self._events: deque[PublishedEvent] = deque(maxlen=KEPT_EVENTS)
         self._told = 0
         self._outcomes: Counter[Outcome] = Counter()
         self._frames = 0
         self._looks: deque[tuple[float, float]] = deque()  # when, latency; of the last RATE_WINDOW_S
         self._health: dict[str, object] = {}
 
-    def looked(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
+    def on_frame(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
         """Shows a frame with what was made of it."""
         done_at = self._clock()
         with self._changed:
@@ -77,13 +77,13 @@ class Stage:
             self._looks.append((done_at, done_at - frame.captured_at))
             self._show(image=frame.image, verdicts=decision.in_frame)
 
-    def waited(self, decision: Decision, now: float) -> None:
+    def on_tick(self, decision: Decision, now: float) -> None:
         """Shows that time passes without a frame."""
         with self._changed:
             self._keep(Step(StepKind.TICK, now), decision.events)
             self._show(verdicts=())
 
-    def closed(self, events: Sequence[Event], reason: str, now: float) -> None:
+    def on_close(self, events: Sequence[Event], reason: str, now: float) -> None:
         """Shows that everybody was said farewell to."""
         with self._changed:
             self._keep(Step(StepKind.CLOSED, now, reason=reason), events)
@@ -131,7 +131,7 @@ class Stage:
             self._changed.wait_for(lambda: self._view.number > number, timeout_s)
             return self._view
 
-    def events_after(self, number: int) -> list[Told]:
+    def events_after(self, number: int) -> list[PublishedEvent]:
         """The kept events that are newer than ``number``, oldest first."""
         with self._changed:
             return [told for told in self._events if told.number > number]
@@ -165,9 +165,9 @@ class Stage:
             self._steps.popleft()
         for event in events:
             self._told += 1
-            self._events.append(Told(self._told, event, self._wall()))
+            self._events.append(PublishedEvent(self._told, event, self._wall()))
 
-    def _show(self, verdicts: tuple[Verdict, ...], image: Image | None = None) -> None:
+    def _show(self, verdicts: tuple[FaceState, ...], image: Image | None = None) -> None:
         view = self._view
         shown = view.image if image is None else image
         self._view = View(

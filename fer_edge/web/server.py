@@ -11,8 +11,8 @@ from fer_edge.errors import SettingsError, UserError
 from fer_edge.files import user_path
 from fer_edge.untrusted import read_secret
 from fer_edge.web.auth import LEAST_TOKEN_CHARACTERS, is_loopback
-from fer_edge.web.live_state import Stage
-from fer_edge.web.stream import Pictures
+from fer_edge.web.live_state import LiveState
+from fer_edge.web.stream import MjpegEncoder
 
 if TYPE_CHECKING:
     from flask import Flask
@@ -161,14 +161,14 @@ class Preview:
 
     def __init__(self, settings: Settings, device: str, keeper: KeepsSettings) -> None:
         try:
-            from fer_edge.web.app import Page  # noqa: PLC0415  Flask is optional
+            from fer_edge.web.app import WebApp  # noqa: PLC0415  Flask is optional
         except ImportError as error:
             raise UserError(f"the preview needs its extra: pip install 'fer-edge[preview]' ({error})") from error
         own: PreviewSettings = settings.preview
         token = read_token(own)
-        self.stage = Stage(settings.decide, settings.track.lost_s, own.minutes)
-        self._pictures = Pictures(self.stage, own.rate_hz, own.width)
-        self._page = Page(
+        self.stage = LiveState(settings.decide, settings.track.lost_s, own.minutes)
+        self._pictures = MjpegEncoder(self.stage, own.rate_hz, own.width)
+        self._page = WebApp(
             device,
             self.stage,
             self._pictures,

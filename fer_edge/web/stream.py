@@ -9,9 +9,9 @@ from typing import Any
 import cv2
 import msgspec
 
-from fer_edge.annotate import annotated, placard, words
+from fer_edge.annotate import annotate, placard, words
 from fer_edge.types import Image
-from fer_edge.web.live_state import Stage, Told, View
+from fer_edge.web.live_state import LiveState, PublishedEvent, View
 from fer_edge.web.whatif import rules_of
 
 LIVE_HZ = 5.0  # how often numbers move; more is not read
@@ -23,7 +23,7 @@ PLACARD_PX = (640, 360)
 REPEAT_S = 2.0
 
 
-class Seats:
+class StreamLimit:
     """Counts. Thread-safe; every request has a thread of its own."""
 
     def __init__(self, limit: int) -> None:
@@ -49,10 +49,12 @@ class Seats:
             self._taken -= 1
 
 
-class Moments:
+class SseFeed:
     """Thread-safe. A line of its own for each watcher would be made 25 times a second for five of them."""
 
-    def __init__(self, stage: Stage, watching: Callable[[], int], clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self, stage: LiveState, watching: Callable[[], int], clock: Callable[[], float] = time.monotonic
+    ) -> None:
         self._stage = stage
         self._watching = watching
         self._clock = clock
@@ -71,7 +73,7 @@ class Moments:
                 self._line = self._made(self._stage.events_after(0)[-LATEST_EVENTS:])
             return self._line
 
-    def _made(self, events: Sequence[Told]) -> bytes:
+    def _made(self, events: Sequence[PublishedEvent]) -> bytes:
         view = self._stage.view
         decide, _ = self._stage.rules
         moment = {
@@ -95,7 +97,7 @@ class Moments:
         return b"data: " + msgspec.json.encode(moment) + b"\n\n"
 
 
-def _event(told: Told) -> dict[str, Any]:
+def _event(told: PublishedEvent) -> dict[str, Any]:
     event = told.event
     return {
         "number": told.number,
@@ -110,11 +112,11 @@ def _event(told: Told) -> dict[str, Any]:
     }
 
 
-class Pictures:
+class MjpegEncoder:
     """One encoder thread. `watch` is called by any number of request threads."""
 
     def __init__(
-        self, stage: Stage, rate_hz: float, width_px: int, clock: Callable[[], float] = time.monotonic
+        self, stage: LiveState, rate_hz: float, width_px: int, clock: Callable[[], float] = time.monotonic
     ) -> None:
         self._stage = stage
         self._pause_s = 1.0 / rate_hz
@@ -205,7 +207,7 @@ class Pictures:
         if width > self._width_px:
             size = (self._width_px, round(height * self._width_px / width))
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        return annotated(image, view.verdicts)
+        return annotate(image, view.verdicts)
 
 
 def _part(jpeg: bytes) -> bytes:

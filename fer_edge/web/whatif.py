@@ -11,21 +11,21 @@ from fer_edge.config.rules import contradictions
 from fer_edge.emotions import EMOTIONS
 from fer_edge.tuning.replay import Comparison, compare, replay
 from fer_edge.types import Event
-from fer_edge.web.live_state import Stage
+from fer_edge.web.live_state import LiveState
 
 _T = TypeVar("_T")
 
 MOST_LISTED = 200  # events; a page that shows more of them shows nothing
 
 
-class DraftError(ValueError):
+class WhatIfError(ValueError):
     """Settings that cannot be; the message says which and why."""
 
 
-class Drafts:
+class WhatIf:
     """Tries settings. Thread-safe: one replay at a time, so that ten sliders take no more than one core's share."""
 
-    def __init__(self, stage: Stage) -> None:
+    def __init__(self, stage: LiveState) -> None:
         self._stage = stage
         self._lock = Lock()
 
@@ -51,9 +51,9 @@ def converted(words: object, expected: type[_T]) -> _T:
     try:
         return msgspec.convert(words, expected)
     except msgspec.ValidationError as error:
-        raise DraftError(str(error)) from error
+        raise WhatIfError(str(error)) from error
     except (ValueError, OverflowError) as error:
-        raise DraftError("a value is out of range") from error
+        raise WhatIfError("a value is out of range") from error
 
 
 def settings_from(words: object) -> DecideSettings:
@@ -65,7 +65,7 @@ def settings_from(words: object) -> DecideSettings:
     decide = converted(words, DecideSettings)
     wrong = contradictions(Settings(decide=decide))
     if wrong:
-        raise DraftError(": ".join(wrong[0]))
+        raise WhatIfError(": ".join(wrong[0]))
     return decide
 
 
@@ -78,7 +78,7 @@ def zones_from(words: object) -> tuple[Zone, ...]:
     zones = converted(words, tuple[Zone, ...])
     wrong = contradictions(Settings(privacy=PrivacySettings(zones=zones)))
     if wrong:
-        raise DraftError(": ".join(wrong[0]))
+        raise WhatIfError(": ".join(wrong[0]))
     return zones
 
 

@@ -7,9 +7,9 @@ from threading import Event
 
 import pytest
 
-from fer_edge.capture.camera import HANG_S, Camera, Mailbox
+from fer_edge.capture.camera import HANG_S, Camera, LatestFrame
 from fer_edge.capture.sources import Source
-from fer_edge.capture.supervisor import Phase
+from fer_edge.capture.supervisor import CameraPhase
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
 from fer_edge.types import Frame, Image
@@ -54,8 +54,8 @@ class ScriptedRecording(Scripted):
         return super().read()
 
 
-class Keeper(Mailbox):
-    """A mailbox that remembers what passed through it."""
+class Keeper(LatestFrame):
+    """A latest_frame that remembers what passed through it."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,9 +79,14 @@ def opener(*openings: Source | Exception) -> Callable[[CameraSettings], Source]:
     return open_next
 
 
-def camera(clock, *openings: Source | Exception, mailbox: Mailbox | None = None) -> Camera:
+def camera(clock, *openings: Source | Exception, latest_frame: LatestFrame | None = None) -> Camera:
     return Camera(
-        SETTINGS, mailbox or Mailbox(), opener=opener(*openings), clock=clock, draw=lambda: 1.0, wait=clock.wait
+        SETTINGS,
+        latest_frame or LatestFrame(),
+        opener=opener(*openings),
+        clock=clock,
+        draw=lambda: 1.0,
+        wait=clock.wait,
     )
 
 
@@ -92,7 +97,7 @@ def tell(capture: Camera) -> None:
 
 def test_every_picture_of_a_live_source_becomes_a_frame_with_its_time_and_number(clock, picture) -> None:
     source, keeper = Scripted(clock, [(0.1, picture(n)) for n in range(4)]), Keeper()
-    tell(camera(clock, source, mailbox=keeper))
+    tell(camera(clock, source, latest_frame=keeper))
     assert [frame.number for frame in keeper.passed] == [0, 1, 2, 3]
     assert [frame.captured_at for frame in keeper.passed] == pytest.approx([100.1, 100.2, 100.3, 100.4])
     assert keeper.dropped == 3
@@ -102,7 +107,7 @@ def test_every_picture_of_a_live_source_becomes_a_frame_with_its_time_and_number
 def test_lost_source_is_opened_anew_and_numbers_go_on(clock, picture) -> None:
     first, second = (Scripted(clock, [(0.1, picture(n)) for n in range(2)]) for _ in range(2))
     keeper = Keeper()
-    capture = camera(clock, first, second, mailbox=keeper)
+    capture = camera(clock, first, second, latest_frame=keeper)
     tell(capture)
     assert [frame.number for frame in keeper.passed] == [0, 1, 2, 3]
     assert first.closed
@@ -121,14 +126,14 @@ def test_read_that_fails_with_a_reason_is_a_loss_with_that_reason(clock, picture
     capture = camera(clock, source)
     tell(capture)
     assert source.closed
-    assert (capture.state(clock.now).phase, capture.state(clock.now).reason) == (Phase.LOST, "the cable")
+    assert (capture.state(clock.now).phase, capture.state(clock.now).reason) == (CameraPhase.LOST, "the cable")
 
 
 def test_frozen_picture_is_not_delivered_and_the_source_is_opened_anew(clock, picture) -> None:
     frozen = Scripted(clock, [(0.5, picture(1)) for _ in range(40)])
     still = Scripted(clock, [(0.5, picture(1)) for _ in range(3)] + [(0.5, picture(2))])
     keeper = Keeper()
-    tell(camera(clock, frozen, still, mailbox=keeper))
+    tell(camera(clock, frozen, still, latest_frame=keeper))
     assert frozen.closed
     times = [frame.captured_at for frame in keeper.passed]
     assert times[:8] == [100.5 + 0.5 * n for n in range(8)]  # what came before stall_s was up
@@ -138,16 +143,16 @@ def test_frozen_picture_is_not_delivered_and_the_source_is_opened_anew(clock, pi
 
 def test_file_ends_the_run_and_is_not_opened_anew(clock, picture) -> None:
     keeper = Keeper()
-    capture = camera(clock, ScriptedRecording(clock, [(0.0, picture(n)) for n in range(3)]), mailbox=keeper)
+    capture = camera(clock, ScriptedRecording(clock, [(0.0, picture(n)) for n in range(3)]), latest_frame=keeper)
     capture.run()
     assert len(keeper.passed) == 3
-    assert capture.state(clock.now).phase is Phase.ENDED
+    assert capture.state(clock.now).phase is CameraPhase.ENDED
 
 
 def test_file_is_paced_by_its_own_times(clock, picture) -> None:
     keeper = Keeper()
     camera(
-        clock, ScriptedRecording(clock, [(0.03, picture(n)) for n in range(4)]), mailbox=keeper
+        clock, ScriptedRecording(clock, [(0.03, picture(n)) for n in range(4)]), latest_frame=keeper
     ).run()  # reading takes 0.03 s, the pictures are 0.1 s apart
     gaps = [b.captured_at - a.captured_at for a, b in pairwise(keeper.passed)]
     assert gaps == pytest.approx([0.1, 0.1, 0.1])
@@ -180,7 +185,7 @@ def test_password_is_in_no_log_line(clock, picture, caplog) -> None:
 
 
 def test_first_loss_of_an_unusable_source_reaches_the_main_thread() -> None:
-    capture = Camera(CameraSettings(source="/no/such/film.mp4"), Mailbox())
+    capture = Camera(CameraSettings(source="/no/such/film.mp4"), LatestFrame())
     capture.check()
     capture.start()
     capture._thread.join(10.0)  # the thread ends by itself, and only its end is waited for
@@ -221,11 +226,11 @@ class Hanging:
 
 def test_read_that_hangs_is_told_as_silence_and_does_not_hold_up_the_stop(picture) -> None:
     now, source = 100.0, Hanging(picture(0))
-    capture = Camera(SETTINGS, Mailbox(), opener=opener(source), clock=lambda: now)
+    capture = Camera(SETTINGS, LatestFrame(), opener=opener(source), clock=lambda: now)
     capture.start()
     assert source.hangs.wait(10.0)
-    assert capture.state(104.0).phase is Phase.RUNNING
-    assert capture.state(104.1).phase is Phase.SILENT
+    assert capture.state(104.0).phase is CameraPhase.RUNNING
+    assert capture.state(104.1).phase is CameraPhase.SILENT
     capture.stop()
     assert capture._thread.is_alive()  # it was left behind, not waited for
     source.let_go.set()
@@ -241,7 +246,7 @@ def test_stop_ends_a_long_wait_between_two_attempts() -> None:
         raise SourceError("refused")
 
     settings = CameraSettings(source=0, reopen_max_s=3600.0)
-    capture = Camera(settings, Mailbox(), opener=refuse, draw=lambda: 3600.0)
+    capture = Camera(settings, LatestFrame(), opener=refuse, draw=lambda: 3600.0)
     capture.start()
     assert tried.wait(10.0)
     capture.stop()
@@ -250,7 +255,7 @@ def test_stop_ends_a_long_wait_between_two_attempts() -> None:
 
 
 def test_stop_before_start_does_nothing() -> None:
-    Camera(SETTINGS, Mailbox()).stop()
+    Camera(SETTINGS, LatestFrame()).stop()
 
 
 def test_waiting_for_a_camera_that_is_away_keeps_the_word_given_to_the_watchdog(clock) -> None:
@@ -259,10 +264,10 @@ def test_waiting_for_a_camera_that_is_away_keeps_the_word_given_to_the_watchdog(
 
     def wait(seconds: float) -> None:
         clock.wait(seconds)
-        slack.append(capture.due_by - clock.now)
+        slack.append(capture.deadline - clock.now)
 
     refused = opener(*[SourceError("no such camera")] * 9)
-    capture = Camera(SETTINGS, Mailbox(), opener=refused, clock=clock, draw=lambda: 1.0, wait=wait)
+    capture = Camera(SETTINGS, LatestFrame(), opener=refused, clock=clock, draw=lambda: 1.0, wait=wait)
     tell(capture)
     assert clock.waits[-1] == 30.0
     assert slack == [HANG_S] * 9
@@ -270,16 +275,16 @@ def test_waiting_for_a_camera_that_is_away_keeps_the_word_given_to_the_watchdog(
 
 def test_read_that_hangs_breaks_its_word_after_a_minute_and_a_film_at_its_end_never_does(clock, picture) -> None:
     source = Hanging(picture(0))
-    capture = Camera(SETTINGS, Mailbox(), opener=opener(source), clock=lambda: 100.0)
+    capture = Camera(SETTINGS, LatestFrame(), opener=opener(source), clock=lambda: 100.0)
     capture.start()
     assert source.hangs.wait(10.0)
-    assert capture.due_by == 160.0
+    assert capture.deadline == 160.0
     capture.stop()
     source.let_go.set()
     capture._thread.join(10.0)
     film = camera(clock, ScriptedRecording(clock, [(0.0, picture(0))]))
     film.run()
-    assert film.due_by == float("inf")
+    assert film.deadline == float("inf")
 
 
 def test_long_still_in_a_film_is_no_hang(clock, picture) -> None:
@@ -289,14 +294,14 @@ def test_long_still_in_a_film_is_no_hang(clock, picture) -> None:
 
     def wait(seconds: float) -> None:
         clock.wait(seconds)
-        slack.append(capture.due_by - clock.now)
+        slack.append(capture.deadline - clock.now)
 
     def read() -> Image | None:
         film.position_s += 500.0
         return Scripted.read(film)
 
     film.read = read  # type: ignore[method-assign]
-    capture = Camera(SETTINGS, Mailbox(), opener=opener(film), clock=clock, wait=wait)
+    capture = Camera(SETTINGS, LatestFrame(), opener=opener(film), clock=clock, wait=wait)
     capture.run()
     assert clock.waits[1] == 500.0
     assert min(slack) >= 0.0

@@ -7,11 +7,11 @@ from threading import Thread
 import pytest
 
 from fer_edge.capture.diagnostics import brief
-from fer_edge.capture.diagnostics import why_not as why_not_at
+from fer_edge.capture.diagnostics import diagnose as why_not_at
 from fer_edge.capture.uri import parse_address
 
 
-def why_not(url: str) -> str:
+def diagnose(url: str) -> str:
     return why_not_at(parse_address(url)).text or "described"
 
 
@@ -61,34 +61,34 @@ CASES = [
 
 @pytest.mark.parametrize(("answer", "words"), CASES)
 def test_answer_of_the_camera_is_put_into_words(answering, answer: bytes, words: str) -> None:
-    said = why_not(f"rtsp://127.0.0.1:{answering(answer)}/live")
+    said = diagnose(f"rtsp://127.0.0.1:{answering(answer)}/live")
     assert words in said
     assert "\n" not in said
 
 
 def test_refused_credentials_are_told_from_missing_ones_and_not_repeated(answering) -> None:
     port = answering(b"RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=x\r\n\r\n")
-    assert why_not(f"rtsp://anna:geheim@127.0.0.1:{port}/live") == "user or password refused"
+    assert diagnose(f"rtsp://anna:geheim@127.0.0.1:{port}/live") == "user or password refused"
     port = answering(b"RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\n\r\n")
-    assert "asks for a login that is neither Basic nor Digest" in why_not(f"rtsp://anna:geheim@127.0.0.1:{port}/live")
+    assert "asks for a login that is neither Basic nor Digest" in diagnose(f"rtsp://anna:geheim@127.0.0.1:{port}/live")
 
 
 def test_closed_port_is_refused_and_the_port_named() -> None:
     with socket.create_server(("127.0.0.1", 0)) as closed:
         port = closed.getsockname()[1]
-    assert f"refused: nothing listens on port {port}" in why_not(f"rtsp://127.0.0.1:{port}/live")
+    assert f"refused: nothing listens on port {port}" in diagnose(f"rtsp://127.0.0.1:{port}/live")
 
 
 def test_camera_that_never_answers_is_not_waited_for_long(answering) -> None:
-    assert "no answer" in why_not(f"rtsp://127.0.0.1:{answering(None)}/video")
+    assert "no answer" in diagnose(f"rtsp://127.0.0.1:{answering(None)}/video")
 
 
 def test_unknown_host_is_named() -> None:
-    assert "no such host" in why_not("rtsp://camera.invalid/live")  # reserved never to exist: RFC 2606
+    assert "no such host" in diagnose("rtsp://camera.invalid/live")  # reserved never to exist: RFC 2606
 
 
 def test_plain_port_behind_an_encrypted_address_is_told(answering) -> None:
-    assert "encrypted connection failed" in why_not(f"rtsps://127.0.0.1:{answering(b'hello' * 10)}/video")
+    assert "encrypted connection failed" in diagnose(f"rtsps://127.0.0.1:{answering(b'hello' * 10)}/video")
 
 
 @pytest.mark.parametrize(("status", "final"), [(401, True), (404, True), (200, False), (461, False), (503, False)])

@@ -2,14 +2,14 @@
 
 import numpy as np
 
-from fer_edge.capture.camera import blacked_out
+from fer_edge.capture.camera import masked_source
 from fer_edge.capture.sources import Recording, play
 from fer_edge.capture.video import VideoFile
 from fer_edge.config.model import CameraSettings
-from fer_edge.masks import Zones
+from fer_edge.masks import PrivacyMask
 from fer_edge.types import Image
 
-RIGHT_HALF = Zones([((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))])
+RIGHT_HALF = PrivacyMask([((0.5, 0.0), (1.0, 0.0), (1.0, 1.0), (0.5, 1.0))])
 
 
 class Live:
@@ -28,7 +28,7 @@ class Live:
 
 def test_live_source_is_masked_and_else_as_it_was() -> None:
     source = Live()
-    masked = blacked_out(source, RIGHT_HALF)
+    masked = masked_source(source, RIGHT_HALF)
     assert (masked.live, masked.rate_hz, masked.format) == (True, 15.0, "test")
     for _ in range(2):
         image = masked.read()
@@ -43,7 +43,7 @@ def test_live_source_is_masked_and_else_as_it_was() -> None:
 
 def test_recording_stays_one_with_its_media_time(film) -> None:
     plain = [frame.captured_at for frame in play(VideoFile(CameraSettings(source=str(film))))]
-    frames = list(play(blacked_out(VideoFile(CameraSettings(source=str(film))), RIGHT_HALF)))
+    frames = list(play(masked_source(VideoFile(CameraSettings(source=str(film))), RIGHT_HALF)))
     assert [frame.captured_at for frame in frames] == plain
     assert len(frames) == 10
     assert not any(frame.image[:, 48:].any() for frame in frames)
@@ -52,4 +52,4 @@ def test_recording_stays_one_with_its_media_time(film) -> None:
 
 def test_without_zones_the_source_is_itself() -> None:
     source = Live()
-    assert blacked_out(source, Zones(())) is source
+    assert masked_source(source, PrivacyMask(())) is source

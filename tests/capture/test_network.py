@@ -13,10 +13,10 @@ from pathlib import Path
 import cv2
 import pytest
 
-from fer_edge.capture.camera import Camera, Mailbox
+from fer_edge.capture.camera import Camera, LatestFrame
 from fer_edge.capture.probe import probe
 from fer_edge.capture.sources import open_source
-from fer_edge.capture.supervisor import CameraState, Phase
+from fer_edge.capture.supervisor import CameraPhase, CameraState
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
 
@@ -143,14 +143,14 @@ def mjpeg(picture) -> Iterator[MjpegServer]:
 
 
 @pytest.fixture
-def watched() -> Iterator[Callable[..., tuple[Camera, Mailbox]]]:
+def watched() -> Iterator[Callable[..., tuple[Camera, LatestFrame]]]:
     cameras: list[Camera] = []
 
-    def watch(url: str, **settings: float) -> tuple[Camera, Mailbox]:
-        mailbox = Mailbox()
-        cameras.append(Camera(CameraSettings(source=url, reopen_max_s=1.0, **settings), mailbox))
+    def watch(url: str, **settings: float) -> tuple[Camera, LatestFrame]:
+        latest_frame = LatestFrame()
+        cameras.append(Camera(CameraSettings(source=url, reopen_max_s=1.0, **settings), latest_frame))
         cameras[-1].start()
-        return cameras[-1], mailbox
+        return cameras[-1], latest_frame
 
     yield watch
     for camera in cameras:
@@ -158,7 +158,7 @@ def watched() -> Iterator[Callable[..., tuple[Camera, Mailbox]]]:
         camera.check()
 
 
-def wait_for(camera: Camera, *phases: Phase) -> CameraState:
+def wait_for(camera: Camera, *phases: CameraPhase) -> CameraState:
     """The state as soon as its phase is one of those."""
     deadline = time.monotonic() + PATIENCE_S
     while time.monotonic() < deadline:
@@ -170,53 +170,53 @@ def wait_for(camera: Camera, *phases: Phase) -> CameraState:
     raise AssertionError(f"never {phases}, but {camera.state(time.monotonic())}")
 
 
-def new_frame(mailbox: Mailbox):
+def new_frame(latest_frame: LatestFrame):
     """A frame that came after what is in the slot now."""
-    mailbox.take(0.0)
-    frame = mailbox.take(PATIENCE_S)
+    latest_frame.take(0.0)
+    frame = latest_frame.take(PATIENCE_S)
     assert frame is not None
     return frame
 
 
 def test_rtsp_camera_that_is_killed_is_noticed_in_time_and_found_again(rtsp, watched) -> None:
     server = rtsp()
-    camera, mailbox = watched(server.url())
-    wait_for(camera, Phase.RUNNING)
-    assert new_frame(mailbox).image.shape == (240, 320, 3)
+    camera, latest_frame = watched(server.url())
+    wait_for(camera, CameraPhase.RUNNING)
+    assert new_frame(latest_frame).image.shape == (240, 320, 3)
     server.kill()
     killed_at = time.monotonic()
-    wait_for(camera, Phase.LOST, Phase.SILENT)
+    wait_for(camera, CameraPhase.LOST, CameraPhase.SILENT)
     assert time.monotonic() - killed_at < NOTICED_S
     deadline = time.monotonic() + PATIENCE_S
     while "refused" not in (reason := camera.state(time.monotonic()).reason) and time.monotonic() < deadline:
         time.sleep(0.05)
     assert "refused: nothing listens on port" in reason
     server.start()
-    assert wait_for(camera, Phase.RUNNING).reopened >= 1
-    new_frame(mailbox)
+    assert wait_for(camera, CameraPhase.RUNNING).reopened >= 1
+    new_frame(latest_frame)
 
 
 def test_rtsp_camera_that_falls_silent_is_noticed_in_time_and_found_again(rtsp, watched) -> None:
     server = rtsp()
-    camera, mailbox = watched(server.url())
-    wait_for(camera, Phase.RUNNING)
-    new_frame(mailbox)
+    camera, latest_frame = watched(server.url())
+    wait_for(camera, CameraPhase.RUNNING)
+    new_frame(latest_frame)
     server.send(signal.SIGSTOP)  # the connection stays, nothing comes
     silent_at = time.monotonic()
-    wait_for(camera, Phase.SILENT)
+    wait_for(camera, CameraPhase.SILENT)
     assert time.monotonic() - silent_at < NOTICED_S
     server.send(signal.SIGCONT)
-    wait_for(camera, Phase.RUNNING)
-    new_frame(mailbox)
+    wait_for(camera, CameraPhase.RUNNING)
+    new_frame(latest_frame)
 
 
 def test_stop_does_not_wait_for_a_silent_camera(rtsp, watched) -> None:
     server = rtsp()
-    camera, mailbox = watched(server.url(), stall_s=60.0)
-    wait_for(camera, Phase.RUNNING)
-    new_frame(mailbox)
+    camera, latest_frame = watched(server.url(), stall_s=60.0)
+    wait_for(camera, CameraPhase.RUNNING)
+    new_frame(latest_frame)
     server.send(signal.SIGSTOP)
-    while mailbox.take(2.0):  # what was on its way still comes
+    while latest_frame.take(2.0):  # what was on its way still comes
         pass
     assert not camera.stop()  # the read hangs for up to 54 s, and was left behind, not waited for
     server.send(signal.SIGCONT)
@@ -245,52 +245,52 @@ def test_mjpeg_camera_is_read_and_its_rate_measured(mjpeg) -> None:
 
 
 def test_mjpeg_camera_that_dies_is_noticed_in_time_and_found_again(mjpeg, watched) -> None:
-    camera, mailbox = watched(mjpeg.url)
-    wait_for(camera, Phase.RUNNING)
-    new_frame(mailbox)
+    camera, latest_frame = watched(mjpeg.url)
+    wait_for(camera, CameraPhase.RUNNING)
+    new_frame(latest_frame)
     mjpeg.kill()
     killed_at = time.monotonic()
-    wait_for(camera, Phase.LOST, Phase.SILENT)
+    wait_for(camera, CameraPhase.LOST, CameraPhase.SILENT)
     assert time.monotonic() - killed_at < NOTICED_S
     mjpeg.start()
-    wait_for(camera, Phase.RUNNING)
-    new_frame(mailbox)
+    wait_for(camera, CameraPhase.RUNNING)
+    new_frame(latest_frame)
 
 
 def test_connection_that_hangs_for_good_is_given_up_and_made_anew(mjpeg, watched) -> None:
-    camera, mailbox = watched(mjpeg.url)
-    wait_for(camera, Phase.RUNNING)
-    new_frame(mailbox)
+    camera, latest_frame = watched(mjpeg.url)
+    wait_for(camera, CameraPhase.RUNNING)
+    new_frame(latest_frame)
     mjpeg.hung = mjpeg.connections
     hung_at = time.monotonic()
-    wait_for(camera, Phase.SILENT)
-    wait_for(camera, Phase.RUNNING)
+    wait_for(camera, CameraPhase.SILENT)
+    wait_for(camera, CameraPhase.RUNNING)
     assert time.monotonic() - hung_at < NOTICED_S
-    new_frame(mailbox)
+    new_frame(latest_frame)
 
 
 def test_mjpeg_camera_that_freezes_is_noticed_in_time_and_seen_to_live_again(mjpeg, watched) -> None:
-    camera, mailbox = watched(mjpeg.url)
-    wait_for(camera, Phase.RUNNING)
+    camera, latest_frame = watched(mjpeg.url)
+    wait_for(camera, CameraPhase.RUNNING)
     mjpeg.frozen.set()
     frozen_at = time.monotonic()
-    wait_for(camera, Phase.FROZEN)
+    wait_for(camera, CameraPhase.FROZEN)
     assert time.monotonic() - frozen_at < NOTICED_S
-    mailbox.take(0.0)
-    assert mailbox.take(0.5) is None
+    latest_frame.take(0.0)
+    assert latest_frame.take(0.5) is None
     mjpeg.frozen.clear()
-    wait_for(camera, Phase.RUNNING)
-    new_frame(mailbox)
+    wait_for(camera, CameraPhase.RUNNING)
+    new_frame(latest_frame)
 
 
 def test_mjpeg_camera_may_change_its_size_while_it_runs(mjpeg, watched, number_of) -> None:
-    camera, mailbox = watched(mjpeg.url)
-    wait_for(camera, Phase.RUNNING)
-    assert new_frame(mailbox).image.shape == (120, 160, 3)
+    camera, latest_frame = watched(mjpeg.url)
+    wait_for(camera, CameraPhase.RUNNING)
+    assert new_frame(latest_frame).image.shape == (120, 160, 3)
     mjpeg.small.set()
-    shapes = {new_frame(mailbox).image.shape for _ in range(30)}
+    shapes = {new_frame(latest_frame).image.shape for _ in range(30)}
     assert shapes <= {(120, 160, 3), (60, 80, 3)}
-    assert camera.state(time.monotonic()).phase is Phase.RUNNING
+    assert camera.state(time.monotonic()).phase is CameraPhase.RUNNING
 
 
 def test_rtsp_camera_over_udp_alone_is_read_and_insisting_on_tcp_is_told(rtsp) -> None:

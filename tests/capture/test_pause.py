@@ -6,8 +6,8 @@ from threading import Event
 
 import pytest
 
-from fer_edge.capture.camera import STILL_READING, Camera, Mailbox, Shutter
-from fer_edge.capture.supervisor import Phase
+from fer_edge.capture.camera import STILL_READING, Camera, CaptureControl, LatestFrame
+from fer_edge.capture.supervisor import CameraPhase
 from fer_edge.config.model import CameraSettings
 from fer_edge.types import Image
 
@@ -40,21 +40,21 @@ class Webcam:
 
 
 class Room:
-    """A shutter before webcams that are made as they are opened."""
+    """A capture before webcams that are made as they are opened."""
 
     def __init__(self, pictures: list[Image], *, paused: bool = False) -> None:
         self.opened: list[Webcam] = []
-        self.mailbox = Mailbox()
+        self.latest_frame = LatestFrame()
         self._pictures = pictures
-        self.shutter = Shutter(self._make, self.mailbox, paused=paused, now=time.monotonic())
-        self.shutter.start()
+        self.capture = CaptureControl(self._make, self.latest_frame, paused=paused, now=time.monotonic())
+        self.capture.start()
 
-    def phase(self) -> Phase:
-        self.shutter.check()
-        return self.shutter.state(time.monotonic()).phase
+    def phase(self) -> CameraPhase:
+        self.capture.check()
+        return self.capture.state(time.monotonic()).phase
 
     def _make(self) -> Camera:
-        return Camera(CameraSettings(), self.mailbox, opener=self._open)
+        return Camera(CameraSettings(), self.latest_frame, opener=self._open)
 
     def _open(self, _settings: CameraSettings) -> Webcam:
         self.opened.append(Webcam(self._pictures))
@@ -67,54 +67,54 @@ def room(picture) -> Iterator[Room]:
     yield one
     for webcam in one.opened:
         webcam.let_go.set()
-    one.shutter.stop()
+    one.capture.stop()
 
 
 def test_pause_closes_the_camera_and_throws_away_the_picture_that_waits(room) -> None:
-    assert room.mailbox.take(GIVE_UP_S) is not None
-    room.shutter.pause(7.0)
+    assert room.latest_frame.take(GIVE_UP_S) is not None
+    room.capture.pause(7.0)
     assert room.opened[0].closed.is_set()
-    assert room.mailbox.take(0.05) is None
-    state = room.shutter.state(9.0)
-    assert (state.phase, state.since, state.reason) == (Phase.PAUSED, 7.0, "")
-    room.shutter.pause(8.0)
-    assert room.shutter.state(9.0).since == 7.0, "a second call changes nothing"
+    assert room.latest_frame.take(0.05) is None
+    state = room.capture.state(9.0)
+    assert (state.phase, state.since, state.reason) == (CameraPhase.PAUSED, 7.0, "")
+    room.capture.pause(8.0)
+    assert room.capture.state(9.0).since == 7.0, "a second call changes nothing"
 
 
 def test_resume_opens_it_anew_and_pictures_come_again(room) -> None:
-    assert room.mailbox.take(GIVE_UP_S) is not None
-    room.shutter.resume()
+    assert room.latest_frame.take(GIVE_UP_S) is not None
+    room.capture.resume()
     assert len(room.opened) == 1, "it was not paused"
-    room.shutter.pause(7.0)
-    room.shutter.resume()
-    assert not room.shutter.paused
-    assert room.mailbox.take(GIVE_UP_S) is not None
+    room.capture.pause(7.0)
+    room.capture.resume()
+    assert not room.capture.paused
+    assert room.latest_frame.take(GIVE_UP_S) is not None
     assert len(room.opened) == 2
-    assert room.phase() is Phase.RUNNING
+    assert room.phase() is CameraPhase.RUNNING
 
 
 def test_daemon_that_starts_paused_never_opens_the_camera_until_it_is_told(picture) -> None:
     room = Room([picture(0), picture(1)], paused=True)
-    assert room.mailbox.take(0.05) is None
+    assert room.latest_frame.take(0.05) is None
     assert room.opened == []
-    assert room.phase() is Phase.PAUSED
-    room.shutter.resume()
-    assert room.mailbox.take(GIVE_UP_S) is not None
-    room.shutter.stop()
+    assert room.phase() is CameraPhase.PAUSED
+    room.capture.resume()
+    assert room.latest_frame.take(GIVE_UP_S) is not None
+    room.capture.stop()
 
 
 def test_picture_of_a_read_that_hung_through_the_pause_is_not_used(room) -> None:
-    assert room.mailbox.take(GIVE_UP_S) is not None
+    assert room.latest_frame.take(GIVE_UP_S) is not None
     webcam = room.opened[0]
     webcam.hang.set()
     assert webcam.hanging.wait(GIVE_UP_S)
-    room.shutter.pause(7.0)
-    assert room.shutter.state(9.0).reason == STILL_READING
+    room.capture.pause(7.0)
+    assert room.capture.state(9.0).reason == STILL_READING
     assert not webcam.closed.is_set()
     webcam.let_go.set()
     assert webcam.closed.wait(GIVE_UP_S)
-    assert room.mailbox.take(0.05) is None
+    assert room.latest_frame.take(0.05) is None
     deadline = time.monotonic() + GIVE_UP_S
-    while room.shutter.state(9.0).reason:  # the thread needs a moment more to end
+    while room.capture.state(9.0).reason:  # the thread needs a moment more to end
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fer_edge.backoff import Backoff
-from fer_edge.capture.supervisor import CameraState, Phase, Supervisor, Verdict, same
+from fer_edge.capture.supervisor import CameraPhase, CameraState, FrameAction, Supervisor, same
 
 
 def supervisor(stall_s: float = 4.0, draw: float = 1.0) -> Supervisor:
@@ -17,21 +17,21 @@ def run(watch: Supervisor, picture, begin: float, end: float, rate_hz: float = 1
     now = begin
     for step in range(round((end - begin) * rate_hz)):
         now = begin + step / rate_hz
-        assert watch.picture(picture(step % 15), now) is Verdict.DELIVER
+        assert watch.picture(picture(step % 15), now) is FrameAction.DELIVER
     return now
 
 
 def test_source_is_running_from_its_first_picture_and_not_from_its_opening(picture) -> None:
     watch = supervisor()
-    assert watch.seen_at(0.0) == CameraState(Phase.OPENING, 0.0)
+    assert watch.seen_at(0.0) == CameraState(CameraPhase.OPENING, 0.0)
     watch.opened(1.0, live=True)
-    assert watch.state.phase is Phase.OPENING
+    assert watch.state.phase is CameraPhase.OPENING
     watch.picture(picture(0), 1.5)
-    assert watch.state == CameraState(Phase.RUNNING, 1.5)
+    assert watch.state == CameraState(CameraPhase.RUNNING, 1.5)
 
 
 def test_source_that_ends_a_read_at_once_is_lost_and_one_that_ends_it_late_is_silent(picture) -> None:
-    for silence_s, phase in ((0.1, Phase.LOST), (3.6, Phase.SILENT)):
+    for silence_s, phase in ((0.1, CameraPhase.LOST), (3.6, CameraPhase.SILENT)):
         watch = supervisor()
         watch.opened(0.0, live=True)
         watch.picture(picture(0), 1.0)
@@ -54,17 +54,17 @@ def test_blocked_read_is_noticed_from_outside_after_stall_s_and_not_before(pictu
     watch = supervisor()
     watch.opened(0.0, live=True)
     watch.picture(picture(0), 10.0)
-    assert watch.seen_at(14.0).phase is Phase.RUNNING
-    assert watch.seen_at(14.01).phase is Phase.SILENT
+    assert watch.seen_at(14.0).phase is CameraPhase.RUNNING
+    assert watch.seen_at(14.01).phase is CameraPhase.SILENT
     assert watch.seen_at(14.01).since == 10.0
     watch.picture(picture(1), 15.0)
-    assert watch.seen_at(15.1).phase is Phase.RUNNING
+    assert watch.seen_at(15.1).phase is CameraPhase.RUNNING
 
 
 def test_opening_that_hangs_is_noticed_from_outside() -> None:
     watch = supervisor()
-    assert watch.seen_at(3.9).phase is Phase.OPENING
-    assert watch.seen_at(4.1).phase is Phase.SILENT
+    assert watch.seen_at(3.9).phase is CameraPhase.OPENING
+    assert watch.seen_at(4.1).phase is CameraPhase.SILENT
 
 
 def test_very_same_picture_counts_as_frozen_after_stall_s_and_not_before(picture) -> None:
@@ -73,9 +73,9 @@ def test_very_same_picture_counts_as_frozen_after_stall_s_and_not_before(picture
     now = run(watch, picture, 0.0, 5.0)  # the last picture comes at 4.9
     frozen = picture(3)
     watch.picture(frozen, now + 0.1)
-    assert watch.picture(frozen.copy(), now + 4.0) is Verdict.DELIVER
-    assert watch.picture(frozen.copy(), now + 4.2) is Verdict.REOPEN
-    assert watch.state == CameraState(Phase.FROZEN, now + 4.2, watch.state.reason)
+    assert watch.picture(frozen.copy(), now + 4.0) is FrameAction.DELIVER
+    assert watch.picture(frozen.copy(), now + 4.2) is FrameAction.REOPEN
+    assert watch.state == CameraState(CameraPhase.FROZEN, now + 4.2, watch.state.reason)
 
 
 def test_picture_that_differs_in_one_value_is_alive(picture) -> None:
@@ -84,7 +84,7 @@ def test_picture_that_differs_in_one_value_is_alive(picture) -> None:
     for step in range(100):
         image = picture(3)
         image[33, 41, 1] += step % 2
-        assert watch.picture(image, float(step)) is Verdict.DELIVER
+        assert watch.picture(image, float(step)) is FrameAction.DELIVER
 
 
 def test_reason_of_a_frozen_source_ends_with_its_cure(picture) -> None:
@@ -92,7 +92,7 @@ def test_reason_of_a_frozen_source_ends_with_its_cure(picture) -> None:
     watch.opened(0.0, live=True)
     for now in (0.1, 4.2):
         watch.picture(picture(3), now)
-    assert watch.state.phase is Phase.FROZEN
+    assert watch.state.phase is CameraPhase.FROZEN
     assert watch.state.reason.endswith("again and again; set it to progressive")
 
 
@@ -100,20 +100,20 @@ def test_frozen_source_stays_frozen_over_reopening_until_a_new_picture(picture) 
     watch = supervisor(draw=0.0)
     watch.opened(0.0, live=True)
     watch.picture(picture(0), 0.0)
-    assert watch.picture(picture(0), 4.0) is Verdict.REOPEN
+    assert watch.picture(picture(0), 4.0) is FrameAction.REOPEN
     watch.opened(5.0, live=True)
-    assert watch.picture(picture(0), 5.1) is Verdict.WITHHOLD
-    assert watch.state.phase is Phase.FROZEN
-    assert watch.picture(picture(0), 8.1) is Verdict.REOPEN  # 4 s after the first attempt, with no jitter
+    assert watch.picture(picture(0), 5.1) is FrameAction.DROP
+    assert watch.state.phase is CameraPhase.FROZEN
+    assert watch.picture(picture(0), 8.1) is FrameAction.REOPEN  # 4 s after the first attempt, with no jitter
     watch.opened(8.2, live=True)
-    assert watch.picture(picture(1), 8.3) is Verdict.DELIVER
-    assert watch.state == CameraState(Phase.RUNNING, 8.3, "", 2)
+    assert watch.picture(picture(1), 8.3) is FrameAction.DELIVER
+    assert watch.state == CameraState(CameraPhase.RUNNING, 8.3, "", 2)
 
 
 def test_frozen_source_is_woken_less_and_less_often(picture) -> None:
     watch = supervisor(stall_s=4.0, draw=1.0)
     watch.opened(0.0, live=True)
-    times = [step / 10 for step in range(1200) if watch.picture(picture(0), step / 10) is Verdict.REOPEN]
+    times = [step / 10 for step in range(1200) if watch.picture(picture(0), step / 10) is FrameAction.REOPEN]
     assert np.diff(times).round(1).tolist() == [4.5, 5.0, 6.0, 8.0, 12.0, 20.0, 34.0]
 
 
@@ -121,28 +121,28 @@ def test_file_may_show_one_picture_for_as_long_as_it_likes(picture) -> None:
     watch = supervisor()
     watch.opened(0.0, live=False)
     for now in (0.0, 10.0, 100.0):
-        assert watch.picture(picture(0), now) is Verdict.DELIVER
-    assert watch.seen_at(1000.0).phase is Phase.RUNNING
+        assert watch.picture(picture(0), now) is FrameAction.DELIVER
+    assert watch.seen_at(1000.0).phase is CameraPhase.RUNNING
 
 
 def test_file_at_its_end_has_ended() -> None:
     watch = supervisor()
     watch.opened(0.0, live=False)
     watch.ended(3.0)
-    assert watch.seen_at(99.0) == CameraState(Phase.ENDED, 3.0)
+    assert watch.seen_at(99.0) == CameraState(CameraPhase.ENDED, 3.0)
 
 
 def test_waits_grow_while_attempts_fail_and_the_state_keeps_the_time_of_the_loss() -> None:
     watch = supervisor()
     assert [watch.failed("no such camera", now) for now in (1.0, 2.0, 3.0)] == [0.5, 1.0, 2.0]
-    assert watch.seen_at(50.0) == CameraState(Phase.LOST, 1.0, "no such camera")
+    assert watch.seen_at(50.0) == CameraState(CameraPhase.LOST, 1.0, "no such camera")
 
 
 def test_new_reason_is_told_without_a_new_time() -> None:
     watch = supervisor()
     watch.failed("no such camera", 1.0)
     watch.failed("permission denied", 2.0)
-    assert watch.state == CameraState(Phase.LOST, 1.0, "permission denied")
+    assert watch.state == CameraState(CameraPhase.LOST, 1.0, "permission denied")
 
 
 def test_waits_begin_anew_only_after_a_healthy_time(picture) -> None:
@@ -170,9 +170,9 @@ def test_reopenings_are_counted(picture) -> None:
 def test_camera_may_change_its_size(picture) -> None:
     watch = supervisor()
     watch.opened(0.0, live=True)
-    assert watch.picture(picture(0), 0.0) is Verdict.DELIVER
-    assert watch.picture(picture(0, 64, 48), 5.0) is Verdict.DELIVER
-    assert watch.state.phase is Phase.RUNNING
+    assert watch.picture(picture(0), 0.0) is FrameAction.DELIVER
+    assert watch.picture(picture(0, 64, 48), 5.0) is FrameAction.DELIVER
+    assert watch.state.phase is CameraPhase.RUNNING
 
 
 @pytest.mark.parametrize("spot", [(0, 0), (1, 1), (63, 95), (16, 16)])

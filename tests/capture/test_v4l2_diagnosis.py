@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.capture.v4l2 import V4l2Camera, captures, forbidden, why_not
+from fer_edge.capture.v4l2 import V4l2Camera, captures, diagnose, forbidden
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError
 
 
 def test_missing_device_is_named_and_it_is_said_what_to_do() -> None:
-    assert why_not("/dev/video987").startswith("/dev/video987: no such camera: ")
+    assert diagnose("/dev/video987").startswith("/dev/video987: no such camera: ")
 
 
 @pytest.mark.parametrize("path", ["/dev/null", "/dev/zero", "/dev/tty", "FIFO", "FILE"])
@@ -24,7 +24,7 @@ def test_what_is_no_camera_is_named_without_being_opened(tmp_path: Path, path: s
     os.mkfifo(tmp_path / "FIFO")
     (tmp_path / "FILE").write_bytes(bytes(100))
     place = str(tmp_path / path)  # an absolute path stays as it is
-    assert why_not(place).startswith(f"{place}: not a video device: ")
+    assert diagnose(place).startswith(f"{place}: not a video device: ")
     with pytest.raises(SourceError, match="not a video device"):
         V4l2Camera(CameraSettings(source=place))
 
@@ -41,12 +41,12 @@ def locked_node(tmp_path: Path) -> str:
 
 
 def test_permission_is_named_with_its_cure(locked_node: str, ordinary_user: None) -> None:
-    assert "sudo usermod -aG video" in why_not(locked_node)
+    assert "sudo usermod -aG video" in diagnose(locked_node)
 
 
 def test_user_without_a_name_is_named_by_number_with_a_cure_for_containers(locked_node: str) -> None:
     with user(12345):
-        line = why_not(locked_node)
+        line = diagnose(locked_node)
     assert line.startswith(f"{locked_node}: permission denied: user 12345 has no name here")
     assert "docker run --group-add" in line
 

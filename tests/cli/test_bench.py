@@ -12,7 +12,7 @@ from fer_edge.cli.bench import bench, measured
 from fer_edge.config.model import CameraSettings, ClassifySettings, DetectSettings, Settings
 from fer_edge.errors import ModelError
 from fer_edge.types import Detection, Image, Scores
-from fer_edge.vision.analyzer import Vision, build_vision, model_path
+from fer_edge.vision.analyzer import FaceAnalyzer, build_analyzer, model_path
 from fer_edge.vision.classifier import Classifier, load_classifier
 from fer_edge.vision.detector import Detector
 from fer_edge.vision.preprocess import Crop, Grey
@@ -60,8 +60,8 @@ class SlowClassifier(Classifier):
         return super().scores(face)
 
 
-def slow_vision(clock: Clock) -> Vision:
-    vision = build_vision(Settings(classify=ClassifySettings(model="nano")))
+def slow_vision(clock: Clock) -> FaceAnalyzer:
+    vision = build_analyzer(Settings(classify=ClassifySettings(model="nano")))
     detector: Detector = SlowDetector(clock)
     vision.detector, vision.classifier = detector, SlowClassifier(clock)
     return vision

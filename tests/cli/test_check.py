@@ -9,7 +9,7 @@ from rich.console import Console
 from fer_edge.cli.check import check_all, check_record, describe_vision
 from fer_edge.config.model import ClassifySettings, RecordSettings, Settings
 from fer_edge.errors import UserError
-from fer_edge.vision.analyzer import build_vision, model_path
+from fer_edge.vision.analyzer import build_analyzer, model_path
 from fer_edge.vision.model_card import load_card, save_card
 
 
@@ -28,7 +28,7 @@ def test_network_is_described_by_the_scores_that_its_card_has(
     model = tmp_path / "net.tflite"
     model.write_bytes(shipped.read_bytes())
     save_card(replace(load_card(shipped), name="mine", scores=scores), model)
-    line = describe_vision(build_vision(Settings(classify=ClassifySettings(model=str(model)))))
+    line = describe_vision(build_analyzer(Settings(classify=ClassifySettings(model=str(model)))))
     assert line.startswith("mine (")
     assert words in line
     assert "Street" not in line

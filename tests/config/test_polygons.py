@@ -1,6 +1,6 @@
 import pytest
 
-from fer_edge.config.rules import flaw_of
+from fer_edge.config.rules import polygon_flaw
 
 SQUARE = ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.1, 0.5))
 
@@ -17,12 +17,12 @@ SQUARE = ((0.1, 0.1), (0.5, 0.1), (0.5, 0.5), (0.1, 0.5))
     ],
 )
 def test_simple_polygon_is_fit(polygon) -> None:
-    assert flaw_of(polygon) is None
+    assert polygon_flaw(polygon) is None
 
 
 def test_polygon_whose_edges_cross_is_named_with_them() -> None:
     bow_tie = (SQUARE[0], SQUARE[2], SQUARE[1], SQUARE[3])
-    flaw = flaw_of(bow_tie)
+    flaw = polygon_flaw(bow_tie)
     assert flaw is not None
     assert flaw.startswith("its edges 1 and 3 cross")
 
@@ -39,13 +39,13 @@ INNER = ((0.1, 0.1), (0.3, 0.1), (0.3, 0.3), (0.1, 0.3))
     ],
 )
 def test_polygon_that_would_leave_a_hole_is_refused(polygon, edges) -> None:
-    assert str(flaw_of(polygon)).startswith(f"its edges {edges} cross or touch")
+    assert str(polygon_flaw(polygon)).startswith(f"its edges {edges} cross or touch")
 
 
 def test_point_that_stands_twice_changes_nothing() -> None:
-    assert flaw_of((SQUARE[0], SQUARE[0], *SQUARE[1:], SQUARE[0])) is None
+    assert polygon_flaw((SQUARE[0], SQUARE[0], *SQUARE[1:], SQUARE[0])) is None
 
 
 @pytest.mark.parametrize("polygon", [((0.1, 0.1),) * 3, ((0.0, 0.0), (0.5, 0.5), (1.0, 1.0)), ((0, 0), (1, 0), (0, 0))])
 def test_polygon_without_an_area_is_none(polygon) -> None:
-    assert str(flaw_of(polygon)).startswith("it has no area")
+    assert str(polygon_flaw(polygon)).startswith("it has no area")

@@ -8,9 +8,9 @@ import pytest
 
 from fer_edge.config.loader import load_document
 from fer_edge.config.model import DecideSettings
-from fer_edge.config.overrides import Overlay, OverlayError, OverlayFile
+from fer_edge.config.overrides import Overrides, OverridesError, OverridesFile
 from fer_edge.config.rules import contradictions
-from fer_edge.config.runtime import LiveSettings
+from fer_edge.config.runtime import RuntimeConfig
 from fer_edge.config.writer import drafted_decide
 from fer_edge.errors import SettingsError, UserError
 
@@ -23,12 +23,12 @@ def config(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def overlay(tmp_path: Path) -> OverlayFile:
-    return OverlayFile(tmp_path / "state" / "porch.json")
+def overlay(tmp_path: Path) -> OverridesFile:
+    return OverridesFile(tmp_path / "state" / "porch.json")
 
 
-def start(config: Path, overlay: OverlayFile | None) -> LiveSettings:
-    return LiveSettings(load_document(config), config, overlay)
+def start(config: Path, overlay: OverridesFile | None) -> RuntimeConfig:
+    return RuntimeConfig(load_document(config), config, overlay)
 
 
 def test_change_is_in_force_outlives_the_daemon_and_leaves_the_user_s_file_as_it_was(config, overlay) -> None:
@@ -61,8 +61,8 @@ def test_change_with_a_mistake_changes_nothing(config, overlay) -> None:
 
 def test_change_that_cannot_be_stored_changes_nothing(config, tmp_path) -> None:
     (tmp_path / "file").write_text("")
-    live = start(config, OverlayFile(tmp_path / "file" / "porch.json"))
-    with pytest.raises(OverlayError):
+    live = start(config, OverridesFile(tmp_path / "file" / "porch.json"))
+    with pytest.raises(OverridesError):
         live.change({"decide": {"enter": 0.9}})
     assert live.settings.decide.enter == 0.6
     assert live.table()["decide"]["enter"]["from"] == "file"
@@ -76,7 +76,7 @@ def test_pause_outlives_the_daemon_and_holds_where_it_cannot_be_stored(config, o
     live.pause(paused=False)
     assert not start(config, overlay).paused
     (tmp_path / "file").write_text("")
-    unlucky = start(config, OverlayFile(tmp_path / "file" / "porch.json"))
+    unlucky = start(config, OverridesFile(tmp_path / "file" / "porch.json"))
     with caplog.at_level(logging.WARNING):
         assert not unlucky.pause(paused=True)
     assert unlucky.paused
@@ -86,7 +86,7 @@ def test_pause_outlives_the_daemon_and_holds_where_it_cannot_be_stored(config, o
 def test_pause_is_kept_only_where_a_restart_would_find_it(config, tmp_path) -> None:
     in_the_way = tmp_path / "state"
     in_the_way.write_text("")
-    overlay = OverlayFile(in_the_way / "porch.json")
+    overlay = OverridesFile(in_the_way / "porch.json")
     live = start(config, overlay)
     assert not live.pause(paused=True)
     assert not live.pause(paused=True)  # asked again it is no more on disk than before
@@ -123,12 +123,12 @@ def test_reload_of_a_file_with_a_mistake_or_against_the_overrides_changes_nothin
 def test_overrides_that_do_not_fit_any_more_are_set_aside_and_said_but_a_pause_stays(config, overlay, caplog) -> None:
     for wrong in ({"decide": {"gone_key": 1}}, {"decide": {"leave": 0.9}}, {"mqtt": {"host": "x"}}):
         overlay.path.parent.mkdir(exist_ok=True)
-        overlay.path.write_bytes(msgspec.json.encode(Overlay(paused=True, settings=wrong)))
+        overlay.path.write_bytes(msgspec.json.encode(Overrides(paused=True, settings=wrong)))
         with caplog.at_level(logging.WARNING):
             live = start(config, overlay)
         assert live.settings == load_document(config).settings
         assert live.paused
-        assert overlay.load() == Overlay(paused=True)
+        assert overlay.load() == Overrides(paused=True)
         assert "set aside as" in caplog.messages[-1]
         assert (overlay.path.parent / "porch.json.rejected").exists()
 

@@ -10,15 +10,15 @@ from msgspec.structs import replace
 
 from fer_edge.config.loader import load_document, load_settings, parse_settings
 from fer_edge.config.model import DecideSettings, Threshold
-from fer_edge.config.runtime import LiveSettings
+from fer_edge.config.runtime import RuntimeConfig
 from fer_edge.config.writer import Draft
-from fer_edge.daemon.commands import Keeper, over
+from fer_edge.daemon.commands import CommandQueue, over
 from fer_edge.errors import SettingsError, UserError
 
 BEFORE = DecideSettings()
 
 
-def kept(keeper: Keeper, decide: DecideSettings, before: DecideSettings = BEFORE) -> str:
+def kept(keeper: CommandQueue, decide: DecideSettings, before: DecideSettings = BEFORE) -> str:
     """What `keep` gives in a thread of its own, while this one serves as the main thread does."""
     with ThreadPoolExecutor(1) as page:
         answer = page.submit(keeper.keep, decide, before)
@@ -28,11 +28,11 @@ def kept(keeper: Keeper, decide: DecideSettings, before: DecideSettings = BEFORE
 
 
 @pytest.fixture
-def live_of() -> Callable[[Path], tuple[LiveSettings, Keeper]]:
-    def make(path: Path) -> tuple[LiveSettings, Keeper]:
-        live = LiveSettings(load_document(path), path, None)
+def live_of() -> Callable[[Path], tuple[RuntimeConfig, CommandQueue]]:
+    def make(path: Path) -> tuple[RuntimeConfig, CommandQueue]:
+        live = RuntimeConfig(load_document(path), path, None)
 
-        return live, Keeper(path, live.change)
+        return live, CommandQueue(path, live.change)
 
     return make
 
@@ -66,7 +66,7 @@ def test_zones_that_cannot_be_written_are_given_back_as_the_words_for_the_file(f
     before = foreign_file.read_text()
     zone = ((0.0, 0.0), (0.5, 0.0), (0.5, 1.0))
     with pytest.raises(UserError, match="cannot be written: permission denied") as caught:
-        Keeper(foreign_file, lambda change, draft: None).keep_zones((zone,))
+        CommandQueue(foreign_file, lambda change, draft: None).keep_zones((zone,))
     assert "\n" not in str(caught.value)
     assert foreign_file.read_text() == before
     words = str(caught.value).partition("by hand: ")[2]
@@ -77,7 +77,7 @@ def test_zones_that_cannot_be_written_are_given_back_as_the_words_for_the_file(f
 
 def test_daemon_without_a_file_keeps_it_over_nothing() -> None:
     taken: list[tuple[dict[str, Any], Draft | None]] = []
-    keeper = Keeper(None, lambda change, draft: taken.append((change, draft)))
+    keeper = CommandQueue(None, lambda change, draft: taken.append((change, draft)))
     assert kept(keeper, replace(BEFORE, enter=0.7)).startswith("memory only")
     assert taken == [(over(replace(BEFORE, enter=0.7), BEFORE), None)]
 
@@ -87,7 +87,7 @@ def test_change_that_cannot_be_taken_over_is_said_to_the_page() -> None:
         raise SettingsError("decide.leave must be at most decide.enter")
 
     with pytest.raises(UserError, match="must be at most"):
-        kept(Keeper(None, refuse), BEFORE)
+        kept(CommandQueue(None, refuse), BEFORE)
 
 
 def test_two_saves_at_once_lose_nothing_of_each_other(tmp_path: Path, live_of) -> None:
@@ -110,8 +110,8 @@ def test_two_saves_at_once_lose_nothing_of_each_other(tmp_path: Path, live_of) -
 def test_change_that_nobody_takes_over_in_time_is_not_saved_later_either(tmp_path: Path) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("decide: {enter: 0.5}\n")
-    live = LiveSettings(load_document(path), path, None)
-    keeper = Keeper(path, live.change, answer_s=0.0)
+    live = RuntimeConfig(load_document(path), path, None)
+    keeper = CommandQueue(path, live.change, answer_s=0.0)
     with pytest.raises(UserError, match="nothing was saved, try again"):
         keeper.keep(replace(BEFORE, enter=0.7), BEFORE)
     keeper.serve()

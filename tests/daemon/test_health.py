@@ -1,11 +1,11 @@
 import numpy as np
 
 from fer_edge.daemon.health import HealthMeter
-from fer_edge.types import Box, Outcome, Verdict
+from fer_edge.types import Box, FaceState, Outcome
 
 
-def verdict(outcome: Outcome) -> Verdict:
-    return Verdict(
+def verdict(outcome: Outcome) -> FaceState:
+    return FaceState(
         face=1, box=Box(0, 0, 1, 1), emotion=None, confidence=0.2, scores=np.full(7, 1 / 7, np.float32), since=0.0,
         outcome=outcome,
     )  # fmt: skip

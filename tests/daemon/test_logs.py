@@ -86,11 +86,11 @@ def test_warning_of_a_command_without_a_log_is_printed_without_what_a_terminal_w
 CRASH = """
 import os, signal, sys
 from fer_edge.daemon.logs import enable_crash_traces
-from fer_edge.vision.interpreter import native_stderr_logged
+from fer_edge.vision.interpreter import logged_native_stderr
 enable_crash_traces()
 def crash_in_a_library():
     os.kill(os.getpid(), signal.SIGSEGV)
-with native_stderr_logged("Library"):
+with logged_native_stderr("Library"):
     crash_in_a_library()
 """
 
@@ -113,7 +113,7 @@ def test_daemon_that_a_signal_ends_leaves_the_place_of_each_thread_on_stderr(tmp
         said = daemon.stderr.read()
     assert daemon.returncode == -signal.SIGSEGV
     assert "Fatal Python error: Segmentation fault" in said
-    assert "main_loop.py" in said
+    assert "loop.py" in said
 
 
 def test_process_without_stderr_has_no_crash_traces_and_runs() -> None:

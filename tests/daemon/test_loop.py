@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from fer_edge.capture.camera import Mailbox
-from fer_edge.capture.supervisor import Phase
+from fer_edge.capture.camera import LatestFrame
+from fer_edge.capture.supervisor import CameraPhase
 from fer_edge.config.model import DecideSettings
 from fer_edge.daemon.loop import MainLoop
 from fer_edge.daemon.signals import Signals
 from fer_edge.daemon.systemd import Notifier, Systemd
-from fer_edge.events.lifecycle import Decider, Decision
-from fer_edge.events.summary import Windows
+from fer_edge.events.lifecycle import Decision, EventDetector
+from fer_edge.events.summary import SummaryScheduler
 from fer_edge.pipeline import Pipeline
 from fer_edge.types import Event, Face, Frame
 
@@ -25,11 +25,11 @@ class Observer:
     def __init__(self, error: Exception | None) -> None:
         self._error = error
 
-    def looked(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None: ...
+    def on_frame(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None: ...
 
-    def waited(self, decision: Decision, now: float) -> None: ...
+    def on_tick(self, decision: Decision, now: float) -> None: ...
 
-    def closed(self, events: Sequence[Event], reason: str, now: float) -> None:
+    def on_close(self, events: Sequence[Event], reason: str, now: float) -> None:
         if self._error is not None:
             raise self._error
 
@@ -47,25 +47,25 @@ class House:
         observer = Observer(closing)
         publisher = SimpleNamespace(event=lambda event: None, seen=lambda seen, now: None, nobody=lambda now: None)
         recorder = SimpleNamespace(stop=lambda timeout_s: self._note("recorder"), check=self._check)
-        link = SimpleNamespace(state=lambda now: SimpleNamespace(tried=True), due_by=now + 60.0)
+        link = SimpleNamespace(state=lambda now: SimpleNamespace(tried=True), deadline=now + 60.0)
         parts: dict[str, Any] = {
             "signals": self.signals,
             "systemd": Systemd(Notifier(), now),
-            "mailbox": Mailbox(),
-            "shutter": SimpleNamespace(
-                start=lambda: None, check=lambda: None, stop=lambda: self._note("camera"), due_by=now + 60.0
+            "latest_frame": LatestFrame(),
+            "capture": SimpleNamespace(
+                start=lambda: None, check=lambda: None, stop=lambda: self._note("camera"), deadline=now + 60.0
             ),
-            "watch": SimpleNamespace(watch=lambda now: None, phase=Phase.RUNNING),
-            "pipeline": Pipeline(lambda frame: (), Decider(DecideSettings(), 1.0), publisher, [observer]),
-            "windows": Windows(lambda window: self._note("summary"), 300.0, now - 1.0),
+            "watch": SimpleNamespace(watch=lambda now: None, phase=CameraPhase.RUNNING),
+            "pipeline": Pipeline(lambda frame: (), EventDetector(DecideSettings(), 1.0), publisher, [observer]),
+            "windows": SummaryScheduler(lambda window: self._note("summary"), 300.0, now - 1.0),
             "delivery": SimpleNamespace(
                 link=link, start=lambda: None, check=lambda now: None, stop=lambda timeout_s: self._note("offline")
             ),
-            "attendant": SimpleNamespace(serve=lambda now: None, mistake=""),
+            "commands": SimpleNamespace(serve=lambda now: None, mistake=""),
             "keeper": SimpleNamespace(serve=lambda: None),
-            "vitals": SimpleNamespace(
+            "health": SimpleNamespace(
                 look=lambda now: None,
-                tell_when_due=lambda now: self.signals.stop.set(),
+                publish_if_due=lambda now: self.signals.stop.set(),
                 too_large=lambda now: False,
                 parts=lambda now, mistake: [],
             ),

@@ -4,7 +4,7 @@ import logging
 
 import pytest
 
-from fer_edge.daemon.throttle import Governor
+from fer_edge.daemon.throttle import ThermalThrottle
 
 RATE_HZ = 20
 
@@ -15,11 +15,11 @@ class Board:
     def __init__(self, heat_c: float | None, *, held_back: bool | None = None) -> None:
         self.heat_c, self.held_back = heat_c, held_back
 
-    def governor(self, hot_c: float = 80.0) -> Governor:
-        return Governor(hot_c, lambda: self.heat_c, lambda: self.held_back)
+    def governor(self, hot_c: float = 80.0) -> ThermalThrottle:
+        return ThermalThrottle(hot_c, lambda: self.heat_c, lambda: self.held_back)
 
 
-def looked_at(governor: Governor, start: float, end: float, rate_hz: float = RATE_HZ) -> float:
+def looked_at(governor: ThermalThrottle, start: float, end: float, rate_hz: float = RATE_HZ) -> float:
     """The part, 0 to 1, of the frames from start to before end that are admitted."""
     frames = [start + number / rate_hz for number in range(round((end - start) * rate_hz))]
     return sum(governor.admits(at) for at in frames) / len(frames)

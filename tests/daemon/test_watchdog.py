@@ -27,11 +27,11 @@ def test_watchdog_is_fed_at_most_once_a_second_while_all_keep_their_word() -> No
 def test_one_thread_that_breaks_its_word_starves_the_watchdog(late: str, caplog: pytest.LogCaptureFixture) -> None:
     bowl = Bowl()
     watchdog = Watchdog(bowl)
-    due_by = {"camera": 100.0, "link": 100.0} | {late: 10.0}
-    watchdog.look(10.0, due_by)
+    deadline = {"camera": 100.0, "link": 100.0} | {late: 10.0}
+    watchdog.look(10.0, deadline)
     assert bowl.fed == 1
     for now in range(11, 60):
-        watchdog.look(now, due_by)
+        watchdog.look(now, deadline)
     assert bowl.fed == 1
     assert [record.message for record in caplog.records] == [
         f"no progress: {late}; the watchdog is fed no more until there is"

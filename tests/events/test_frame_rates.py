@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from fer_edge.config.model import DecideSettings
-from fer_edge.events.lifecycle import Decider
+from fer_edge.events.lifecycle import EventDetector
 from fer_edge.types import Box, Event, EventKind, Face
 
 FRAME_S = 0.2  # of 5 fps
@@ -15,7 +15,7 @@ FRAME_S = 0.2  # of 5 fps
 
 def replayed(knots, rate_hz, seconds, decide=None) -> list[Event]:
     """The events of one face whose score vectors run straight from knot to knot: [(second, vector), ...]."""
-    decider = Decider(DecideSettings() if decide is None else decide, lost_s=2.0)
+    decider = EventDetector(DecideSettings() if decide is None else decide, lost_s=2.0)
     times = [at for at, _ in knots]
     vectors = np.array([vector for _, vector in knots])
     events: list[Event] = []

@@ -5,30 +5,30 @@ from msgspec.structs import replace
 
 from fer_edge.config.model import DecideSettings
 from fer_edge.emotions import EMOTIONS
-from fer_edge.events.hysteresis import Reading, make_rules, read, unread
+from fer_edge.events.hysteresis import EmotionState, decay_emotion, resolve_thresholds, update_emotion
 
 # Without smoothing each frame is its own evidence, so that dwell is seen alone.
-RULES = make_rules(DecideSettings(smooth_s=0.0, enter=0.6, leave=0.4, dwell_s=0.5), lost_s=2.0)
+RULES = resolve_thresholds(DecideSettings(smooth_s=0.0, enter=0.6, leave=0.4, dwell_s=0.5), lost_s=2.0)
 
 
-def names(reading: Reading) -> tuple[str | None, str | None]:
+def names(reading: EmotionState) -> tuple[str | None, str | None]:
     """What is held and what is the candidate, as words."""
     held, candidate = reading.held, reading.candidate
     return (None if held is None else EMOTIONS[held], None if candidate is None else EMOTIONS[candidate])
 
 
-def fed(vectors, rules=RULES, reading=None, start=0.0, step=0.1) -> Reading:
+def fed(vectors, rules=RULES, reading=None, start=0.0, step=0.1) -> EmotionState:
     """The reading after the vectors, one every `step` seconds."""
-    reading = Reading(since=start) if reading is None else reading
+    reading = EmotionState(since=start) if reading is None else reading
     for number, vector in enumerate(vectors):
-        reading = read(reading, vector, start + number * step, rules)
+        reading = update_emotion(reading, vector, start + number * step, rules)
     return reading
 
 
 def test_an_expression_is_held_once_it_was_the_candidate_for_the_dwell_and_not_before(scores):
     almost = fed([scores(happy=0.9)] * 5)
     assert names(almost) == (None, "happy")
-    after = read(almost, scores(happy=0.9), 0.5, RULES)
+    after = update_emotion(almost, scores(happy=0.9), 0.5, RULES)
     assert names(after) == ("happy", "happy")
     assert after.since == 0.5
 
@@ -47,7 +47,7 @@ def test_a_dip_shorter_than_the_dwell_changes_nothing(scores):
     happy = fed([scores(happy=0.9)] * 6)
     dip = fed([scores(happy=0.2)] * 4, reading=happy, start=0.6)
     assert names(dip) == ("happy", None)
-    back = read(dip, scores(happy=0.9), 1.0, RULES)
+    back = update_emotion(dip, scores(happy=0.9), 1.0, RULES)
     assert names(back) == ("happy", "happy")
     assert back.since == happy.since
     again = fed([scores(happy=0.2)] * 4, reading=back, start=1.1)
@@ -69,23 +69,23 @@ def test_another_that_holds_on_replaces_what_is_held_without_a_word_of_doubt_bet
     reading = fed([scores(happy=0.9)] * 6)
     seen = set()
     for number in range(12):
-        reading = read(reading, scores(sad=0.9), 0.6 + number * 0.1, RULES)
+        reading = update_emotion(reading, scores(sad=0.9), 0.6 + number * 0.1, RULES)
         seen.add(names(reading)[0])
     assert seen == {"happy", "sad"}
 
 
 def test_a_gap_counts_as_a_quarter_second_of_dwell(scores):
     reading = fed([scores(happy=0.9)] * 2)  # 0.1 s of dwell
-    reading = read(reading, scores(happy=0.9), 1.6, RULES)  # 0.35 s, though 1.6 s have passed
+    reading = update_emotion(reading, scores(happy=0.9), 1.6, RULES)  # 0.35 s, though 1.6 s have passed
     assert reading.candidate_s == pytest.approx(0.35)
     assert names(reading) == (None, "happy")
 
 
 def test_what_is_held_survives_frames_that_cannot_be_read_until_they_last_too_long(scores):
     happy = fed([scores(happy=0.9)] * 6)  # the latest score at 0.5
-    kept = unread(unread(happy, 1.0, RULES), 2.49, RULES)
+    kept = decay_emotion(decay_emotion(happy, 1.0, RULES), 2.49, RULES)
     assert kept is happy
-    forgotten = unread(kept, 2.5, RULES)
+    forgotten = decay_emotion(kept, 2.5, RULES)
     assert names(forgotten) == (None, None)
     assert forgotten.evidence is None
     assert forgotten.since == 2.5
@@ -94,17 +94,17 @@ def test_what_is_held_survives_frames_that_cannot_be_read_until_they_last_too_lo
 def test_forgetting_waits_for_the_dwell_where_that_is_longer(scores):
     slow = replace(RULES, dwell_s=5.0)
     happy = replace(fed([scores(happy=0.9)] * 6), held=EMOTIONS.index("happy"))
-    assert unread(happy, 5.4, slow) is happy
-    assert unread(happy, 5.5, slow).held is None
+    assert decay_emotion(happy, 5.4, slow) is happy
+    assert decay_emotion(happy, 5.5, slow).held is None
 
 
 def test_a_face_that_was_never_read_stays_unread_from_its_start():
-    reading = Reading(since=3.0)
-    assert unread(reading, 100.0, RULES) is reading
+    reading = EmotionState(since=3.0)
+    assert decay_emotion(reading, 100.0, RULES) is reading
 
 
 def test_a_verdict_of_null_does_not_hide_the_evidence_from_the_next_one(scores):
-    rules = make_rules(DecideSettings(smooth_s=0.6, enter=0.6, leave=0.4, dwell_s=0.5), lost_s=2.0)
+    rules = resolve_thresholds(DecideSettings(smooth_s=0.6, enter=0.6, leave=0.4, dwell_s=0.5), lost_s=2.0)
     unsure = fed([scores(happy=0.55)] * 20, rules=rules)
     assert names(unsure) == (None, None)
     assert unsure.evidence.mean[EMOTIONS.index("happy")] == pytest.approx(0.55)

@@ -8,14 +8,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_edge.config.model import DecideSettings
-from fer_edge.events.lifecycle import Decider
-from fer_edge.types import Box, Event, EventKind, Face, Outcome, Unscored
+from fer_edge.events.lifecycle import EventDetector
+from fer_edge.types import Box, Event, EventKind, Face, Outcome, RejectReason
 
 BOX = Box(0.1, 0.1, 0.2, 0.2)
 LOST_S = 1.0
 
 # One frame: seconds since the one before, and for each of two faces: away, unreadable, or its strongest expression.
-looks = st.one_of(st.none(), st.just(Unscored.BLURRED), st.tuples(st.integers(0, 6), st.floats(0.15, 1.0)))
+looks = st.one_of(st.none(), st.just(RejectReason.BLURRED), st.tuples(st.integers(0, 6), st.floats(0.15, 1.0)))
 steadier = st.lists(st.tuples(st.floats(0.01, 0.6), looks, looks, st.integers(1, 8)), min_size=1, max_size=25)
 rules = st.builds(
     lambda smooth_s, enter, leave, dwell_s, arrive_s: DecideSettings(
@@ -33,7 +33,7 @@ class Stage:
     """Two actors with the track ids that a tracker would give them: a new one after LOST_S out of sight."""
 
     def __init__(self, decide: DecideSettings) -> None:
-        self.decider = Decider(decide, LOST_S)
+        self.decider = EventDetector(decide, LOST_S)
         self.events: list[Event] = []
         self.seen: dict[int, int] = {}  # frames by track id
         self._tracks: dict[int, tuple[int, float, float]] = {}  # by actor: track id, first seen, last seen
@@ -55,7 +55,7 @@ class Stage:
             track, first, self._next = self._next, now, self._next + 1
         self._tracks[actor] = (track, first, now)
         self.seen[track] = self.seen.get(track, 0) + 1
-        if isinstance(act, Unscored):
+        if isinstance(act, RejectReason):
             return Face(track, BOX, first, now, None, act)
         index, strength = act
         vector = np.full(7, (1 - strength) / 6, np.float32)

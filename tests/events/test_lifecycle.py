@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from fer_edge.config.model import DecideSettings, Threshold
-from fer_edge.events.lifecycle import Decider
-from fer_edge.types import Box, Event, EventKind, Face, Outcome, Unscored
+from fer_edge.events.lifecycle import EventDetector
+from fer_edge.types import Box, Event, EventKind, Face, Outcome, RejectReason
 
 BOX = Box(0.4, 0.3, 0.1, 0.15)
 SETTINGS = DecideSettings(smooth_s=0.0, enter=0.6, leave=0.4, dwell_s=0.5, arrive_s=0.5)
@@ -35,7 +35,7 @@ def words(events) -> list[tuple[str, float, str | None]]:
 
 
 def test_a_visit_is_told_as_appeared_changed_gone(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     events = seen(decider, scores(neutral=0.9), 0.0, 2.0)
     events += seen(decider, scores(happy=0.8), 2.0, 4.0, first=0.0)
     for now in (4.0, 5.8, 5.9, 6.5):
@@ -56,13 +56,13 @@ def test_a_visit_is_told_as_appeared_changed_gone(scores):
 
 
 def test_a_face_that_is_sure_of_nothing_appears_with_null_and_its_strongest_as_confidence(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     (appeared,) = seen(decider, scores(sad=0.5), 0.0, 2.0)
     assert (appeared.kind, appeared.emotion, appeared.confidence) == (EventKind.APPEARED, None, 0.5)
 
 
 def test_a_face_that_begins_to_be_sure_is_announced_with_its_expression_and_not_as_unsure_before(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     events = seen(decider, scores(sad=0.5), 0.0, 0.3)
     events += seen(decider, scores(sad=0.9), 0.3, 2.0, first=0.0)
     # 0.6 is passed before the frame of 0.3, at 0.225 (a quarter of the way from 0.5 to 0.9): the dwell ends at 0.725.
@@ -70,9 +70,9 @@ def test_a_face_that_begins_to_be_sure_is_announced_with_its_expression_and_not_
 
 
 def test_a_dwell_that_takes_too_long_or_breaks_off_is_not_waited_for(scores):
-    slow = Decider(msgspec.structs.replace(SETTINGS, dwell_s=1.5), LOST_S)
+    slow = EventDetector(msgspec.structs.replace(SETTINGS, dwell_s=1.5), LOST_S)
     assert words(seen(slow, scores(sad=0.9), 0.0, 1.0)) == [("face_appeared", 0.5, None)]
-    broken = Decider(SETTINGS, LOST_S)
+    broken = EventDetector(SETTINGS, LOST_S)
     events = seen(broken, scores(sad=0.5), 0.0, 0.3)
     events += seen(broken, scores(sad=0.9), 0.3, 0.6, first=0.0)
     events += seen(broken, scores(sad=0.5), 0.6, 1.0, first=0.0)
@@ -80,7 +80,7 @@ def test_a_dwell_that_takes_too_long_or_breaks_off_is_not_waited_for(scores):
 
 
 def test_a_change_from_null_and_to_null_is_told(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     events = seen(decider, scores(sad=0.5), 0.0, 1.0)
     events += seen(decider, scores(sad=0.9), 1.0, 2.0, first=0.0)
     events += seen(decider, scores(sad=0.2), 2.0, 3.0, first=0.0)
@@ -88,7 +88,7 @@ def test_a_change_from_null_and_to_null_is_told(scores):
 
 
 def test_a_face_that_vanishes_before_it_arrived_is_never_spoken_of(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     events = seen(decider, scores(happy=0.9), 0.0, 0.5)
     for now in (1.0, 3.0, 9.0):
         decision = decider.update([], now)
@@ -98,14 +98,14 @@ def test_a_face_that_vanishes_before_it_arrived_is_never_spoken_of(scores):
 
 
 def test_a_box_that_flashes_up_twice_within_lost_s_is_no_face(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     events = decider.update([face(scores(happy=0.9), 0.0)], 0.0).events
     events += decider.update([face(scores(happy=0.9), 1.9)], 1.9).events
     assert events == ()
 
 
 def test_a_carried_box_arrives_only_with_a_second_detection(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     events = []
     for step in range(15):
         events += decider.update([face(scores(happy=0.9), step / 10, last=0.0)], step / 10).events
@@ -114,7 +114,7 @@ def test_a_carried_box_arrives_only_with_a_second_detection(scores):
 
 
 def test_a_face_is_the_same_through_a_gap_shorter_than_lost_s(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     events = seen(decider, scores(happy=0.9), 0.0, 1.0)
     events += decider.update([], 2.8).events
     events += seen(decider, scores(happy=0.9), 2.8, 4.0, first=0.0)
@@ -122,7 +122,7 @@ def test_a_face_is_the_same_through_a_gap_shorter_than_lost_s(scores):
 
 
 def test_a_lost_face_is_reported_once_and_only_after_the_gap(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     seen(decider, scores(happy=0.9), 0.0, 1.0)  # last seen at 0.9
     assert decider.update([], 2.89).events == ()
     assert words(decider.update([], 2.9).events) == [("face_gone", 2.9, "happy")]
@@ -130,7 +130,7 @@ def test_a_lost_face_is_reported_once_and_only_after_the_gap(scores):
 
 
 def test_a_face_that_the_tracker_still_carries_is_not_lost(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     seen(decider, scores(happy=0.9), 0.0, 1.0)
     decision = decider.update([face(scores(happy=0.9), 4.0, last=0.9)], 4.0)
     assert decision.events == ()
@@ -138,7 +138,7 @@ def test_a_face_that_the_tracker_still_carries_is_not_lost(scores):
 
 
 def test_faces_do_not_touch_each_other(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     events: list[Event] = []
     for step in range(31):
         now = step / 10
@@ -152,7 +152,7 @@ def test_faces_do_not_touch_each_other(scores):
 
 
 def test_closing_ends_every_announced_face_with_the_reason_and_leaves_nobody(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     seen(decider, scores(happy=0.9), 0.0, 1.0, track=1)
     decider.update([face(scores(sad=0.9), 1.0, track=2, first=1.0)], 1.0)  # still arriving
     (gone,) = decider.close(1.5, "camera")
@@ -164,21 +164,21 @@ def test_closing_ends_every_announced_face_with_the_reason_and_leaves_nobody(sco
 
 
 def test_a_face_that_cannot_be_read_keeps_its_expression_for_lost_s_and_then_has_none(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     events = seen(decider, scores(happy=0.9), 0.0, 1.0)
     for step in range(10, 41):
         now = step / 10
-        events += decider.update([face(None, now, unscored=Unscored.BLURRED)], now).events
+        events += decider.update([face(None, now, unscored=RejectReason.BLURRED)], now).events
     assert words(events[1:]) == [("emotion_changed", 2.9, None)]
     assert events[1].previous == "happy"
     assert events[1].scores == pytest.approx(np.full(7, 1 / 7))
 
 
 def test_a_face_that_was_never_read_appears_with_null_and_nothing_known():
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     events = []
     for step in range(6):
-        decision = decider.update([face(None, step / 10, unscored=Unscored.DARK)], step / 10)
+        decision = decider.update([face(None, step / 10, unscored=RejectReason.DARK)], step / 10)
         events += decision.events
     assert words(events) == [("face_appeared", 0.5, None)]
     assert events[0].confidence == pytest.approx(1 / 7)
@@ -186,14 +186,14 @@ def test_a_face_that_was_never_read_appears_with_null_and_nothing_known():
 
 
 def test_every_face_of_a_frame_has_one_outcome(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     counts: Counter[Outcome] = Counter()
     for step in range(20):
         now = step / 10
         faces = [
             face(scores(happy=0.9), now, track=1),
             face(scores(happy=0.5), now, track=2),
-            face(None, now, track=3, unscored=Unscored.TOO_SMALL),
+            face(None, now, track=3, unscored=RejectReason.TOO_SMALL),
         ]
         counts.update(verdict.outcome for verdict in decider.update(faces, now).in_frame)
     assert counts == {Outcome.ARRIVING: 15, Outcome.HELD: 15, Outcome.UNSURE: 15, Outcome.TOO_SMALL: 15}
@@ -202,7 +202,7 @@ def test_every_face_of_a_frame_has_one_outcome(scores):
 
 
 def test_state_shows_announced_faces_even_while_out_of_sight_and_no_others(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     seen(decider, scores(happy=0.9), 0.0, 1.0, track=1)
     decision = decider.update([face(scores(sad=0.9), 1.5, track=2, first=1.5)], 1.5)
     assert [verdict.face for verdict in decision.verdicts] == [1, 2]
@@ -213,7 +213,7 @@ def test_state_shows_announced_faces_even_while_out_of_sight_and_no_others(score
 
 
 def test_new_settings_keep_the_evidence_and_judge_it_anew(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     seen(decider, scores(happy=0.7), 0.0, 1.0)
     decider.reconfigure(DecideSettings(smooth_s=0.0, enter=0.9, leave=0.8, dwell_s=0.5), LOST_S)
     events = seen(decider, scores(happy=0.7), 1.0, 2.0, first=0.0)
@@ -224,7 +224,7 @@ def test_new_settings_keep_the_evidence_and_judge_it_anew(scores):
 
 
 def test_a_new_lost_s_holds_for_faces_that_are_there(scores):
-    decider = Decider(SETTINGS, LOST_S)
+    decider = EventDetector(SETTINGS, LOST_S)
     seen(decider, scores(happy=0.9), 0.0, 1.0)
     decider.reconfigure(SETTINGS, 10.0)
     assert decider.update([], 10.8).events == ()
@@ -232,14 +232,14 @@ def test_a_new_lost_s_holds_for_faces_that_are_there(scores):
 
 
 def test_a_verdict_cannot_be_edited_through_what_is_said_of_an_unread_face():
-    decider = Decider(SETTINGS, LOST_S)
-    decision = decider.update([face(None, 0.0, unscored=Unscored.DARK)], 0.0)
+    decider = EventDetector(SETTINGS, LOST_S)
+    decision = decider.update([face(None, 0.0, unscored=RejectReason.DARK)], 0.0)
     with pytest.raises(ValueError, match="read-only"):
         decision.verdicts[0].scores[0] = 1.0
 
 
 def test_the_example_of_the_documentation_is_what_happens(scores):
-    decider = Decider(DecideSettings(), LOST_S)
+    decider = EventDetector(DecideSettings(), LOST_S)
     averages, events = {}, []
     for step in range(40):
         now = step / 5

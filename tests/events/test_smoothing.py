@@ -6,31 +6,31 @@ import numpy as np
 import pytest
 
 from fer_edge.emotions import EMOTIONS
-from fer_edge.events.smoothing import Evidence, add, first, step_s
+from fer_edge.events.smoothing import EmaState, start_average, step_s, update_average
 
 HAPPY = EMOTIONS.index("happy")
 
 
-def averaged(curve, rate_hz, seconds, smooth_s) -> Evidence:
+def averaged(curve, rate_hz, seconds, smooth_s) -> EmaState:
     """The evidence after a curve of happy over time, sampled at a rate from 0 to `seconds`."""
     evidence = None
     for step in range(round(seconds * rate_hz) + 1):
         now = step / rate_hz
         vector = np.zeros(7, np.float32)
         vector[HAPPY], vector[0] = curve(now), 1.0 - curve(now)
-        evidence = first(vector, now) if evidence is None else add(evidence, vector, now, smooth_s)
+        evidence = start_average(vector, now) if evidence is None else update_average(evidence, vector, now, smooth_s)
     return evidence
 
 
 def test_first_two_frames_count_the_same(scores):
-    evidence = add(first(scores(happy=0.9), 0.0), scores(happy=0.1), 0.001, smooth_s=0.6)
+    evidence = update_average(start_average(scores(happy=0.9), 0.0), scores(happy=0.1), 0.001, smooth_s=0.6)
     assert evidence.mean[HAPPY] == pytest.approx(0.5, abs=1e-3)
 
 
 def test_one_wild_first_frame_is_outvoted_by_the_next_three(scores):
-    evidence = first(scores(happy=1.0), 0.0)
+    evidence = start_average(scores(happy=1.0), 0.0)
     for step in (1, 2, 3):
-        evidence = add(evidence, scores(happy=0.0), step / 30, smooth_s=0.6)
+        evidence = update_average(evidence, scores(happy=0.0), step / 30, smooth_s=0.6)
     # Trapezium of 1, 0, 0, 0: a sixth of the area, a little less for being the oldest.
     assert evidence.mean[HAPPY] == pytest.approx(1 / 6, abs=0.02)
 
@@ -62,35 +62,35 @@ def test_the_same_curve_gives_the_same_average_at_5_and_30_fps():
 
 
 def test_the_average_is_a_distribution_whatever_the_intervals(scores):
-    evidence = first(scores(sad=0.7), 0.0)
+    evidence = start_average(scores(sad=0.7), 0.0)
     for now in (0.01, 0.4, 5.0, 5.0, 5.1, 400.0):
-        evidence = add(evidence, scores(fear=0.6), now, smooth_s=0.6)
+        evidence = update_average(evidence, scores(fear=0.6), now, smooth_s=0.6)
         assert evidence.mean.sum() == pytest.approx(1.0, abs=1e-6)
         assert evidence.mean.min() >= 0.0
 
 
 def test_a_frame_after_a_gap_does_not_count_for_the_whole_gap(scores):
-    evidence = first(scores(happy=1.0), 0.0)
+    evidence = start_average(scores(happy=1.0), 0.0)
     for step in range(1, 31):
-        evidence = add(evidence, scores(happy=1.0), step / 10, smooth_s=2.0)
-    after_gap = add(evidence, scores(happy=0.0), 4.0, smooth_s=2.0)
+        evidence = update_average(evidence, scores(happy=1.0), step / 10, smooth_s=2.0)
+    after_gap = update_average(evidence, scores(happy=0.0), 4.0, smooth_s=2.0)
     # Taken for the whole second it would have had 1 - exp(-0.5) = 0.39 of the say, half of that with straight lines.
     assert after_gap.mean[HAPPY] > 0.88
 
 
 def test_smoothing_of_zero_is_the_latest_frame(scores):
-    evidence = add(first(scores(happy=0.9), 0.0), scores(happy=0.2), 0.1, smooth_s=0.0)
+    evidence = update_average(start_average(scores(happy=0.9), 0.0), scores(happy=0.2), 0.1, smooth_s=0.0)
     assert evidence.mean[HAPPY] == pytest.approx(0.2)
 
 
 def test_a_second_frame_of_the_same_moment_adds_nothing(scores):
-    evidence = first(scores(happy=0.9), 1.0)
-    assert add(evidence, scores(happy=0.1), 1.0, smooth_s=0.6) is evidence
-    assert add(evidence, scores(happy=0.1), 0.9, smooth_s=0.6) is evidence
+    evidence = start_average(scores(happy=0.9), 1.0)
+    assert update_average(evidence, scores(happy=0.1), 1.0, smooth_s=0.6) is evidence
+    assert update_average(evidence, scores(happy=0.1), 0.9, smooth_s=0.6) is evidence
 
 
 def test_a_frame_speaks_for_a_quarter_second_at_most(scores):
-    evidence = first(scores(happy=0.9), 1.0)
+    evidence = start_average(scores(happy=0.9), 1.0)
     assert step_s(None, 1.0) == 0.0
     assert step_s(evidence, 1.2) == pytest.approx(0.2)
     assert step_s(evidence, 3.0) == 0.25

@@ -4,13 +4,13 @@ import numpy as np
 import pytest
 
 from fer_edge.emotions import EMOTIONS
-from fer_edge.events.summary import Summary
-from fer_edge.types import Box, Outcome, Verdict
+from fer_edge.events.summary import SummaryAccumulator
+from fer_edge.types import Box, FaceState, Outcome
 
 
-def held(face, emotion, outcome=Outcome.HELD) -> Verdict:
+def held(face, emotion, outcome=Outcome.HELD) -> FaceState:
     scores = np.full(7, 1 / 7, np.float32)
-    return Verdict(face, Box(0, 0, 1, 1), emotion, 0.9, scores, 0.0, outcome)
+    return FaceState(face, Box(0, 0, 1, 1), emotion, 0.9, scores, 0.0, outcome)
 
 
 def watched(summary, verdicts, start, end, rate_hz=10) -> None:
@@ -19,7 +19,7 @@ def watched(summary, verdicts, start, end, rate_hz=10) -> None:
 
 
 def test_seconds_of_each_expression_and_of_doubt_add_up_over_faces():
-    summary = Summary(100.0)
+    summary = SummaryAccumulator(100.0)
     watched(summary, [held(1, "happy"), held(2, "sad")], 100.0, 104.0)
     watched(summary, [held(1, None, Outcome.UNSURE), held(2, "sad")], 104.0, 110.0)
     window = summary.close(110.0)
@@ -33,7 +33,7 @@ def test_seconds_of_each_expression_and_of_doubt_add_up_over_faces():
 
 
 def test_an_empty_scene_is_covered_and_has_nobody():
-    summary = Summary(0.0)
+    summary = SummaryAccumulator(0.0)
     watched(summary, [], 0.0, 5.0)
     window = summary.close(5.0)
     assert (window.faces, window.unsure_s, sum(window.dwell_s.values())) == (0, 0.0, 0.0)
@@ -41,7 +41,7 @@ def test_an_empty_scene_is_covered_and_has_nobody():
 
 
 def test_a_silent_camera_is_not_covered_and_its_last_faces_do_not_go_on():
-    summary = Summary(0.0)
+    summary = SummaryAccumulator(0.0)
     summary.add([held(1, "happy")], 2.0)  # two seconds without a frame, one frame, then nothing for eight
     window = summary.close(10.0)
     assert window.dwell_s["happy"] == pytest.approx(1.0)
@@ -49,14 +49,14 @@ def test_a_silent_camera_is_not_covered_and_its_last_faces_do_not_go_on():
 
 
 def test_arriving_faces_do_not_count():
-    summary = Summary(0.0)
+    summary = SummaryAccumulator(0.0)
     watched(summary, [held(1, None, Outcome.ARRIVING)], 0.0, 5.0)
     window = summary.close(5.0)
     assert (window.faces, window.unsure_s) == (0, 0.0)
 
 
 def test_a_face_that_stays_is_counted_in_each_window_it_is_in():
-    summary = Summary(0.0)
+    summary = SummaryAccumulator(0.0)
     watched(summary, [held(1, "happy")], 0.0, 5.0)
     first = summary.close(4.95)  # between two frames: the rest of the interval belongs to the next window
     watched(summary, [held(1, "happy")], 5.0, 6.0)
@@ -70,5 +70,5 @@ def test_a_face_that_stays_is_counted_in_each_window_it_is_in():
 
 
 def test_a_window_without_length_is_empty():
-    window = Summary(3.0).close(3.0)
+    window = SummaryAccumulator(3.0).close(3.0)
     assert (window.coverage, window.faces) == (0.0, 0)

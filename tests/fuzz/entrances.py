@@ -16,19 +16,19 @@ from rich.console import Console
 from fer_edge.capture.images import UnreadableImage, read_image
 from fer_edge.config.loader import load_document
 from fer_edge.config.model import DecideSettings, HomeAssistantSettings, MqttSettings, PublishSettings
-from fer_edge.config.overrides import OverlayFile
+from fer_edge.config.overrides import OverridesFile
 from fer_edge.config.rules import contradictions
-from fer_edge.config.runtime import LiveSettings
-from fer_edge.daemon.commands import Attendant
+from fer_edge.config.runtime import RuntimeConfig
+from fer_edge.daemon.commands import CommandHandler
 from fer_edge.errors import ModelError, SettingsError, UserError
-from fer_edge.homeassistant.discovery import Birth
+from fer_edge.homeassistant.discovery import BirthWatch
 from fer_edge.mqtt.delivery import Delivery, Folders
 from fer_edge.mqtt.messages import Clocks, Messages
-from fer_edge.mqtt.publisher import Reporter
-from fer_edge.mqtt.requests import Heard, Inbox
+from fer_edge.mqtt.publisher import MqttPublisher
+from fer_edge.mqtt.requests import ReceivedMessage, RequestQueue
 from fer_edge.mqtt.topics import Topics
 from fer_edge.recording.format import Origin, Step, StepKind, opening, read_recording, rows
-from fer_edge.subscriber.command import Wish, read_recorded
+from fer_edge.subscriber.command import EventsOptions, read_recorded
 from fer_edge.tuning.ground_truth import read_spans
 from fer_edge.tuning.replay import replay
 from fer_edge.types import Event, EventKind, Message
@@ -83,12 +83,12 @@ def _config(parts: Parts, folder: Path) -> bool:
     return True
 
 
-def _live(folder: Path, config: bytes, overlay: bytes) -> tuple[LiveSettings, Path]:
+def _live(folder: Path, config: bytes, overlay: bytes) -> tuple[RuntimeConfig, Path]:
     path = folder / "config.yaml"
     path.write_bytes(config)
     document = load_document(path)
     (folder / "overlay.json").write_bytes(overlay)
-    return LiveSettings(document, path, OverlayFile(folder / "overlay.json")), path
+    return RuntimeConfig(document, path, OverridesFile(folder / "overlay.json")), path
 
 
 def _reload(parts: Parts, folder: Path) -> bool:
@@ -108,21 +108,21 @@ def _reload(parts: Parts, folder: Path) -> bool:
 def _request(parts: Parts, folder: Path) -> bool:
     verb, payload, reply_to, correlation = parts
     live, _ = _live(folder, b"device: porch\n", b"{}")
-    inbox = Inbox()
-    attendant = Attendant(
+    inbox = RequestQueue()
+    commands = CommandHandler(
         inbox=inbox,
         topics=TOPICS,
-        reporter=Reporter(Messages(TOPICS, "0" * 64, "0" * 8, CLOCKS), Nowhere(), PublishSettings()),
+        reporter=MqttPublisher(Messages(TOPICS, "0" * 64, "0" * 8, CLOCKS), Nowhere(), PublishSettings()),
         live=live,
         look=lambda _may: None,
         apply=lambda _settings: None,
-        birth=Birth(HomeAssistantSettings(), lambda: 0.5),
-        introduce=lambda: None,
+        birth=BirthWatch(HomeAssistantSettings(), lambda: 0.5),
+        reannounce=lambda: None,
     )
     topic = TOPICS.requests.removesuffix("+") + verb.decode(errors="replace")
-    inbox.put(Heard(topic, payload, False, reply_to.decode(errors="replace") or None, correlation or None))
-    attendant.serve(0.0)
-    return bool(attendant.figures()["done"])
+    inbox.put(ReceivedMessage(topic, payload, False, reply_to.decode(errors="replace") or None, correlation or None))
+    commands.serve(0.0)
+    return bool(commands.figures()["done"])
 
 
 def _card(load: Callable[[Path], object]) -> Callable[[Parts, Path], bool]:
@@ -162,7 +162,7 @@ def _events(parts: Parts, folder: Path) -> bool:
     path = folder / "events.jsonl"
     path.write_bytes(parts[0])
     codes = []
-    for wish in (Wish(audit=True), Wish(), Wish(as_json=True)):
+    for wish in (EventsOptions(audit=True), EventsOptions(), EventsOptions(as_json=True)):
         out = StringIO()
         try:
             codes.append(read_recorded([path], None, wish, Console(file=out)))

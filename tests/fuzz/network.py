@@ -14,12 +14,12 @@ from msgspec.structs import replace
 from fer_edge.capture.sources import open_source
 from fer_edge.config.model import CameraSettings, MqttSettings, PreviewSettings
 from fer_edge.errors import SourceError, UserError
-from fer_edge.mqtt.diagnostics import Trouble
-from fer_edge.subscriber.client import Subscription
-from fer_edge.web.app import Page
+from fer_edge.mqtt.diagnostics import BrokerError
+from fer_edge.subscriber.client import Subscriber
+from fer_edge.web.app import WebApp
 from fer_edge.web.auth import COOKIE
 from fer_edge.web.server import Server
-from fer_edge.web.stream import Pictures
+from fer_edge.web.stream import MjpegEncoder
 from tests.fuzz.campaign import Entrance, Finding, Parts
 from tests.web.conftest import Play
 
@@ -62,7 +62,7 @@ class Answering:
 def _page(token: str | None) -> Server:
     """A page with somebody on it; nothing that is saved is kept."""
     stage = Play().show(1.0, "happy").stage
-    page = Page("kitchen", stage, Pictures(stage, 10.0, 960), 2, token, lambda *_: "nowhere", lambda _: "nowhere")
+    page = WebApp("kitchen", stage, MjpegEncoder(stage, 10.0, 960), 2, token, lambda *_: "nowhere", lambda _: "nowhere")
     server = Server(page.application(), PreviewSettings(port=free_port()))
     server.start()
     return server
@@ -153,10 +153,10 @@ def _enter_broker(parts: Parts, _folder: Path) -> bool:
     settings = MqttSettings(host="127.0.0.1", port=server.port, protocol="5")
     heard = 0
     try:
-        with Subscription(settings, "porch", ("fer_edge/porch/event",)) as subscription:
+        with Subscriber(settings, "porch", ("fer_edge/porch/event",)) as subscription:
             while True:
                 heard += len(list(subscription.listen(0.1)))
-    except (Trouble, UserError):
+    except (BrokerError, UserError):
         return bool(heard)
 
 

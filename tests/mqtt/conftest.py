@@ -23,12 +23,12 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from fer_edge.config.model import MqttSettings
 from fer_edge.emotions import EMOTIONS
-from fer_edge.mqtt.connect import Patience
+from fer_edge.mqtt.connect import Timeouts
 from fer_edge.mqtt.delivery import Delivery, Folders
 from fer_edge.mqtt.link import Link
 from fer_edge.mqtt.messages import Clocks, Messages
 from fer_edge.mqtt.outbox import Outbox
-from fer_edge.mqtt.requests import Listening
+from fer_edge.mqtt.requests import Subscription
 from fer_edge.mqtt.topics import Topics
 from fer_edge.subscriber.audit import Audit
 from fer_edge.types import Box, Event, EventKind
@@ -38,7 +38,7 @@ TOPICS = Topics("fer_edge", "porch")
 MODEL = "0123456789abcdef"
 GIVE_UP_S = 60.0  # far beyond what anything here takes, even where ten other things run
 NOWHERE = Folders()
-SHORT = Patience(connect_s=1.0, answer_s=0.5, first_retry_s=0.05, steady_s=0.5, farewell_s=0.5, deaf_s=0.1)
+SHORT = Timeouts(connect_s=1.0, answer_s=0.5, first_retry_s=0.05, steady_s=0.5, farewell_s=0.5, deaf_s=0.1)
 
 
 @pytest.fixture(scope="session")
@@ -327,7 +327,7 @@ def make_device(settings_for: Callable[..., MqttSettings]) -> Iterator[Callable[
 
         def make(
             port: int,
-            listening: Listening | None = None,
+            listening: Subscription | None = None,
             folders: Folders = NOWHERE,
             deaf_s: float = SHORT.deaf_s,
             **others: Any,

@@ -3,7 +3,7 @@
 import pytest
 
 from fer_edge.mqtt.capabilities import ALL, FEWER, Abilities, Learned
-from fer_edge.mqtt.requests import Inbox, Listening
+from fer_edge.mqtt.requests import RequestQueue, Subscription
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import Message
 from tests.mqtt.byte_broker import CONNECT, PUBLISH, SUBSCRIBE, ByteBroker, Packet
@@ -81,7 +81,7 @@ def test_broker_without_qos_1_says_so_in_mqtt_5_and_gets_qos_0(make_device, capl
 
 def test_broker_without_wildcards_is_not_asked_for_any_and_the_loss_is_named(make_device, caplog, eventually) -> None:
     with ByteBroker(connack=b"\x28\0") as broker:
-        listening = Listening((TOPICS.requests, "homeassistant/status"), Inbox().put)
+        listening = Subscription((TOPICS.requests, "homeassistant/status"), RequestQueue().put)
         device = make_device(broker.port, listening=listening, protocol="5")
         device.settles()
         eventually(lambda: lines(caplog, "subscribe to fer_edge/porch/request/+ (Wildcard subscription not"), "a line")

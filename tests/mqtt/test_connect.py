@@ -11,19 +11,19 @@ from importlib.util import find_spec
 import pytest
 
 from fer_edge.config.model import MqttSettings, TlsSettings
-from fer_edge.mqtt.connect import Patience, broker_of, open_session
-from fer_edge.mqtt.diagnostics import Trouble
-from fer_edge.mqtt.outbox import Parcel
+from fer_edge.mqtt.connect import Timeouts, broker_of, open_session
+from fer_edge.mqtt.diagnostics import BrokerError
+from fer_edge.mqtt.outbox import InFlight
 from fer_edge.mqtt.probe import probe
 from fer_edge.mqtt.session import Answer, Session
 from fer_edge.mqtt.topics import Topics
-from fer_edge.subscriber.client import Subscription
+from fer_edge.subscriber.client import Subscriber
 from fer_edge.types import Message
 
 LOOPBACK = "127.0.0.1"
 TOPICS = Topics("fer_edge", "porch")
 GIVE_UP_S = 5.0
-SHORT = Patience(connect_s=1.0, answer_s=0.4, first_retry_s=0.05)
+SHORT = Timeouts(connect_s=1.0, answer_s=0.4, first_retry_s=0.05)
 GREETING_5 = b"\x20\x03\x00\x00\x00"  # CONNACK, success, no properties
 GREETING_311 = b"\x20\x02\x00\x00"
 # The handshake fails inside of paho, which leaves the socket to the garbage collector.
@@ -112,27 +112,27 @@ def test_broker_that_hangs_up_on_mqtt_5_is_spoken_to_in_3_1_1(script):
 
 def test_refusal_of_the_password_is_not_taken_for_an_old_version(script):
     broker = script([b"\x20\x03\x00\x86\x00"])
-    with pytest.raises(Trouble, match=r"refuses user 'cam' \(Bad user name or password\): check mqtt.username"):
+    with pytest.raises(BrokerError, match=r"refuses user 'cam' \(Bad user name or password\): check mqtt.username"):
         opened(MqttSettings(host=LOOPBACK, port=broker.port, username="cam"))
 
 
 def test_what_is_no_broker_at_all_is_said_so(script):
     broker = script([b""], [b""])
-    with pytest.raises(Trouble, match=r"does not answer in MQTT 5 or 3\.1\.1: is this an MQTT broker"):
+    with pytest.raises(BrokerError, match=r"does not answer in MQTT 5 or 3\.1\.1: is this an MQTT broker"):
         opened(MqttSettings(host=LOOPBACK, port=broker.port))
 
 
 def test_version_that_was_asked_for_alone_is_tried_alone(script):
     broker = script([b"\x20\x02\x00\x01"])
-    with pytest.raises(Trouble, match=r"set mqtt\.protocol to auto"):
+    with pytest.raises(BrokerError, match=r"set mqtt\.protocol to auto"):
         opened(MqttSettings(host=LOOPBACK, port=broker.port), ("5",))
 
 
 def test_broker_that_says_who_took_the_id_is_quoted(script):
     broker = script([GREETING_5, b"\xe0\x02\x8e\x00"])  # DISCONNECT, session taken over
     session = opened(MqttSettings(host=LOOPBACK, port=broker.port))
-    session.send(Parcel(1, Message("a", b"1")))
-    with pytest.raises(Trouble, match="another client took over the client id 'fer_edge-porch'"):
+    session.send(InFlight(1, Message("a", b"1")))
+    with pytest.raises(BrokerError, match="another client took over the client id 'fer_edge-porch'"):
         answers_of(session)
 
 
@@ -140,7 +140,7 @@ def test_broker_that_wants_fewer_messages_in_flight_gets_fewer(script):
     broker = script([b"\x20\x06\x00\x00\x03\x21\x00\x02", b""])  # CONNACK, receive maximum 2
     session = opened(MqttSettings(host=LOOPBACK, port=broker.port))
     assert session.room == 2
-    session.send(Parcel(1, Message("a", b"1")))
+    session.send(InFlight(1, Message("a", b"1")))
     assert session.room == 1
     session.end()
 
@@ -148,7 +148,7 @@ def test_broker_that_wants_fewer_messages_in_flight_gets_fewer(script):
 def test_acknowledgement_that_refuses_names_topic_and_reason(script):
     broker = script([GREETING_5, b"\x40\x04\x00\x01\x87\x00", b""])  # PUBACK of message 1, not authorized
     session = opened(MqttSettings(host=LOOPBACK, port=broker.port))
-    session.send(Parcel(7, Message("a", b"1")))
+    session.send(InFlight(7, Message("a", b"1")))
     assert answers_of(session) == [Answer(7, "a", 0x87, "Not authorized")]
     session.end()
 
@@ -157,21 +157,21 @@ def test_broker_that_acknowledges_nothing_is_given_up_though_it_is_there(script)
     broker = script([GREETING_5, b""])
     settings = MqttSettings(host=LOOPBACK, port=broker.port, keepalive_s=0)  # 0: no pings, and no patience either
     session = opened(settings)
-    session.send(Parcel(1, Message("a", b"1")))
-    with pytest.raises(Trouble, match="has gone silent"):
+    session.send(InFlight(1, Message("a", b"1")))
+    with pytest.raises(BrokerError, match="has gone silent"):
         answers_of(session)
     session.abandon()
 
 
 def test_unknown_host_and_closed_port_are_told_apart(free_port):
-    with pytest.raises(Trouble, match=r"name 'no\.such\.host\.invalid' is not known: check mqtt.host"):
+    with pytest.raises(BrokerError, match=r"name 'no\.such\.host\.invalid' is not known: check mqtt.host"):
         opened(MqttSettings(host="no.such.host.invalid"))
-    with pytest.raises(Trouble, match="is the broker running"):
+    with pytest.raises(BrokerError, match="is the broker running"):
         opened(MqttSettings(host=LOOPBACK, port=free_port()))
 
 
 def test_password_file_that_goes_away_later_is_trouble_and_no_crash(tmp_path):
-    with pytest.raises(Trouble, match=r"mqtt\.password_file: cannot read .*gone: No such file"):
+    with pytest.raises(BrokerError, match=r"mqtt\.password_file: cannot read .*gone: No such file"):
         opened(MqttSettings(username="cam", password_file=str(tmp_path / "gone")))
 
 
@@ -225,7 +225,7 @@ def test_tls_with_an_own_authority(tls_broker, certificates, settings_for):
 @pytest.mark.system
 @UNCLOSED
 def test_wrong_authority_is_told(tls_broker, certificates, settings_for):
-    with pytest.raises(Trouble, match=r"is not trusted \(.*\): mqtt\.tls\.ca must name the authority"):
+    with pytest.raises(BrokerError, match=r"is not trusted \(.*\): mqtt\.tls\.ca must name the authority"):
         opened(settings_for(tls_broker().port, tls=trusting(certificates.other_ca)))
 
 
@@ -233,7 +233,7 @@ def test_wrong_authority_is_told(tls_broker, certificates, settings_for):
 @UNCLOSED
 def test_expired_certificate_is_told(tls_broker, certificates, settings_for):
     broker = tls_broker(certificate=certificates.expired)
-    with pytest.raises(Trouble, match=r"certificate has expired\): renew it, or set this device's clock"):
+    with pytest.raises(BrokerError, match=r"certificate has expired\): renew it, or set this device's clock"):
         opened(settings_for(broker.port, tls=trusting(certificates.ca)))
 
 
@@ -241,16 +241,16 @@ def test_expired_certificate_is_told(tls_broker, certificates, settings_for):
 @UNCLOSED
 def test_certificate_for_another_name_is_told(tls_broker, certificates, settings_for):
     broker = tls_broker(certificate=certificates.stranger)
-    with pytest.raises(Trouble, match=r"mqtt\.host must be a name that is in the certificate"):
+    with pytest.raises(BrokerError, match=r"mqtt\.host must be a name that is in the certificate"):
         opened(settings_for(broker.port, tls=trusting(certificates.ca)))
-    with pytest.raises(Trouble, match=r"mqtt\.host must be a name that is in the certificate"):
+    with pytest.raises(BrokerError, match=r"mqtt\.host must be a name that is in the certificate"):
         opened(settings_for(broker.port, host="localhost", tls=trusting(certificates.ca)))
 
 
 @pytest.mark.system
 def test_client_certificate_is_asked_for_and_used(tls_broker, certificates, settings_for):
     broker = tls_broker("require_certificate true")
-    with pytest.raises(Trouble, match=r"mqtt\.tls\.certificate"):
+    with pytest.raises(BrokerError, match=r"mqtt\.tls\.certificate"):
         opened(settings_for(broker.port, tls=trusting(certificates.ca)))
     own = {"certificate": str(certificates.client), "key": str(certificates.client_key)}
     opened(settings_for(broker.port, tls=trusting(certificates.ca, **own))).end()
@@ -259,9 +259,9 @@ def test_client_certificate_is_asked_for_and_used(tls_broker, certificates, sett
 @pytest.mark.system
 @UNCLOSED
 def test_tls_on_a_plain_port_and_plain_on_a_tls_port_are_told(tls_broker, mosquitto, certificates, settings_for):
-    with pytest.raises(Trouble, match=r"does not speak TLS as asked \(.+\): check mqtt\.port"):
+    with pytest.raises(BrokerError, match=r"does not speak TLS as asked \(.+\): check mqtt\.port"):
         opened(settings_for(mosquitto.port, tls=trusting(certificates.ca)))
-    with pytest.raises(Trouble, match=r"does it want mqtt\.tls\.enabled"):
+    with pytest.raises(BrokerError, match=r"does it want mqtt\.tls\.enabled"):
         opened(settings_for(tls_broker().port))
 
 
@@ -293,7 +293,7 @@ def test_websocket_is_listened_to_as_well(websocket_port, make_device, settings_
     port = websocket_port()
     device = make_device(port, transport="websocket")
     topics = Topics("fer_edge", "porch")
-    with Subscription(settings_for(port, transport="websocket"), "porch", (topics.event,)) as subscription:
+    with Subscriber(settings_for(port, transport="websocket"), "porch", (topics.event,)) as subscription:
         device.say(30)
         heard = []
         while len(heard) < 30:
@@ -316,14 +316,14 @@ def test_websocket_with_tls(websocket_port, certificates, settings_for):
 @pytest.mark.filterwarnings("ignore:unclosed <socket.socket:ResourceWarning")  # as with TLS, see UNCLOSED
 def test_websocket_where_there_is_none_is_told(mosquitto, settings_for):
     with pytest.raises(
-        Trouble, match=r"does not speak WebSocket at /mqtt \(.+\): check mqtt\.port and mqtt\.websocket"
+        BrokerError, match=r"does not speak WebSocket at /mqtt \(.+\): check mqtt\.port and mqtt\.websocket"
     ):
         opened(settings_for(mosquitto.port, transport="websocket"))
 
 
 @pytest.mark.system
 def test_tcp_on_a_port_for_websocket_is_told(websocket_port, settings_for):
-    with pytest.raises(Trouble, match=r"does not answer in MQTT 5 or 3\.1\.1.* mqtt\.transport: websocket"):
+    with pytest.raises(BrokerError, match=r"does not answer in MQTT 5 or 3\.1\.1.* mqtt\.transport: websocket"):
         opened(settings_for(websocket_port()))
 
 

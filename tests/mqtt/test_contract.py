@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from msgspec.structs import replace
 
-from fer_edge.capture.supervisor import CameraState, Phase
+from fer_edge.capture.supervisor import CameraPhase, CameraState
 from fer_edge.config.model import PrivacySettings, Settings
 from fer_edge.config.runtime import RELOADABLE, origins
 from fer_edge.daemon.health import HealthMeter, health_figures, info_facts, recording_state
@@ -20,12 +20,12 @@ from fer_edge.emotions import EMOTIONS
 from fer_edge.mqtt.journal import QUEUE_FULL, REASONS, RESTART
 from fer_edge.mqtt.link import LinkState
 from fer_edge.mqtt.messages import OFFLINE, Clocks, Messages, availability
-from fer_edge.mqtt.outbox import Tally
+from fer_edge.mqtt.outbox import QueueCounts
 from fer_edge.mqtt.payloads import SCHEMA
 from fer_edge.mqtt.requests import Request, Verb
 from fer_edge.mqtt.topics import Topics
-from fer_edge.types import Box, EventKind, Message, Outcome, Verdict, Window
-from fer_edge.vision.delegate import Kernels
+from fer_edge.types import Box, EventKind, FaceState, Message, Outcome, SummaryWindow
+from fer_edge.vision.delegate import DelegateInfo
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "mqtt.md"
 TOPICS = Topics("fer_edge", "porch")
@@ -34,7 +34,7 @@ TITLES = {"response": "`response/<verb>`"}
 WHOLE = {"scores", "model.scores", "settings", "data", "dwell_s"}
 
 SCORES = np.full(7, 1 / 7, np.float32)
-VERDICT = Verdict(17, Box(0.1, 0.2, 0.3, 0.4), "happy", 0.9, SCORES, 0.0, Outcome.HELD)
+VERDICT = FaceState(17, Box(0.1, 0.2, 0.3, 0.4), "happy", 0.9, SCORES, 0.0, Outcome.HELD)
 
 
 def chapter(name: str) -> str:
@@ -66,7 +66,7 @@ def keys(value: dict[str, Any], before: str = "") -> Iterator[str]:
 def ends_of_faces_in_the_source() -> set[str]:
     """The reasons that are words where a face is said to be gone: `ended(..., "left")`, `close(now, "stopped")`."""
     sources = [path.read_text() for path in (PAGE.parents[1] / "fer_edge").rglob("*.py")]
-    return {word for source in sources for word in re.findall(r'\b(?:ended|close)\(.*, "(\w+)"\)', source)}
+    return {word for source in sources for word in re.findall(r'\b(?:close_track|close)\(.*, "(\w+)"\)', source)}
 
 
 @pytest.fixture
@@ -75,10 +75,10 @@ def produced(an_event) -> dict[str, list[Message]]:
     messages = Messages(TOPICS, "0123456789", "b00t", Clocks(lambda: 0.0, lambda: 0.0, lambda: True), 60)
     meter = HealthMeter(0.0)
     meter.frame(0.01, [VERDICT])
-    camera = CameraState(Phase.RUNNING, 0.0)
-    link = LinkState(True, True, "5", "connected", 1, Tally(0, 0, 0, 0, 0, ""))
+    camera = CameraState(CameraPhase.RUNNING, 0.0)
+    link = LinkState(True, True, "5", "connected", 1, QueueCounts(0, 0, 0, 0, 0, ""))
     card = SimpleNamespace(name="n", sha256="0", emotions=EMOTIONS, scores={})
-    runner, kernels = SimpleNamespace(runtime="r"), Kernels(True, 1.0, 0.7)
+    runner, kernels = SimpleNamespace(runtime="r"), DelegateInfo(True, 1.0, 0.7)
     vision = SimpleNamespace(
         classifier=SimpleNamespace(card=card, runner=runner), detector=SimpleNamespace(name="haar")
     )
@@ -88,13 +88,13 @@ def produced(an_event) -> dict[str, list[Message]]:
     return {
         "availability": [availability(TOPICS, OFFLINE)],
         "event": [*(messages.event(an_event(kind)) for kind in kinds), messages.gap("b00t", 1, 2, QUEUE_FULL)],
-        "state": [messages.state([VERDICT], Phase.RUNNING)],
+        "state": [messages.state([VERDICT], CameraPhase.RUNNING)],
         "health": [
             messages.health(
                 health_figures(meter.report(1.0, 0), kernels, camera, link, 1.0, requests, recording_state(None))
             )
         ],
-        "summary": [messages.summary(Window(0.0, 300.0, dict.fromkeys(EMOTIONS, 0.0), 0.0, 0, 1.0))],
+        "summary": [messages.summary(SummaryWindow(0.0, 300.0, dict.fromkeys(EMOTIONS, 0.0), 0.0, 0, 1.0))],
         "info": [messages.info(info_facts(vision, kernels, PrivacySettings()))],
         "settings": [messages.settings(origins(Settings(), {}, {}), paused=False)],
         "response": [
@@ -142,7 +142,7 @@ def test_every_word_that_can_come_is_documented():
     assert sorted(words(gone)) == sorted(set(UNSEEING.values()) | ends_of_faces_in_the_source() | {RESTART})
     assert sorted(words(gap)) == sorted(REASONS)
     state = {words(row[0])[0]: row[2] for row in rows(chapter("`state`"))}
-    assert words(state["camera"]) == [phase.value for phase in Phase]
+    assert words(state["camera"]) == [phase.value for phase in CameraPhase]
     health = [words(row[0])[0] for row in rows(chapter("`health`"))]
     assert [name.removeprefix("faces.") for name in health if name.startswith("faces.")] == [
         outcome.value for outcome in Outcome
@@ -168,5 +168,5 @@ def test_schema_is_the_page_s(produced):
 def test_dominant_in_the_page_s_words(produced):
     messages = Messages(TOPICS, "0", "b", Clocks(lambda: 0.0, lambda: 0.0, lambda: True))
     nearer = replace(VERDICT, face=20, box=Box(0, 0, 0.5, 0.5), confidence=0.6)
-    state = msgspec.json.decode(messages.state([VERDICT, nearer], Phase.RUNNING).payload)
+    state = msgspec.json.decode(messages.state([VERDICT, nearer], CameraPhase.RUNNING).payload)
     assert state["dominant"]["face"] == 20

@@ -4,10 +4,10 @@ import ssl
 import pytest
 
 from fer_edge.mqtt import diagnostics
-from fer_edge.mqtt.diagnostics import Broker, Trouble
+from fer_edge.mqtt.diagnostics import BrokerAddress, BrokerError
 
-BROKER = Broker("hub.lan", 1883, "cam", "fer_edge-porch", tls=False)
-TLS_BROKER = Broker("hub.lan", 8883, "", "fer_edge-porch", tls=True)
+BROKER = BrokerAddress("hub.lan", 1883, "cam", "fer_edge-porch", tls=False)
+TLS_BROKER = BrokerAddress("hub.lan", 8883, "", "fer_edge-porch", tls=True)
 
 
 def untrusted(code: int, said: str) -> ssl.SSLCertVerificationError:
@@ -34,7 +34,7 @@ def untrusted(code: int, said: str) -> ssl.SSLCertVerificationError:
     ],
 )
 def test_each_way_not_to_connect_is_one_line_that_says_what_to_do(error, broker, line):
-    text = str(Trouble(diagnostics.unreachable(error, broker)))
+    text = str(BrokerError(diagnostics.unreachable(error, broker)))
     assert line in text
     assert "\n" not in text
 
@@ -79,5 +79,5 @@ def test_refused_topic_says_where_it_is_allowed():
 
 
 def test_address_of_ipv6_stands_in_brackets():
-    assert str(Broker("::1", 1883, "", "", tls=False)) == "[::1]:1883"
+    assert str(BrokerAddress("::1", 1883, "", "", tls=False)) == "[::1]:1883"
     assert str(BROKER) == "hub.lan:1883"

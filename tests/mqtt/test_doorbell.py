@@ -3,15 +3,15 @@ import select
 import threading
 from pathlib import Path
 
-from fer_edge.mqtt.outbox import Doorbell
+from fer_edge.mqtt.outbox import Wakeup
 
 
-def rung(bell: Doorbell) -> bool:
+def rung(bell: Wakeup) -> bool:
     return bool(select.select([bell.fileno()], [], [], 0)[0])
 
 
 def test_bell_is_heard_once_however_often_it_was_rung():
-    bell = Doorbell()
+    bell = Wakeup()
     assert not rung(bell)
     bell.ring()
     bell.ring()
@@ -23,7 +23,7 @@ def test_bell_is_heard_once_however_often_it_was_rung():
 
 
 def test_closing_twice_leaves_a_stranger_s_descriptor_alone():
-    bell = Doorbell()
+    bell = Wakeup()
     number = bell.fileno()
     bell.close()
     stranger = os.open("/dev/null", os.O_RDONLY)
@@ -37,7 +37,7 @@ def test_closing_twice_leaves_a_stranger_s_descriptor_alone():
 def test_ring_while_it_is_closed_writes_into_no_other_file(tmp_path: Path) -> None:
     written, errors = 0, []
 
-    def ring(bell: Doorbell) -> None:
+    def ring(bell: Wakeup) -> None:
         try:
             for _ in range(50):
                 bell.ring()
@@ -45,7 +45,7 @@ def test_ring_while_it_is_closed_writes_into_no_other_file(tmp_path: Path) -> No
             errors.append(error)
 
     for _ in range(500):
-        bell = Doorbell()
+        bell = Wakeup()
         thread = threading.Thread(target=ring, args=(bell,))
         thread.start()
         bell.close()

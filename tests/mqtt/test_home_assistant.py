@@ -7,17 +7,17 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from fer_edge.capture.supervisor import Phase
+from fer_edge.capture.supervisor import CameraPhase
 from fer_edge.config.model import HomeAssistantSettings, Settings
 from fer_edge.config.runtime import check_change
-from fer_edge.homeassistant.discovery import Birth, Discovery, device_id, removal
+from fer_edge.homeassistant.discovery import BirthWatch, Discovery, device_id, removal
 from fer_edge.homeassistant.entities import FIGURES
-from fer_edge.mqtt.requests import Heard
+from fer_edge.mqtt.requests import ReceivedMessage
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import EventKind
 
 TOPICS = Topics("fer_edge", "porch")
-DISCOVERY = Discovery(TOPICS, "homeassistant", "1.2.3", "fer-nano", tuple(Phase), (Phase.RUNNING,))
+DISCOVERY = Discovery(TOPICS, "homeassistant", "1.2.3", "fer-nano", tuple(CameraPhase), (CameraPhase.RUNNING,))
 
 
 def components() -> dict[str, dict]:
@@ -117,11 +117,11 @@ def test_device_s_id_is_made_of_what_home_assistant_takes(prefix: str, device: s
 
 
 def test_birth_is_answered_once_after_its_jitter_and_a_death_never() -> None:
-    birth = Birth(HomeAssistantSettings(), lambda: 0.5)
-    birth.hear(Heard(birth.topic, b"offline", retained=False), 100.0)
+    birth = BirthWatch(HomeAssistantSettings(), lambda: 0.5)
+    birth.hear(ReceivedMessage(birth.topic, b"offline", retained=False), 100.0)
     assert not birth.is_due(200.0)
-    birth.hear(Heard(birth.topic, b"online", retained=True), 100.0)
-    birth.hear(Heard(birth.topic, b"online", retained=False), 101.0)
+    birth.hear(ReceivedMessage(birth.topic, b"online", retained=True), 100.0)
+    birth.hear(ReceivedMessage(birth.topic, b"online", retained=False), 101.0)
     assert not birth.is_due(102.4)
     assert birth.is_due(102.5)
     assert not birth.is_due(103.0)

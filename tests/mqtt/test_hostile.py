@@ -11,12 +11,12 @@ import pytest
 from rich.console import Console
 
 from fer_edge.errors import UserError
-from fer_edge.mqtt.diagnostics import Trouble
-from fer_edge.mqtt.requests import Inbox, Listening
+from fer_edge.mqtt.diagnostics import BrokerError
+from fer_edge.mqtt.requests import RequestQueue, Subscription
 from fer_edge.mqtt.session import LARGEST_PACKET
 from fer_edge.mqtt.topics import Topics
-from fer_edge.subscriber.client import Subscription
-from fer_edge.subscriber.command import Wish, follow
+from fer_edge.subscriber.client import Subscriber
+from fer_edge.subscriber.command import EventsOptions, follow
 from tests.mqtt.byte_broker import CONNECT, PUBLISH, SUBSCRIBE, ByteBroker, framed, pair, publish
 
 TOPICS = Topics("fer_edge", "porch")
@@ -31,8 +31,8 @@ def listening(make_device, eventually) -> Callable[..., tuple]:
     """Gives `listening(port, **settings)`: a device that takes requests, and what it has taken."""
 
     def make(port: int, **others: object) -> tuple:
-        inbox, heard = Inbox(burst=10_000), []
-        device = make_device(port, listening=Listening((TOPICS.requests,), inbox.put), **others)
+        inbox, heard = RequestQueue(burst=10_000), []
+        device = make_device(port, listening=Subscription((TOPICS.requests,), inbox.put), **others)
 
         def taken() -> list:
             while (one := inbox.take(0.0)) is not None:
@@ -190,7 +190,7 @@ def test_subscriber_of_events_names_what_cannot_be_parsed_and_goes_on(settings_f
     good = publish(event, b'{"id": "a-1"}', retain=False)
     with (
         ByteBroker(subscribed=bad + good) as broker,
-        Subscription(settings_for(broker.port, protocol="5"), "porch", (TOPICS.event,)) as subscription,
+        Subscriber(settings_for(broker.port, protocol="5"), "porch", (TOPICS.event,)) as subscription,
     ):
         heard = []
         eventually(lambda: heard.extend(subscription.listen(0.1)) or heard, "the good one")
@@ -202,8 +202,8 @@ def test_subscriber_of_events_names_what_cannot_be_parsed_and_goes_on(settings_f
 def test_subscriber_of_events_reads_no_message_of_megabytes(settings_for):
     with (
         ByteBroker(subscribed=b"\x31\xff\xff\xff\x7f") as broker,
-        Subscription(settings_for(broker.port, protocol="3.1.1"), "porch", (TOPICS.event,)) as subscription,
-        pytest.raises(Trouble, match="more than 1048576 bytes") as caught,
+        Subscriber(settings_for(broker.port, protocol="3.1.1"), "porch", (TOPICS.event,)) as subscription,
+        pytest.raises(BrokerError, match="more than 1048576 bytes") as caught,
     ):
         collections.deque(chain.from_iterable(map(subscription.listen, repeat(0.1))), maxlen=0)
     assert caught.value.too_large
@@ -231,7 +231,7 @@ def test_command_that_shows_events_ends_with_one_line_at_a_message_of_megabytes(
     with ByteBroker(subscribed=b"\x31\xff\xff\xff\x7f") as broker:
         settings = settings_for(broker.port, protocol="3.1.1")
         with pytest.raises(UserError, match="more than 1048576 bytes"):
-            follow(settings, "porch", Wish(for_s=30.0), console, console)
+            follow(settings, "porch", EventsOptions(for_s=30.0), console, console)
 
 
 def test_command_that_shows_events_names_a_message_that_cannot_be_parsed(settings_for):
@@ -241,6 +241,6 @@ def test_command_that_shows_events_names_a_message_that_cannot_be_parsed(setting
     good = publish(event, b'{"id": "a-1"}', retain=False)
     with ByteBroker(subscribed=bad + good * 2) as broker:
         settings = settings_for(broker.port, protocol="5")
-        assert follow(settings, "porch", Wish(count=2), console, complaints) == 0
+        assert follow(settings, "porch", EventsOptions(count=2), console, complaints) == 0
     assert complaints.file.getvalue().count("malformed PUBLISH") == 1
     assert console.file.getvalue().count("a-1") == 2

@@ -6,7 +6,7 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
-from fer_edge.mqtt.requests import Heard, Inbox, Listening
+from fer_edge.mqtt.requests import ReceivedMessage, RequestQueue, Subscription
 from fer_edge.mqtt.session import LARGEST_PACKET
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import Message
@@ -36,7 +36,7 @@ def ask(mosquitto, eventually):
     client.loop_stop()
 
 
-def everything(inbox: Inbox) -> list[Heard]:
+def everything(inbox: RequestQueue) -> list[ReceivedMessage]:
     heard = []
     while (one := inbox.take(0.0)) is not None:
         heard.append(one)
@@ -44,8 +44,8 @@ def everything(inbox: Inbox) -> list[Heard]:
 
 
 def listening_device(make_device, port, **others):
-    inbox = Inbox(burst=10_000)
-    device = make_device(port, listening=Listening((TOPICS.requests,), inbox.put), **others)
+    inbox = RequestQueue(burst=10_000)
+    device = make_device(port, listening=Subscription((TOPICS.requests,), inbox.put), **others)
     device.connects()
     return device, inbox
 
@@ -63,7 +63,7 @@ def test_request_is_heard_in_both_versions_and_nothing_else_is(
     heard = []
     eventually(lambda: heard.extend(everything(inbox)) or heard, "the request")
     reply_to, correlation = ("mine", b"\x00\xff") if protocol == "5" else (None, None)
-    assert heard == [Heard(TOPICS.request("pause"), b'{"a":1}', False, reply_to, correlation)]
+    assert heard == [ReceivedMessage(TOPICS.request("pause"), b'{"a":1}', False, reply_to, correlation)]
 
 
 def test_retained_request_is_marked_as_one_also_where_it_was_sent_while_we_were_there(

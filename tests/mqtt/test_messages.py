@@ -5,7 +5,7 @@ import pytest
 
 from fer_edge.mqtt.messages import Clocks, Messages, as_replayed, availability, dominant, new_boot
 from fer_edge.mqtt.topics import Topics
-from fer_edge.types import Box, EventKind, Outcome, Verdict
+from fer_edge.types import Box, EventKind, FaceState, Outcome
 
 TOPICS = Topics("fer_edge", "porch")
 
@@ -38,7 +38,7 @@ def messages(time):
 
 def verdict(face, emotion="happy", width=0.1, confidence=0.9, since=100.0):
     scores = np.full(7, 1 / 7, np.float32)
-    return Verdict(face, Box(0.1, 0.2, width, 0.2), emotion, confidence, scores, since, Outcome.HELD)
+    return FaceState(face, Box(0.1, 0.2, width, 0.2), emotion, confidence, scores, since, Outcome.HELD)
 
 
 def test_event_is_the_object_of_the_contract(messages, time, an_event):

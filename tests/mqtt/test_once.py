@@ -1,17 +1,17 @@
-from fer_edge.mqtt.link import Once, Seldom, Word
+from fer_edge.mqtt.link import ConnectionChange, ConnectionLog, Seldom
 
-UP, DOWN, NOTHING = Word.UP, Word.DOWN, Word.NOTHING
+UP, DOWN, NOTHING = ConnectionChange.UP, ConnectionChange.DOWN, ConnectionChange.NOTHING
 
 
 def test_reason_is_said_once_and_again_when_it_changes():
-    once = Once(steady_s=10.0)
+    once = ConnectionLog(steady_s=10.0)
     assert [once.down(reason, now) for now, reason in enumerate(["a", "a", "b", "b", "a"])] == [
         DOWN, NOTHING, DOWN, NOTHING, DOWN,
     ]  # fmt: skip
 
 
 def test_loss_and_return_of_a_steady_link_are_said_each_time():
-    once = Once(steady_s=10.0)
+    once = ConnectionLog(steady_s=10.0)
     for start in (0.0, 100.0, 200.0):
         assert once.up(start) is UP
         assert once.tick(start + 20.0) is NOTHING
@@ -19,7 +19,7 @@ def test_loss_and_return_of_a_steady_link_are_said_each_time():
 
 
 def test_flapping_link_is_said_once_until_it_is_steady():
-    once = Once(steady_s=10.0)
+    once = ConnectionLog(steady_s=10.0)
     assert once.up(0.0) is UP
     assert once.down("taken over", 1.0) is DOWN
     assert once.up(2.0) is UP
@@ -33,7 +33,7 @@ def test_flapping_link_is_said_once_until_it_is_steady():
 
 
 def test_other_reason_during_flapping_is_said():
-    once = Once(steady_s=10.0)
+    once = ConnectionLog(steady_s=10.0)
     for now in (0.0, 2.0, 4.0):
         once.up(now)
         once.down("taken over", now + 1.0)
@@ -42,7 +42,7 @@ def test_other_reason_during_flapping_is_said():
 
 
 def test_link_is_steady_after_its_time_and_not_when_it_is_gone():
-    once = Once(steady_s=10.0)
+    once = ConnectionLog(steady_s=10.0)
     once.up(0.0)
     assert not once.steady(9.9)
     assert once.steady(10.0)

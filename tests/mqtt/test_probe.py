@@ -6,14 +6,14 @@ import pytest
 
 from fer_edge.config.model import MqttSettings
 from fer_edge.errors import SettingsError, UserError
-from fer_edge.mqtt.connect import Patience
+from fer_edge.mqtt.connect import Timeouts
 from fer_edge.mqtt.probe import probe
 from fer_edge.mqtt.topics import Topics
 from tests.mqtt.byte_broker import CONNECT, PUBLISH, ByteBroker, Packet, framed, publish
 
 LOOPBACK = "127.0.0.1"
 TOPICS = Topics("fer_edge", "porch")
-SHORT = Patience(connect_s=1.0, answer_s=0.4, first_retry_s=0.05)
+SHORT = Timeouts(connect_s=1.0, answer_s=0.4, first_retry_s=0.05)
 TRIAL = TOPICS.response("check")
 
 

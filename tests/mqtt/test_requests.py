@@ -5,7 +5,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from fer_edge.mqtt.requests import LARGEST_PAYLOAD, MOST_KEYS, Heard, Request, listed, read_request
+from fer_edge.mqtt.requests import LARGEST_PAYLOAD, MOST_KEYS, ReceivedMessage, Request, listed, read_request
 from fer_edge.mqtt.topics import Topics
 
 TOPICS = Topics("fer_edge", "porch")
@@ -17,7 +17,9 @@ JSON = st.dictionaries(
 
 
 def asked(payload: bytes, verb: str = "pause", **more: object) -> Request | None:
-    return read_request(Heard(TOPICS.request(verb), payload, **{"retained": False, **more}), TOPICS, "homeassistant")
+    return read_request(
+        ReceivedMessage(TOPICS.request(verb), payload, **{"retained": False, **more}), TOPICS, "homeassistant"
+    )
 
 
 def mistakes(payload: bytes, verb: str = "pause", **more: object) -> tuple[str, ...]:
@@ -178,7 +180,7 @@ def test_other_topics_may_be_answered_on(topic: str) -> None:
 
 @pytest.mark.parametrize("topic", ["", "pause", "fer_edge/hall/request/pause", "fer_edge/porch/request/a/pause"])
 def test_message_on_a_topic_that_was_not_subscribed_to_is_no_request(topic: str) -> None:
-    assert read_request(Heard(topic, b"{}", retained=False), TOPICS, "homeassistant") is None
+    assert read_request(ReceivedMessage(topic, b"{}", retained=False), TOPICS, "homeassistant") is None
 
 
 def test_every_key_of_settings_goes_on_to_who_knows_them() -> None:

@@ -3,15 +3,15 @@
 import pytest
 
 from fer_edge.errors import UserError
-from fer_edge.mqtt.connect import Patience
-from fer_edge.mqtt.probe import withdraw
+from fer_edge.mqtt.connect import Timeouts
+from fer_edge.mqtt.probe import clear_retained
 from fer_edge.types import Message
 
 pytestmark = pytest.mark.system
 
 TOPIC = "fer_edge/porch/config"
 GONE = Message(TOPIC, b"", retain=True)
-SHORT = Patience(connect_s=1.0, answer_s=1.0)
+SHORT = Timeouts(connect_s=1.0, answer_s=1.0)
 
 
 @pytest.mark.parametrize("protocol", ["5", "3.1.1"])
@@ -23,7 +23,7 @@ def test_message_is_gone_for_whoever_comes_later_and_the_daemon_stays(
     device.settles()
     early = listen(mosquitto.port)
     eventually(lambda: early.of(TOPIC), "the retained message")
-    broker = withdraw(settings_for(mosquitto.port, protocol=protocol), "porch", GONE, SHORT)
+    broker = clear_retained(settings_for(mosquitto.port, protocol=protocol), "porch", GONE, SHORT)
     assert broker == f"127.0.0.1:{mosquitto.port}"
     late = listen(mosquitto.port)
     eventually(late.availability, "the retained availability")
@@ -33,9 +33,9 @@ def test_message_is_gone_for_whoever_comes_later_and_the_daemon_stays(
 
 def test_broker_that_is_away_or_refuses_is_one_line(free_port, guarded, settings_for, tmp_path):
     with pytest.raises(UserError, match="is the broker running"):
-        withdraw(settings_for(free_port()), "porch", GONE, SHORT)
+        clear_retained(settings_for(free_port()), "porch", GONE, SHORT)
     broker = guarded("user cam\ntopic write fer_edge/porch/event\n")
     (tmp_path / "password").write_text("secret\n")
     settings = settings_for(broker.port, username="cam", password_file=str(tmp_path / "password"))
     with pytest.raises(UserError, match="refuses what is published on fer_edge/porch/config"):
-        withdraw(settings, "porch", GONE, SHORT)
+        clear_retained(settings, "porch", GONE, SHORT)

@@ -7,10 +7,10 @@ from typing import Any, Self
 import msgspec
 
 from fer_edge.config.model import MqttSettings
-from fer_edge.mqtt.diagnostics import Trouble
+from fer_edge.mqtt.diagnostics import BrokerError
 from fer_edge.mqtt.topics import Topics
 from fer_edge.subscriber.audit import Audit
-from fer_edge.subscriber.client import Subscription
+from fer_edge.subscriber.client import Subscriber
 
 TOPICS = Topics("fer_edge", "porch")
 LOOK_S = 0.05
@@ -65,16 +65,16 @@ class Witness:
         try:
             while not self._ending.is_set():
                 try:
-                    with Subscription(self._settings, "porch", TOPICS.published) as subscription:
+                    with Subscriber(self._settings, "porch", TOPICS.published) as subscription:
                         self._there.set()
                         self._listen(subscription)
-                except Trouble:
+                except BrokerError:
                     self._there.clear()
                     time.sleep(LOOK_S)
         except BaseException as error:  # noqa: BLE001 - raised where the witness ends
             self._failure = error
 
-    def _listen(self, subscription: Subscription) -> None:
+    def _listen(self, subscription: Subscriber) -> None:
         while not self._ending.is_set():
             for heard in subscription.listen(LOOK_S):
                 if heard.topic == TOPICS.event:

@@ -8,7 +8,7 @@ from fer_edge.config.model import DecideSettings
 from fer_edge.errors import UserError
 from fer_edge.recording.format import Origin, Step, StepKind, opening, rows
 from fer_edge.recording.recorder import read_folder, read_sources
-from fer_edge.recording.rotation import Ring
+from fer_edge.recording.rotation import RotatingTables
 
 TICK = rows(Step(StepKind.TICK, 1.0))
 
@@ -23,7 +23,7 @@ def write_videos(folder: Path, *names: str) -> None:
 
 
 def write_ring(folder: Path, *runs: str) -> None:
-    ring = Ring(folder, 10**6)
+    ring = RotatingTables(folder, 10**6)
     for run in runs:
         ring.begin(run, first_lines(run))
         ring.append(TICK)

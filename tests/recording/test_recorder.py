@@ -14,11 +14,11 @@ import pytest
 from fer_edge.config.model import DecideSettings, RecordSettings, Settings
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import SettingsError
-from fer_edge.events.lifecycle import Decider
+from fer_edge.events.lifecycle import EventDetector
 from fer_edge.pipeline import Pipeline
 from fer_edge.recording.format import Origin
 from fer_edge.recording.recorder import Recorder, open_recorder
-from fer_edge.recording.rotation import read_ring
+from fer_edge.recording.rotation import read_tables
 from fer_edge.tuning.replay import replay
 from fer_edge.types import Box, Event, Face, Frame
 
@@ -49,7 +49,7 @@ class Life:
     def __init__(self, folder: Path, settings: RecordSettings, origin: Origin = ORIGIN) -> None:
         self.ear = Ear()
         self.recorder = Recorder(settings, folder, origin, now=0.0)
-        self.decider = Decider(DECIDE, 1.0)
+        self.decider = EventDetector(DECIDE, 1.0)
         self._emotion: str | None = None
         self.pipeline = Pipeline(self._see, self.decider, self.ear, [self.recorder])
         self.number = 0
@@ -91,7 +91,7 @@ def test_what_the_daemon_told_is_replayed_exactly_from_the_disk_over_reloaded_se
     life.decider.reconfigure(STRICT, 1.0)
     life.recorder.reconfigure(STRICT, 1.0)
     life.show(2.0, "sad").end()
-    (recording,) = read_ring(tmp_path)
+    (recording,) = read_tables(tmp_path)
     assert [part.decide.enter for part in recording.parts] == [0.5, 0.95]
     assert len(life.ear.events) >= 5
     assert facts(replay(recording)) == facts(life.ear.events)
@@ -100,7 +100,7 @@ def test_what_the_daemon_told_is_replayed_exactly_from_the_disk_over_reloaded_se
 def test_empty_room_costs_a_row_in_ten_seconds_and_a_face_a_row_a_frame(tmp_path: Path) -> None:
     life = Life(tmp_path, RecordSettings(write_s=30.0))
     life.show(60.0, None).show(3.0, "happy").end()
-    (recording,) = read_ring(tmp_path)
+    (recording,) = read_tables(tmp_path)
     (part,) = recording.parts
     assert [step.now for step in part.steps[:6]] == [0.0, 10.0, 20.0, 30.0, 40.0, 50.0]
     assert len(part.steps) == 6 + 30 + 1  # and the farewell
@@ -120,7 +120,7 @@ def test_disk_that_fails_is_said_once_and_what_follows_is_a_run_of_its_own(tmp_p
     said = [record.message for record in caplog.records if "not recorded" in record.message]
     assert len(said) == 1
     assert "trying again" in said[0]
-    recordings = read_ring(folder)
+    recordings = read_tables(folder)
     assert all(recording.name.startswith("20261121-ab.") for recording in recordings)
 
 
@@ -158,7 +158,7 @@ def test_rows_that_follow_lost_ones_do_not_pass_for_their_continuation(tmp_path:
     times = [float(row.partition(",")[0]) for row in written.splitlines()]
     assert times == [number / 10 for number in range(11)]  # of the first write alone
     pipe.unlink()
-    (recording,) = read_ring(tmp_path)  # what came after the failure is kept, as a run of its own
+    (recording,) = read_tables(tmp_path)  # what came after the failure is kept, as a run of its own
     assert recording.name == "20261121-ab.1"
     assert [step.now for step in recording.parts[0].steps] == [2.1, 2.2, 2.3, 2.4, 2.5, 2.6]
 
@@ -176,7 +176,7 @@ def test_settings_that_change_after_a_failure_do_not_hide_it(tmp_path: Path) -> 
     moved.rename(folder)
     life.recorder.reconfigure(STRICT, 1.0)
     life.show(0.5, "happy").end()
-    before, after = read_ring(folder)
+    before, after = read_tables(folder)
     assert before.name == "20261121-ab"
     assert after.name.startswith("20261121-ab.")
     assert after.parts[0].decide == STRICT
@@ -196,10 +196,10 @@ def test_folder_is_the_one_that_is_named_or_that_of_the_daemon_s_state(tmp_path:
         (RecordSettings(), tmp_path / "state" / "record"),
     ):
         recorder = open_recorder(Settings(record=settings), tmp_path / "state", "ab", 5.0, 1e9)
-        pipeline = Pipeline(lambda frame: (), Decider(DECIDE, 1.0), Ear(), [recorder])
+        pipeline = Pipeline(lambda frame: (), EventDetector(DECIDE, 1.0), Ear(), [recorder])
         pipeline.step(Frame(BLACK, 5.0, 0))
         recorder.stop(20.0)
-        (recording,) = read_ring(folder)
+        (recording,) = read_tables(folder)
         assert recording.name.startswith("20010909T014640Z-")  # 1e9 seconds after 1970
         assert recording.began_wall == 1e9 - 5.0
     with pytest.raises(SettingsError, match=r"record\.folder"):

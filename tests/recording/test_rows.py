@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fer_edge.recording.format import COLUMNS, RowError, Step, StepKind, header, rows, steps
-from fer_edge.types import Box, Face, Quality, Unscored
+from fer_edge.types import Box, Face, Quality, RejectReason
 
 SCORES = np.array([0.1, 0.2, 0.3, 0.1, 0.1, 0.1, 0.1], np.float32)
 numbers = st.floats(allow_nan=False, allow_infinity=False)
@@ -18,7 +18,7 @@ probabilities = st.lists(st.floats(0, 1, width=32), min_size=7, max_size=7).map(
 @st.composite
 def faces(draw, number: int) -> Face:
     scores = draw(st.none() | probabilities)
-    reason = None if scores is not None else draw(st.sampled_from(list(Unscored)))
+    reason = None if scores is not None else draw(st.sampled_from(list(RejectReason)))
     return Face(number, Box(*(draw(numbers) for _ in range(4))), draw(numbers), draw(numbers), scores, reason)
 
 
@@ -52,7 +52,7 @@ def test_every_number_reads_back_as_the_very_same(story: list[Step]) -> None:
 
 def test_faces_of_one_frame_are_rows_of_one_number_and_frames_of_one_time_stay_apart() -> None:
     face = Face(3, Box(0.1, 0.2, 0.3, 0.4), 0.0, 1.0, SCORES, None, Quality(120.0, 90.0))
-    other = Face(4, Box(0.5, 0.2, 0.3, 0.4), 0.0, 1.0, None, Unscored.BLURRED, Quality(120.0, 5.0))
+    other = Face(4, Box(0.5, 0.2, 0.3, 0.4), 0.0, 1.0, None, RejectReason.BLURRED, Quality(120.0, 5.0))
     story = [Step(StepKind.FRAME, 1.0, (face, other), number=7), Step(StepKind.FRAME, 1.0, (face,), number=8)]
     lines = text_of(story)
     assert len(lines) == 1 + 3

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.service.paths import STATE, lend_what_the_service_has
+from fer_edge.service.paths import STATE, use_service_folders
 
 
 def lent(path: Path | None, settings: Path, **environment: str) -> dict[str, str]:
-    lend_what_the_service_has(path, environment, settings)
+    use_service_folders(path, environment, settings)
     return environment
 
 

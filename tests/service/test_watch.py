@@ -1,17 +1,17 @@
 from collections.abc import Mapping
 
-from fer_edge.daemon.status import Part, status_line
-from fer_edge.service.status import cure, line, watch
+from fer_edge.daemon.status import StatusPart, status_line
+from fer_edge.service.status import cure_for, status_text, watch_start
 
-CAMERA, BROKER, PICTURES = (Part(name, ok=True, text="fine") for name in ("camera", "broker", "pictures"))
-NO_CAMERA = Part("camera", ok=False, text="lost")
-NO_PICTURES = Part("pictures", ok=False, text="none yet")
+CAMERA, BROKER, PICTURES = (StatusPart(name, ok=True, text="fine") for name in ("camera", "broker", "pictures"))
+NO_CAMERA = StatusPart("camera", ok=False, text="lost")
+NO_PICTURES = StatusPart("pictures", ok=False, text="none yet")
 
 
 class Story:
     """A service that shows one state after the other, the last for ever, and a clock that moves when somebody waits."""
 
-    def __init__(self, *states: tuple[str, list[Part]]) -> None:
+    def __init__(self, *states: tuple[str, list[StatusPart]]) -> None:
         self._states = list(states)
         self.now = 0.0
 
@@ -19,8 +19,8 @@ class Story:
         active, parts = self._states.pop(0) if len(self._states) > 1 else self._states[0]
         return {"ActiveState": active, "StatusText": status_line(parts)}
 
-    def told(self) -> list[Part]:
-        return list(watch(self.show, lambda: self.now, self._wait))
+    def told(self) -> list[StatusPart]:
+        return list(watch_start(self.show, lambda: self.now, self._wait))
 
     def _wait(self, seconds: float) -> None:
         self.now += seconds
@@ -49,8 +49,8 @@ def test_service_that_ends_is_not_waited_for() -> None:
 
 
 def test_lines_are_aligned_and_only_what_waits_has_a_cure() -> None:
-    assert line(CAMERA) == "ok      camera    fine"
-    assert line(NO_CAMERA) == "waiting camera    lost"
-    assert cure(CAMERA) is None
-    assert "camera.source" in (cure(NO_CAMERA) or "")
-    assert cure(Part("pictures", ok=False, text="none yet")) is None
+    assert status_text(CAMERA) == "ok      camera    fine"
+    assert status_text(NO_CAMERA) == "waiting camera    lost"
+    assert cure_for(CAMERA) is None
+    assert "camera.source" in (cure_for(NO_CAMERA) or "")
+    assert cure_for(StatusPart("pictures", ok=False, text="none yet")) is None

@@ -18,8 +18,8 @@ from fer_edge.config.model import MqttSettings
 from fer_edge.demo.broker import loopback_broker
 from fer_edge.errors import UserError
 from fer_edge.subscriber.audit import Audit
-from fer_edge.subscriber.client import Heard
-from fer_edge.subscriber.command import Printer, Wish, follow, read_recorded, take, verdict
+from fer_edge.subscriber.client import ReceivedMessage
+from fer_edge.subscriber.command import EventsOptions, Printer, follow, read_recorded, take, verdict
 
 EVENT = {
     "schema": 1, "id": "b00t-1", "event_type": "face_appeared", "time": "2026-11-21T16:12:48.005Z", "clock": "synced",
@@ -38,7 +38,7 @@ def recorded(folder: Path, *seqs: int) -> Path:
 
 def read(path: Path, device: str | None = None, **wish: bool | int) -> tuple[int, str]:
     console = Console(file=StringIO(), width=200)
-    code = read_recorded([path], device, Wish(**wish), console)
+    code = read_recorded([path], device, EventsOptions(**wish), console)
     return code, console.file.getvalue()
 
 
@@ -196,7 +196,7 @@ def test_live_message_of_any_bytes_on_any_topic_is_shown_or_judged(tmp_path):
         audit, printer = Audit(), Printer(console, as_json=as_json)
         for topic in ("fer_edge/porch/event", "fer_edge/porch/state", "x", "/"):
             for payload in (b"\xe9", b'{"id":"\xe9"}', b"[" * 5000, b"{}", b'{"at_s":"x","time":7}', b"\x1b[2J"):
-                take(Heard(topic, payload, retain=False, expiry_s=None), audit, printer, all_devices=True)
+                take(ReceivedMessage(topic, payload, retain=False, expiry_s=None), audit, printer, all_devices=True)
         assert len(audit.problems()) == 6
     assert "\x1b" not in console.file.getvalue()
 
@@ -217,7 +217,10 @@ def test_no_event_of_any_shape_ends_what_reads_it(changes):
         payload = json.dumps({**EVENT, **change}).encode()
         for kind in ("event", "state", "health", "info", "gap"):
             take(
-                Heard(f"fer_edge/porch/{kind}", payload, retain=False, expiry_s=None), audit, printer, all_devices=True
+                ReceivedMessage(f"fer_edge/porch/{kind}", payload, retain=False, expiry_s=None),
+                audit,
+                printer,
+                all_devices=True,
             )
     verdict(audit, console)
 
@@ -264,16 +267,16 @@ def test_live_audit_ends_with_its_verdict_after_the_time_or_count_asked_for():
         settings = MqttSettings(host="127.0.0.1", port=broker.port)
         timer = threading.Timer(0.5, publish, (broker.port, 1, 2))
         timer.start()
-        code = follow(settings, "+", Wish(audit=True, count=2), console, complaints)
+        code = follow(settings, "+", EventsOptions(audit=True, count=2), console, complaints)
         timer.join()
         assert (code, "events 1 to 2, 2 received" in console.file.getvalue()) == (0, True)
-        assert follow(settings, "porch", Wish(audit=True, for_s=0.3), console, complaints) == 1  # nothing came
+        assert follow(settings, "porch", EventsOptions(audit=True, for_s=0.3), console, complaints) == 1  # nothing came
 
 
 def test_absent_broker_is_one_line():
     console = Console(file=StringIO())
     with pytest.raises(UserError, match="is the broker running"):
-        follow(MqttSettings(host="127.0.0.1", port=1), "porch", Wish(), console, console)
+        follow(MqttSettings(host="127.0.0.1", port=1), "porch", EventsOptions(), console, console)
 
 
 def publish(port: int, *seqs: int) -> None:

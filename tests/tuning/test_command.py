@@ -11,8 +11,8 @@ import pytest
 from rich.console import Console
 
 from fer_edge.recording.format import Origin, opening, rows
-from fer_edge.recording.rotation import Ring
-from fer_edge.tuning.command import Wish, tune
+from fer_edge.recording.rotation import RotatingTables
+from fer_edge.tuning.command import TuneOptions, tune
 from tests.tuning.conftest import PLAIN
 
 COMMAND = [Path(sys.executable).parent / "fer-edge", "tune"]
@@ -29,7 +29,7 @@ def table(recorded, tmp_path: Path) -> Path:
     path = tmp_path / "clip.scores.csv"
     text = "".join(rows(step) for step in recording.parts[0].steps)
     path.write_text(opening(origin) + text)
-    ring = Ring(tmp_path / "ring", 10**6)
+    ring = RotatingTables(tmp_path / "ring", 10**6)
     ring.begin("one", opening(origin))
     ring.append(text)
     return path
@@ -73,7 +73,7 @@ def test_picture_proposals_and_labels_come_out_together(table: Path, tmp_path: P
 def said(table: Path, *, terminal: bool) -> str:
     output = io.StringIO()
     console = Console(file=output, force_terminal=terminal, width=100)
-    assert tune([table], Wish(per_hour=1200.0), console) == 0
+    assert tune([table], TuneOptions(per_hour=1200.0), console) == 0
     return output.getvalue()
 
 

@@ -8,11 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fer_edge.config.model import DecideSettings
-from fer_edge.events.lifecycle import Decider
+from fer_edge.events.lifecycle import EventDetector
 from fer_edge.pipeline import Pipeline
 from fer_edge.recording.format import Part, Recording, Step, StepKind, header, rows, steps
 from fer_edge.tuning.replay import known_before, replay
-from fer_edge.types import Box, Event, Face, Frame, Unscored
+from fer_edge.types import Box, Event, Face, Frame, RejectReason
 
 BLACK = np.zeros((8, 8, 3), np.uint8)
 
@@ -37,13 +37,13 @@ class Tape:
     def __init__(self) -> None:
         self.text = header()
 
-    def looked(self, frame, faces, decision, now) -> None:
+    def on_frame(self, frame, faces, decision, now) -> None:
         self.text += rows(Step(StepKind.FRAME, now, tuple(faces), number=frame.number), decision.in_frame)
 
-    def waited(self, decision, now) -> None:
+    def on_tick(self, decision, now) -> None:
         self.text += rows(Step(StepKind.TICK, now))
 
-    def closed(self, events, reason, now) -> None:
+    def on_close(self, events, reason, now) -> None:
         self.text += rows(Step(StepKind.CLOSED, now, reason=reason))
 
     def steps(self) -> tuple[Step, ...]:
@@ -70,7 +70,7 @@ def lives(draw) -> list[tuple[str, float, tuple[Face, ...]]]:
             if kind == "frame" and random.random() < 0.8:
                 first.setdefault(face, now)
                 scores = random.dirichlet(np.full(7, 0.3)).astype(np.float32)
-                flaw = Unscored.BLURRED if random.random() < 0.1 else None
+                flaw = RejectReason.BLURRED if random.random() < 0.1 else None
                 present.append(Face(face, Box(*random.random(4)), first[face], now, None if flaw else scores, flaw))
         story.append((kind, now, tuple(present)))
     return story
@@ -81,7 +81,7 @@ def lives(draw) -> list[tuple[str, float, tuple[Face, ...]]]:
 def test_unchanged_settings_give_exactly_the_recorded_events(story, smooth_s, dwell_s, enter) -> None:
     decide = DecideSettings(smooth_s=smooth_s, dwell_s=dwell_s, enter=enter, leave=enter / 2, arrive_s=0.3)
     ear, tape, queue = Ear(), Tape(), list(story)
-    pipeline = Pipeline(lambda frame: queue[frame.number][2], Decider(decide, 1.0), ear, [tape])
+    pipeline = Pipeline(lambda frame: queue[frame.number][2], EventDetector(decide, 1.0), ear, [tape])
     for number, (kind, now, _) in enumerate(story):
         if kind == "frame":
             pipeline.step(Frame(BLACK, now, number))

@@ -12,13 +12,13 @@ from fer_edge.capture.sources import open_source, play
 from fer_edge.capture.video import VideoFile
 from fer_edge.config.model import CameraSettings, Settings
 from fer_edge.errors import UserError
-from fer_edge.events.lifecycle import Decider
+from fer_edge.events.lifecycle import EventDetector
 from fer_edge.recording.format import read_recording
-from fer_edge.video.analyze import analyse
+from fer_edge.video.analyze import analyze
 from fer_edge.video.jobs import Output, plan
-from fer_edge.video.parallel import analyse_all
+from fer_edge.video.parallel import analyze_all
 from fer_edge.video.statistics import Report
-from fer_edge.vision.analyzer import build_vision
+from fer_edge.vision.analyzer import build_analyzer
 from tests.films import write_film, write_sound
 from tests.video.conftest import flat_film
 
@@ -27,7 +27,7 @@ SETTINGS = Settings()
 
 def analysed(source: Path, folder: Path, *kinds: Output) -> Report:
     (job,) = plan([source], folder, kinds)
-    return analyse(job, SETTINGS, lambda done, stated: None, threads=1)
+    return analyze(job, SETTINGS, lambda done, stated: None, threads=1)
 
 
 def times_of(path: Path) -> list[float]:
@@ -41,7 +41,7 @@ def times_of(path: Path) -> list[float]:
 def test_every_frame_is_analysed_and_told_and_all_outputs_agree(smile: Path, tmp_path: Path) -> None:
     (job,) = plan([smile], tmp_path, list(Output))
     told: list[tuple[int, int | None]] = []
-    report = analyse(job, SETTINGS, lambda done, stated: told.append((done, stated)), threads=1)
+    report = analyze(job, SETTINGS, lambda done, stated: told.append((done, stated)), threads=1)
     assert told == [(number, 40) for number in range(1, 41)]
     assert (report.frames, report.failure) == (40, None)
     assert report.faces == 2  # both actors are in this part of the scene
@@ -61,7 +61,7 @@ def test_every_frame_is_analysed_and_told_and_all_outputs_agree(smile: Path, tmp
 
 def test_events_are_those_of_the_daemon_s_parts_put_together_by_hand(smile: Path, tmp_path: Path) -> None:
     """An oracle without the pipeline: the vision and the decider, called one after the other."""
-    vision, decider = build_vision(SETTINGS), Decider(SETTINGS.decide, SETTINGS.track.lost_s)
+    vision, decider = build_analyzer(SETTINGS), EventDetector(SETTINGS.decide, SETTINGS.track.lost_s)
     expected = []
     for frame in play(open_source(CameraSettings(source=str(smile)))):
         expected += decider.update(vision.see(frame), frame.captured_at).events
@@ -183,7 +183,7 @@ def test_video_of_which_nothing_can_be_seen_fails_instead_of_holding_no_face(tmp
     """A decoder gave the very same picture of every frame, and there is no other to ask."""
     film = write_film(tmp_path / "film.mp4", [np.zeros((96, 128, 3), np.uint8)] * 12, [n / 10 for n in range(12)])
     monkeypatch.setitem(sys.modules, "av", None)
-    (report,) = analyse_all(plan([film], tmp_path / "out", [Output.EVENTS]), Settings(), 1, lambda *what: None)
+    (report,) = analyze_all(plan([film], tmp_path / "out", [Output.EVENTS]), Settings(), 1, lambda *what: None)
     assert report.failure is not None
     assert "all of its pictures are the very same" in report.failure
     assert "pip install 'fer-edge[video]'" in report.failure

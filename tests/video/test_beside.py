@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.files import beside
+from fer_edge.files import atomic_output
 
 
 def test_file_is_in_its_place_only_after_the_block_and_replaces_an_older_one(tmp_path: Path) -> None:
     path = tmp_path / "new" / "x.csv"
-    with beside(path) as part:
+    with atomic_output(path) as part:
         part.write_text("whole")
         assert not path.exists()
         assert part.suffix == ".csv"
@@ -27,6 +27,6 @@ def test_failure_leaves_the_older_file_and_nothing_half_written(tmp_path: Path) 
 
 
 def _fail_half_way(path: Path) -> None:
-    with beside(path) as part:
+    with atomic_output(path) as part:
         part.write_text("half")
         raise RuntimeError

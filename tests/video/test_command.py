@@ -13,7 +13,7 @@ import pytest
 from rich.console import Console
 
 from fer_edge.config.model import Settings
-from fer_edge.video.command import analyse_videos
+from fer_edge.video.command import analyze_videos
 from fer_edge.video.jobs import Output, plan
 from tests.video.conftest import flat_film
 
@@ -125,7 +125,7 @@ def test_bar_table_and_folder_show_brackets_on_a_terminal(tmp_path: Path) -> Non
     output = io.StringIO()
     console = Console(file=output, force_terminal=True, width=200)
     jobs = plan([film], tmp_path / "out [2]", [Output.EVENTS])
-    assert analyse_videos(jobs, Settings(), console, processes=1) == 0
+    assert analyze_videos(jobs, Settings(), console, processes=1) == 0
     table = output.getvalue().partition("shown most")
     assert "title [dQw4w9] :dog:.mp4" in table[0]  # the bar
     assert "title [dQw4w9] :dog:.mp4" in table[2]

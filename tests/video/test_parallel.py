@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from fer_edge.config.model import Settings
 from fer_edge.errors import UserError
 from fer_edge.video.jobs import Job, Output, plan
-from fer_edge.video.parallel import analyse_all, analyse_on_cluster
+from fer_edge.video.parallel import analyze_all, analyze_on_cluster
 from fer_edge.video.statistics import Report
 
 
@@ -47,8 +47,8 @@ def same_files(one: Path, other: Path) -> None:
 
 def test_two_processes_give_what_one_gives_and_a_broken_video_stops_nobody(films, tmp_path) -> None:
     told: list[tuple[int, int, int | None]] = []
-    alone = list(analyse_all(jobs_in(tmp_path / "one", films), Settings(), 1, lambda *what: None))
-    many = list(analyse_all(jobs_in(tmp_path / "two", films), Settings(), 2, lambda *what: told.append(what)))
+    alone = list(analyze_all(jobs_in(tmp_path / "one", films), Settings(), 1, lambda *what: None))
+    many = list(analyze_all(jobs_in(tmp_path / "two", films), Settings(), 2, lambda *what: told.append(what)))
     assert timeless(alone) == timeless(many)
     assert [one.failure is None for one in timeless(alone)] == [True, False, True]
     same_files(tmp_path / "one", tmp_path / "two")
@@ -61,12 +61,12 @@ def test_two_workers_of_a_cluster_give_what_one_process_gives(films, tmp_path, m
     distributed = pytest.importorskip("distributed")
     monkeypatch.chdir(tmp_path)
     films = [path.relative_to(tmp_path) for path in films]  # the workers need not stand where the caller does
-    alone = list(analyse_all(jobs_in(tmp_path / "one", films), Settings(), 1, lambda *what: None))
+    alone = list(analyze_all(jobs_in(tmp_path / "one", films), Settings(), 1, lambda *what: None))
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
     ) as cluster:
         jobs = jobs_in(tmp_path / "two", films)
-        many = list(analyse_on_cluster(jobs, Settings(), cluster.scheduler_address))
+        many = list(analyze_on_cluster(jobs, Settings(), cluster.scheduler_address))
     assert timeless(alone) == timeless(many)
     same_files(tmp_path / "one", tmp_path / "two")
 
@@ -74,7 +74,7 @@ def test_two_workers_of_a_cluster_give_what_one_process_gives(films, tmp_path, m
 def test_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
     with pytest.raises(UserError, match="no Dask scheduler answers there"):
-        list(analyse_on_cluster([], Settings(), "not an address"))
+        list(analyze_on_cluster([], Settings(), "not an address"))
 
 
 def test_fifo_and_link_to_a_device_in_a_folder_are_named_and_the_others_go_on(smile: Path, tmp_path: Path) -> None:
@@ -84,7 +84,7 @@ def test_fifo_and_link_to_a_device_in_a_folder_are_named_and_the_others_go_on(sm
     os.mkfifo(folder / "a\x1b.mp4")
     (folder / "b.mp4").symlink_to("/dev/zero")
     jobs = plan([folder], tmp_path / "out", [Output.EVENTS])
-    reports = list(analyse_all(jobs, Settings(), 1, lambda *what: None))
+    reports = list(analyze_all(jobs, Settings(), 1, lambda *what: None))
     assert [report.failure for report in reports] == [
         f"{folder}/a\\x1b.mp4: cannot be read: not a regular file",
         f"{folder}/b.mp4: cannot be read: not a regular file",

@@ -3,14 +3,14 @@
 import numpy as np
 import pytest
 
-from fer_edge.types import Box, Outcome, Verdict
+from fer_edge.types import Box, FaceState, Outcome
 from fer_edge.video.timeline import MOST_POINTS, Trace
 
 SCORES = np.full(7, 1 / 7, np.float32)
 
 
-def seen(emotion: str | None) -> Verdict:
-    return Verdict(1, Box(0, 0, 1, 1), emotion, 0.5, SCORES, 0.0, Outcome.HELD)
+def seen(emotion: str | None) -> FaceState:
+    return FaceState(1, Box(0, 0, 1, 1), emotion, 0.5, SCORES, 0.0, Outcome.HELD)
 
 
 def traced(story: dict[float, str | None]) -> Trace:

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from fer_edge.vision.model_card import Card, CardInput, load_card, save_card, sha256_of
+from fer_edge.vision.model_card import CardInput, ModelCard, load_card, save_card, sha256_of
 
 FER2013_ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
@@ -72,7 +72,7 @@ def with_card(folder: Path, source: Path, network_input: CardInput) -> Path:
     """A copy of ``source`` in ``folder`` with a card of FER-2013's order beside it."""
     model = folder / source.name
     shutil.copy(source, model)
-    card = Card(
+    card = ModelCard(
         name=source.stem,
         sha256=sha256_of(model.read_bytes()),
         labels=FER2013_ORDER,

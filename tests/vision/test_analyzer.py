@@ -8,9 +8,9 @@ import pytest
 
 from fer_edge.config.model import ClassifySettings, DetectSettings, GateSettings, Settings, TrackSettings
 from fer_edge.errors import ModelError
-from fer_edge.masks import Zones
-from fer_edge.types import Box, Detection, Frame, Unscored
-from fer_edge.vision.analyzer import SHIPPED, Vision, build_vision, model_path
+from fer_edge.masks import PrivacyMask
+from fer_edge.types import Box, Detection, Frame, RejectReason
+from fer_edge.vision.analyzer import SHIPPED, FaceAnalyzer, build_analyzer, model_path
 from fer_edge.vision.classifier import load_classifier
 from fer_edge.vision.preprocess import Crop
 from fer_edge.vision.tracker import Tracker
@@ -34,10 +34,12 @@ class Scripted:
         return tuple(Detection(box, 0.9) for box in boxes)
 
 
-def watching(model: Path, detector: Scripted, every: int = 1, zones: Zones | None = None, **gates) -> Vision:
+def watching(
+    model: Path, detector: Scripted, every: int = 1, zones: PrivacyMask | None = None, **gates
+) -> FaceAnalyzer:
     """Vision with that detector and a real network."""
     classifier = load_classifier(model)
-    return Vision(detector, Tracker(TrackSettings()), classifier, GateSettings(**gates), every=every, zones=zones)
+    return FaceAnalyzer(detector, Tracker(TrackSettings()), classifier, GateSettings(**gates), every=every, zones=zones)
 
 
 def test_a_face_is_scored_and_lies_in_fractions_of_the_frame(int8_model: Path):
@@ -59,7 +61,9 @@ def test_less_sure_box_continues_a_face_and_begins_none(int8_model: Path):
             sure = self.asked <= 11
             return (Detection(Box(100, 100, 80, 80), 0.9 if sure else 0.6), Detection(Box(400, 100, 80, 80), 0.6))
 
-    vision = Vision(Fading(()), Tracker(TrackSettings()), load_classifier(int8_model), GateSettings(), new_score=0.7)
+    vision = FaceAnalyzer(
+        Fading(()), Tracker(TrackSettings()), load_classifier(int8_model), GateSettings(), new_score=0.7
+    )
     for step in range(30):
         (face,) = vision.see(Frame(NOISE, step / 10, step))
         assert (face.id, face.last_seen) == (1, step / 10)
@@ -79,10 +83,10 @@ def test_each_face_gets_the_scores_of_its_own_pixels(int8_model: Path):
 @pytest.mark.parametrize(
     ("image", "box", "reason"),
     [
-        (NOISE, Box(100, 100, 20, 26), Unscored.TOO_SMALL),
-        (NOISE, Box(600, 100, 100, 100), Unscored.OUTSIDE),
-        (NOISE // 16, Box(100, 100, 100, 100), Unscored.DARK),
-        (np.full_like(NOISE, 128), Box(100, 100, 100, 100), Unscored.BLURRED),
+        (NOISE, Box(100, 100, 20, 26), RejectReason.TOO_SMALL),
+        (NOISE, Box(600, 100, 100, 100), RejectReason.OUTSIDE),
+        (NOISE // 16, Box(100, 100, 100, 100), RejectReason.DARK),
+        (np.full_like(NOISE, 128), Box(100, 100, 100, 100), RejectReason.BLURRED),
     ],
 )
 def test_a_face_that_cannot_be_read_is_given_with_the_reason_and_without_scores(image, box, reason, int8_model):
@@ -91,11 +95,11 @@ def test_a_face_that_cannot_be_read_is_given_with_the_reason_and_without_scores(
 
 
 def test_a_face_of_which_a_zone_leaves_too_little_is_masked_and_one_of_which_it_leaves_enough_is_read(int8_model):
-    zones = Zones([((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))])  # left of 320 px
+    zones = PrivacyMask([((0.0, 0.0), (0.5, 0.0), (0.5, 1.0), (0.0, 1.0))])  # left of 320 px
     for left, masked in ((280, True), (300, False), (400, False)):  # of 100 px, 40, 20 and none are in the zone
         scripted = Scripted((Box(left, 100, 100, 100),))
         (face,) = watching(int8_model, scripted, zones=zones, min_inside=0.7).see(Frame(NOISE, 0.0, 0))
-        assert (face.unscored is Unscored.MASKED, face.scores is None) == (masked, masked)
+        assert (face.unscored is RejectReason.MASKED, face.scores is None) == (masked, masked)
 
 
 def test_a_face_out_of_sight_is_left_out_and_comes_back_as_the_same(int8_model: Path):
@@ -135,7 +139,7 @@ def test_scores_of_an_earlier_frame_stay_what_they_were(int8_model: Path):
 def test_a_smile_in_a_webcam_clip_is_seen(data: Path, int8_model: Path):
     """single_face.mp4 goes from a neutral face to a smile; one person, from the first frame to the last."""
     yunet = str(data / "models/detector/yunet_s_320_320.onnx")
-    vision = build_vision(
+    vision = build_analyzer(
         Settings(
             detect=DetectSettings(backend="yunet", model=yunet, width=160),
             classify=ClassifySettings(model=str(int8_model)),
@@ -172,7 +176,7 @@ def test_any_other_name_is_a_path(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 
 
 def test_detector_is_asked_for_faces_that_are_only_found_again_and_none_of_them_begins():
-    vision = build_vision(Settings(detect=DetectSettings(score=0.9), track=TrackSettings(score=0.02)))
+    vision = build_analyzer(Settings(detect=DetectSettings(score=0.9), track=TrackSettings(score=0.02)))
     assert len(vision.detector.detect(NOISE)) > 0  # noise has something at so low a score
     assert vision.see(Frame(NOISE, 0.0, 0)) == ()
 
@@ -197,6 +201,6 @@ def test_answer_that_is_no_numbers_leaves_the_face_unscored(int8_model: Path):
         def scores(self, face: np.ndarray) -> np.ndarray:
             return self.answers.pop(0)
 
-    vision = Vision(Scripted((Box(160, 120, 64, 96),)), Tracker(TrackSettings()), Flawed(), GateSettings())  # type: ignore[arg-type]
+    vision = FaceAnalyzer(Scripted((Box(160, 120, 64, 96),)), Tracker(TrackSettings()), Flawed(), GateSettings())  # type: ignore[arg-type]
     (fine,), (flawed,) = (vision.see(Frame(NOISE, now, number)) for number, now in enumerate((0.0, 0.1)))
-    assert (fine.unscored, flawed.unscored, flawed.scores) == (None, Unscored.UNREADABLE, None)
+    assert (fine.unscored, flawed.unscored, flawed.scores) == (None, RejectReason.UNREADABLE, None)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fer_edge.vision.box_decoding import MOST_CANDIDATES, candidates, one_each, overlaps
+from fer_edge.vision.box_decoding import MOST_CANDIDATES, candidates, overlaps, weighted_nms
 
 
 def nothing(rows: int = 4, columns: int = 5) -> NDArray[np.float32]:
@@ -41,7 +41,7 @@ def test_no_face_is_no_box():
     boxes, logits = candidates(nothing(), -11.9)
     assert boxes.shape == (0, 4)
     assert logits.shape == (0,)
-    assert [one.shape for one in one_each(boxes, logits)] == [(0, 4), (0,)]
+    assert [one.shape for one in weighted_nms(boxes, logits)] == [(0, 4), (0,)]
 
 
 def test_a_network_that_sees_faces_everywhere_is_looked_at_no_longer_than_a_crowd():
@@ -59,7 +59,7 @@ def test_overlap_is_shared_area_over_all_area():
 def test_boxes_on_one_face_become_their_mean_by_score_with_the_highest_score():
     boxes = np.array([[0, 0, 10, 10], [2, 0, 12, 10], [50, 50, 60, 60]], np.float32)
     scores = np.array([0.9, 0.3, 0.2], np.float32)
-    merged, best = one_each(boxes, scores)
+    merged, best = weighted_nms(boxes, scores)
     # (0.9 * 0 + 0.3 * 2) / 1.2 = 0.5
     assert merged == pytest.approx(np.array([[0.5, 0, 10.5, 10], [50, 50, 60, 60]]), abs=1e-5)
     assert best == pytest.approx([0.9, 0.2])
@@ -67,21 +67,21 @@ def test_boxes_on_one_face_become_their_mean_by_score_with_the_highest_score():
 
 def test_two_faces_side_by_side_stay_two():
     boxes = np.array([[0, 0, 10, 10], [5, 0, 15, 10]], np.float32)  # a third of their area is shared
-    merged, _ = one_each(boxes, np.array([0.9, 0.8], np.float32))
+    merged, _ = weighted_nms(boxes, np.array([0.9, 0.8], np.float32))
     assert merged.tolist() == boxes.tolist()
-    merged, _ = one_each(boxes, np.array([0.9, 0.8], np.float32), iou=0.3)
+    merged, _ = weighted_nms(boxes, np.array([0.9, 0.8], np.float32), iou=0.3)
     assert len(merged) == 1
 
 
 def test_a_chain_of_boxes_is_cut_where_it_leaves_the_surest():
     """The third overlaps the second by more than enough, but not the first, which is the surest."""
     boxes = np.array([[0, 0, 10, 10], [4, 0, 14, 10], [8, 0, 18, 10]], np.float32)
-    merged, _ = one_each(boxes, np.array([0.9, 0.8, 0.7], np.float32))
+    merged, _ = weighted_nms(boxes, np.array([0.9, 0.8, 0.7], np.float32))
     assert len(merged) == 2
     assert merged[1].tolist() == [8, 0, 18, 10]
 
 
 def test_a_box_without_area_does_not_hold_up_the_rest():
     boxes = np.array([[5, 5, 5, 5], [0, 0, 10, 10]], np.float32)
-    merged, _ = one_each(boxes, np.array([0.9, 0.8], np.float32))
+    merged, _ = weighted_nms(boxes, np.array([0.9, 0.8], np.float32))
     assert merged.tolist() == boxes.tolist()

@@ -16,7 +16,7 @@ import pytest
 from fer_edge.errors import ModelError
 from fer_edge.vision.interpreter import (
     MAX_MODEL_BYTES,
-    Runner,
+    Interpreter,
     TensorSpec,
     dequantize,
     pixel_table,
@@ -64,7 +64,7 @@ def test_the_pixel_table_holds_what_each_grey_value_is_fed_as():
 
 
 def test_an_int8_network_says_what_it_takes_and_what_runs_it(int8_model: Path):
-    runner = Runner(int8_model.read_bytes(), "net")
+    runner = Interpreter(int8_model.read_bytes(), "net")
     assert runner.input.shape == (1, 64, 64, 1)
     assert runner.input.dtype == np.uint8
     assert runner.output.shape == (1, 7)
@@ -72,7 +72,7 @@ def test_an_int8_network_says_what_it_takes_and_what_runs_it(int8_model: Path):
 
 
 def test_an_answer_stays_what_it_was_when_the_network_runs_again(int8_model: Path):
-    runner = Runner(int8_model.read_bytes(), "net")
+    runner = Interpreter(int8_model.read_bytes(), "net")
     first = runner.invoke(np.zeros((1, 64, 64, 1), np.uint8))
     kept = first.copy()
     noise = np.random.default_rng(1).integers(0, 256, (1, 64, 64, 1), dtype=np.uint8)
@@ -82,17 +82,17 @@ def test_an_answer_stays_what_it_was_when_the_network_runs_again(int8_model: Pat
 
 @pytest.mark.parametrize("length", [0, 4, 100, 50_000, 99_000])
 def test_a_truncated_model_is_refused_in_one_line(int8_model: Path, length):
-    if Runner(int8_model.read_bytes(), "net").runtime.startswith("tflite-runtime"):
+    if Interpreter(int8_model.read_bytes(), "net").runtime.startswith("tflite-runtime"):
         pytest.skip("tflite-runtime verifies nothing; the card's hash keeps such a file from it")
     with pytest.raises(ModelError) as caught:
-        Runner(int8_model.read_bytes()[:length], "net.tflite")
+        Interpreter(int8_model.read_bytes()[:length], "net.tflite")
     assert str(caught.value).startswith("net.tflite: ")
     assert "\n" not in str(caught.value)
 
 
 def test_garbage_is_refused():
     with pytest.raises(ModelError, match="TFLite"):
-        Runner(np.random.default_rng(1).bytes(50_000), "net.tflite")
+        Interpreter(np.random.default_rng(1).bytes(50_000), "net.tflite")
 
 
 def test_files_that_cannot_be_read_are_told_with_the_setting_that_names_them(tmp_path: Path):
@@ -106,8 +106,8 @@ def test_files_that_cannot_be_read_are_told_with_the_setting_that_names_them(tmp
 def test_loading_a_network_prints_nothing(int8_model: Path):
     code = """
 import pathlib, sys
-from fer_edge.vision.interpreter import Runner
-Runner(pathlib.Path(sys.argv[1]).read_bytes(), "net")
+from fer_edge.vision.interpreter import Interpreter
+Interpreter(pathlib.Path(sys.argv[1]).read_bytes(), "net")
 """
     done = subprocess.run([sys.executable, "-c", code, str(int8_model)], capture_output=True, check=True, timeout=60)
     assert (done.stdout, done.stderr) == (b"", b"")
@@ -118,9 +118,9 @@ def test_without_any_runtime_the_package_to_install_is_named():
 import sys
 sys.modules["ai_edge_litert"] = sys.modules["tflite_runtime"] = None
 from fer_edge.errors import ModelError
-from fer_edge.vision.interpreter import Runner
+from fer_edge.vision.interpreter import Interpreter
 try:
-    Runner(b"....TFL3", "net")
+    Interpreter(b"....TFL3", "net")
 except ModelError as error:
     print(error)
 """
@@ -143,8 +143,8 @@ sys.modules["litert_elsewhere.interpreter"] = real
 sys.modules["ai_edge_litert"] = None
 del sys.modules["ai_edge_litert.interpreter"]
 sys.path.insert(0, sys.argv[1])
-from fer_edge.vision.interpreter import Runner
-print(Runner(pathlib.Path(sys.argv[2]).read_bytes(), "net").runtime)
+from fer_edge.vision.interpreter import Interpreter
+print(Interpreter(pathlib.Path(sys.argv[2]).read_bytes(), "net").runtime)
 """
     arguments = [sys.executable, "-c", code, str(tmp_path), str(int8_model)]
     done = subprocess.run(arguments, capture_output=True, check=True, text=True, timeout=60)
@@ -179,7 +179,7 @@ def lacking(code: int, version: int = 1, custom: str | None = None) -> Callable[
 )
 def test_operation_that_the_runtime_lacks_is_the_reason(crafted: Callable[..., Path], change, words: str):
     with pytest.raises(ModelError) as caught:
-        Runner(crafted(change).read_bytes(), "net.tflite")
+        Interpreter(crafted(change).read_bytes(), "net.tflite")
     assert str(caught.value).startswith(f"net.tflite: {words}")
     assert "\n" not in str(caught.value)
 
@@ -190,7 +190,7 @@ def test_a_scale_of_a_float_tensor_is_not_used(crafted: Callable[..., Path]):
             tensor.type = 0
 
     with contextlib.suppress(ModelError):  # refused, or floats as they are
-        assert Runner(crafted(scaled).read_bytes(), "net").input.scale == 0.0
+        assert Interpreter(crafted(scaled).read_bytes(), "net").input.scale == 0.0
 
 
 @pytest.mark.parametrize("kind", ["device", "fifo", "socket", "large"])

@@ -13,11 +13,11 @@ from hypothesis import strategies as st
 
 from fer_edge.errors import ModelError
 from fer_edge.vision.classifier import load_classifier
-from fer_edge.vision.interpreter import Runner
+from fer_edge.vision.interpreter import Interpreter
 from fer_edge.vision.model_card import (
     MAX_CARD_BYTES,
-    Card,
     CardInput,
+    ModelCard,
     card_path,
     load_card,
     save_card,
@@ -29,7 +29,7 @@ Rewrite = Callable[[Callable[[str], str]], Path]
 LABELS = ("neutral", "happiness", "Surprised", "sadness", "anger", "disgusted", "fearful")
 
 
-def a_card(**changes) -> Card:
+def a_card(**changes) -> ModelCard:
     """A valid card with labels in other people's spelling, changed as asked."""
     values = {
         "name": "net",
@@ -38,7 +38,7 @@ def a_card(**changes) -> Card:
         "input": CardInput(height=48, width=48, mean=127.5, std=127.5),
         "output": "logits",
     }
-    return Card(**(values | changes))
+    return ModelCard(**(values | changes))
 
 
 def refusal(action: Callable[[], object]) -> str:
@@ -162,7 +162,7 @@ def test_the_matching_network_passes(int8_model):
     card = load_card(int8_model)
     content = int8_model.read_bytes()
     verify_file(card, content, int8_model)
-    verify(card, Runner(content, "net"), int8_model)
+    verify(card, Interpreter(content, "net"), int8_model)
 
 
 def test_a_card_of_another_input_size_is_refused_with_both_sizes(rewritten: Rewrite):

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from fer_edge.vision.interpreter import native_stderr_logged
+from fer_edge.vision.interpreter import logged_native_stderr
 
 LOGGER = "fer_edge.vision.interpreter"
 
@@ -17,7 +17,7 @@ LOGGER = "fer_edge.vision.interpreter"
 def spoken(caplog, text: bytes) -> list[tuple[int, str]]:
     """What is logged when a library prints ``text`` to the file descriptor."""
     caplog.set_level(logging.DEBUG, LOGGER)
-    with native_stderr_logged("Library"):
+    with logged_native_stderr("Library"):
         os.write(2, text)
     return [(level, message) for _, level, message in caplog.record_tuples]
 
@@ -37,7 +37,7 @@ def test_what_led_to_an_exception_is_left_to_the_exception(caplog):
     caplog.set_level(logging.DEBUG, LOGGER)
 
     def fail() -> None:
-        with native_stderr_logged("Library"):
+        with logged_native_stderr("Library"):
             os.write(2, b"ERROR: bad file\n")
             os.close(-1)
 
@@ -49,7 +49,7 @@ def test_what_led_to_an_exception_is_left_to_the_exception(caplog):
 
 
 def test_afterwards_stderr_is_stderr_again(capfd):
-    with native_stderr_logged("Library"):
+    with logged_native_stderr("Library"):
         os.write(2, b"caught")
     os.write(2, b"free")
     assert capfd.readouterr().err == "free"
@@ -59,8 +59,8 @@ def test_a_process_without_stderr_is_no_trouble():
     code = """
 import os
 os.close(2)
-from fer_edge.vision.interpreter import native_stderr_logged
-with native_stderr_logged("Library"):
+from fer_edge.vision.interpreter import logged_native_stderr
+with logged_native_stderr("Library"):
     print("done")
 """
     done = subprocess.run([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True, timeout=60, check=True)
@@ -74,7 +74,7 @@ def test_other_threads_wait_with_what_they_log(capfd: pytest.CaptureFixture[str]
     root.addHandler(handler)
     other = threading.Thread(target=lambda: logging.getLogger("camera").warning("running"))
     try:
-        with native_stderr_logged("Library"):
+        with logged_native_stderr("Library"):
             other.start()
             other.join(0.2)
             assert other.is_alive()

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from fer_edge.config.model import GateSettings
-from fer_edge.types import Box, Unscored
+from fer_edge.types import Box, RejectReason
 from fer_edge.vision.quality import brightness, pixel_flaw, placement_flaw, quality_of, sharpness
 
 GATES = GateSettings(min_width_px=30, min_brightness=40.0, min_sharpness=10.0, min_inside=0.75)
@@ -14,16 +14,16 @@ GATES = GateSettings(min_width_px=30, min_brightness=40.0, min_sharpness=10.0, m
     ("box", "flaw"),
     [
         (Box(100, 100, 30, 40), None),
-        (Box(100, 100, 29.9, 40), Unscored.TOO_SMALL),
+        (Box(100, 100, 29.9, 40), RejectReason.TOO_SMALL),
         (Box(-25, 100, 100, 100), None),
-        (Box(-26, 100, 100, 100), Unscored.OUTSIDE),
-        (Box(100, -60, 100, 100), Unscored.OUTSIDE),
-        (Box(700, 100, 100, 100), Unscored.OUTSIDE),
-        (Box(635, 100, 20, 20), Unscored.OUTSIDE),  # small as well: where it lies is told first
-        (Box(100, 100, 0, 0), Unscored.OUTSIDE),
+        (Box(-26, 100, 100, 100), RejectReason.OUTSIDE),
+        (Box(100, -60, 100, 100), RejectReason.OUTSIDE),
+        (Box(700, 100, 100, 100), RejectReason.OUTSIDE),
+        (Box(635, 100, 20, 20), RejectReason.OUTSIDE),  # small as well: where it lies is told first
+        (Box(100, 100, 0, 0), RejectReason.OUTSIDE),
     ],
 )
-def test_where_a_face_lies_and_how_large_it_is(box: Box, flaw: Unscored | None):
+def test_where_a_face_lies_and_how_large_it_is(box: Box, flaw: RejectReason | None):
     assert placement_flaw(box, 640, 480, GATES) is flaw
 
 
@@ -33,12 +33,12 @@ def test_a_face_is_dark_below_its_mean_grey():
     assert brightness(stripes) == 40.0
     assert pixel_flaw(quality_of(stripes), GATES) is None
     stripes[0, 0] = 0
-    assert pixel_flaw(quality_of(stripes), GATES) is Unscored.DARK
+    assert pixel_flaw(quality_of(stripes), GATES) is RejectReason.DARK
 
 
 def test_an_even_face_is_blurred_and_dark_comes_first():
-    assert pixel_flaw(quality_of(np.full((48, 48), 128, np.uint8)), GATES) is Unscored.BLURRED
-    assert pixel_flaw(quality_of(np.full((48, 48), 10, np.uint8)), GATES) is Unscored.DARK
+    assert pixel_flaw(quality_of(np.full((48, 48), 128, np.uint8)), GATES) is RejectReason.BLURRED
+    assert pixel_flaw(quality_of(np.full((48, 48), 10, np.uint8)), GATES) is RejectReason.DARK
 
 
 def test_sharpness_is_the_variance_of_the_laplacian():

@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from fer_edge.config.model import DetectSettings
 from fer_edge.errors import ModelError
-from fer_edge.vision.interpreter import Runner, TensorSpec
+from fer_edge.vision.interpreter import Interpreter, TensorSpec
 from fer_edge.vision.model_card import (
-    Card,
     CardInput,
     DetectorCard,
+    ModelCard,
     PixelScaling,
     load_detector_card,
     save_card,
@@ -21,12 +21,12 @@ from fer_edge.vision.model_card import (
     sha256_of,
     verify_detector,
 )
-from fer_edge.vision.tflite_detector import OwnDetector, load_detector
+from fer_edge.vision.tflite_detector import TfliteDetector, load_detector
 
 SCALE = 6 / 255  # of an int8 ReLU6
 
 
-class FakeRunner(Runner):
+class FakeRunner(Interpreter):
     """A network that says what it is told, of pictures of any size, and remembers what it was fed."""
 
     def __init__(self) -> None:
@@ -56,8 +56,8 @@ def a_card(**changes: Any) -> DetectorCard:
     return DetectorCard(**(values | changes))
 
 
-def a_detector(runner: Runner, *, width: int = 160, score: float = 0.5, **card: Any) -> OwnDetector:
-    return OwnDetector(a_card(**card), runner, DetectSettings(backend="own", width=width, score=score))
+def a_detector(runner: Interpreter, *, width: int = 160, score: float = 0.5, **card: Any) -> TfliteDetector:
+    return TfliteDetector(a_card(**card), runner, DetectSettings(backend="own", width=width, score=score))
 
 
 def picture(height: int, width: int, grey: int = 200) -> NDArray[np.uint8]:
@@ -194,5 +194,5 @@ def test_an_expression_card_for_a_detector_says_so(tmp_path: Path):
     size = CardInput(height=48, width=48, mean=0.0, std=255.0)
     model = tmp_path / "net.tflite"
     model.write_bytes(b"x")
-    save_card(Card(name="n", sha256="0" * 64, labels=labels, input=size, output="logits"), model)
+    save_card(ModelCard(name="n", sha256="0" * 64, labels=labels, input=size, output="logits"), model)
     assert "name another model" in refusal(model)

@@ -171,7 +171,7 @@ def test_between_detections_a_walking_face_is_carried_on():
     tracker = Tracker(TrackSettings())
     for k in range(11):
         tracker.update([face(0.2 + 0.1 * k / 10)], k / 10)
-    (carried,) = tracker.carry(1.1)
+    (carried,) = tracker.predict(1.1)
     assert carried.box.x + carried.box.w / 2 == pytest.approx(0.31)
     assert carried.last_seen == 1.0
 
@@ -180,9 +180,9 @@ def test_between_detections_only_faces_of_the_latest_detection_are_carried():
     tracker = Tracker(TrackSettings())
     tracker.update([face(0.2), face(0.8)], 0.0)
     tracker.update([face(0.8)], 0.1)
-    assert [track.id for track in tracker.carry(0.2)] == [2]
+    assert [track.id for track in tracker.predict(0.2)] == [2]
     tracker.update([], 0.3)
-    assert tracker.carry(0.4) == ()
+    assert tracker.predict(0.4) == ()
 
 
 @pytest.mark.parametrize("every", [2, 3, 5])
@@ -192,7 +192,7 @@ def test_a_walking_face_keeps_its_id_when_only_every_nth_frame_is_looked_at(ever
     for k in range(60):
         now = k / 15
         place = face(0.1 + 0.2 * now)
-        tracks = tracker.update([place], now) if k % every == 0 else tracker.carry(now)
+        tracks = tracker.update([place], now) if k % every == 0 else tracker.predict(now)
         found |= {track.id for track in tracks}
         if k > 2 * every:
             assert tracks[0].box.x == pytest.approx(place.x, abs=0.001)
@@ -223,7 +223,7 @@ def test_the_overlap_that_makes_a_match_is_the_users():
 def test_nobody_in_sight_is_no_trouble():
     tracker = Tracker(TrackSettings())
     assert tracker.update([], 0.0) == ()
-    assert tracker.carry(0.1) == ()
+    assert tracker.predict(0.1) == ()
     assert tracker.update([], 100.0) == ()
 
 
@@ -275,9 +275,9 @@ def test_sure_box_goes_before_a_faint_one_and_each_face_has_its_own():
     tracker = Tracker(TrackSettings())
     for step in range(11):
         tracker.update([face(0.3), face(0.7)], step / 10)
-    sure, faint = tracker.update([face(0.31)], 1.1, [face(0.3), face(0.69)])
+    sure, low_score = tracker.update([face(0.31)], 1.1, [face(0.3), face(0.69)])
     assert (sure.id, sure.box) == (1, face(0.31))
-    assert (faint.id, faint.box) == (2, face(0.69))
+    assert (low_score.id, low_score.box) == (2, face(0.69))
 
 
 @pytest.mark.parametrize("rate_hz", [0.6, 1, 5 / 3])
@@ -295,5 +295,5 @@ def test_a_face_that_is_forgotten_comes_back_under_another_id():
     tracker.update([face(0.5)], 0.0)
     tracker.update([face(0.5)], 1.0)
     tracker.forget()
-    assert tracker.carry(1.05) == ()
+    assert tracker.predict(1.05) == ()
     assert [track.id for track in tracker.update([face(0.5)], 1.1)] == [2]

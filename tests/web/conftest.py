@@ -7,10 +7,10 @@ import pytest
 
 from fer_edge.config.model import DecideSettings
 from fer_edge.emotions import EMOTIONS
-from fer_edge.events.lifecycle import Decider
+from fer_edge.events.lifecycle import EventDetector
 from fer_edge.pipeline import Pipeline
-from fer_edge.types import Box, Event, Face, Frame, Scores, Unscored
-from fer_edge.web.live_state import Stage
+from fer_edge.types import Box, Event, Face, Frame, RejectReason, Scores
+from fer_edge.web.live_state import LiveState
 
 PICTURE = np.full((120, 160, 3), 90, np.uint8)
 SETTINGS = DecideSettings(smooth_s=0.2, enter=0.6, leave=0.4, dwell_s=0.3, arrive_s=0.5)
@@ -38,12 +38,14 @@ class Play:
 
     def __init__(self, minutes: float = 5.0) -> None:
         self.now = 0.0
-        self.stage = Stage(SETTINGS, LOST_S, minutes, clock=lambda: self.now + 0.02, wall=lambda: 1e9 + self.now)
-        self._face: tuple[Scores | None, Unscored | None] | None = None
+        self.stage = LiveState(SETTINGS, LOST_S, minutes, clock=lambda: self.now + 0.02, wall=lambda: 1e9 + self.now)
+        self._face: tuple[Scores | None, RejectReason | None] | None = None
         self._begun = 0.0
-        self.pipeline = Pipeline(self._see, Decider(SETTINGS, LOST_S), Nobody(), [self.stage])
+        self.pipeline = Pipeline(self._see, EventDetector(SETTINGS, LOST_S), Nobody(), [self.stage])
 
-    def show(self, seconds: float, emotion: str | None, value: float = 0.9, unscored: Unscored | None = None) -> "Play":
+    def show(
+        self, seconds: float, emotion: str | None, value: float = 0.9, unscored: RejectReason | None = None
+    ) -> "Play":
         """So many seconds of a face with this expression; None is an empty room."""
         if emotion is None:
             self._face = None

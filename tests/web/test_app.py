@@ -12,10 +12,10 @@ from flask.testing import FlaskClient
 
 from fer_edge.config.model import DecideSettings, Zone
 from fer_edge.errors import UserError
-from fer_edge.web.app import Page
+from fer_edge.web.app import WebApp
 from fer_edge.web.auth import COOKIE
-from fer_edge.web.live_state import Stage
-from fer_edge.web.stream import Pictures
+from fer_edge.web.live_state import LiveState
+from fer_edge.web.stream import MjpegEncoder
 
 OWN = {"X-Fer-Edge": "page"}
 TOKEN = "0123456789abcdef"
@@ -37,7 +37,7 @@ class Keeper:
 
     def __init__(self) -> None:
         self.kept: list[DecideSettings] = []
-        self.stage: Stage | None = None  # where what is kept comes into force
+        self.stage: LiveState | None = None  # where what is kept comes into force
         self.zones: list[tuple[Zone, ...]] = []
         self.failure: str | None = None
 
@@ -66,7 +66,7 @@ def client_of(play, keeper) -> Callable[..., FlaskClient]:
     def make(token: str | None = None, seats: int = 2) -> FlaskClient:
         stage = play().show(2.0, "happy").show(2.0, "sad").stage
         keeper.stage = stage
-        page = Page("kitchen", stage, Pictures(stage, 10.0, 960), seats, token, keeper, keeper.keep_zones)
+        page = WebApp("kitchen", stage, MjpegEncoder(stage, 10.0, 960), seats, token, keeper, keeper.keep_zones)
         application: flask.Flask = page.application()
         return application.test_client()
 

@@ -4,11 +4,11 @@ import pytest
 
 from fer_edge.events.lifecycle import Decision
 from fer_edge.tuning.replay import replay
-from fer_edge.types import EventKind, Unscored
+from fer_edge.types import EventKind, RejectReason
 
 
 def test_outcomes_sum_up_to_the_faces_seen(play) -> None:
-    stage = play().show(1.0, "happy").show(0.5, "happy", unscored=Unscored.BLURRED).show(1.0, "sad", 0.3).stage
+    stage = play().show(1.0, "happy").show(0.5, "happy", unscored=RejectReason.BLURRED).show(1.0, "sad", 0.3).stage
     figures = stage.figures()
     assert figures["faces_seen"] == 25
     assert sum(figures["faces"].values()) == 25
@@ -52,7 +52,7 @@ def test_no_more_is_kept_than_the_minutes_that_are_asked_for(play) -> None:
 def test_no_more_steps_are_kept_than_memory_is_meant_for_and_the_newest_stay(play) -> None:
     stage = play(minutes=60.0).stage
     for number in range(20_050):  # ten a second: more than 33 minutes of the hour
-        stage.waited(Decision((), (), ()), number / 10)
+        stage.on_tick(Decision((), (), ()), number / 10)
     steps = stage.recording().parts[0].steps
     assert (len(steps), steps[0].now, steps[-1].now) == (20_000, 5.0, 2004.9)
 

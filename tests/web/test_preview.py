@@ -16,9 +16,9 @@ from msgspec.structs import replace
 
 from fer_edge.config.loader import load_document, load_settings
 from fer_edge.config.model import DecideSettings, PreviewSettings, Settings
-from fer_edge.config.runtime import LiveSettings
+from fer_edge.config.runtime import RuntimeConfig
 from fer_edge.config.writer import Draft
-from fer_edge.daemon.commands import Keeper
+from fer_edge.daemon.commands import CommandQueue
 from fer_edge.web.server import Preview
 
 TOKEN = "0123456789abcdef"
@@ -34,14 +34,14 @@ def preview(tmp_path: Path) -> Iterator[Preview]:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     settings = Settings(preview=PreviewSettings(port=port, token_file=str(tmp_path / "token")))
-    one = Preview(settings, "kitchen", Keeper(None, lambda change, draft: None))
+    one = Preview(settings, "kitchen", CommandQueue(None, lambda change, draft: None))
     one.start()
     yield one
     one.stop()
 
 
 @pytest.fixture
-def saving(tmp_path: Path) -> Iterator[tuple[Preview, Keeper, Path]]:
+def saving(tmp_path: Path) -> Iterator[tuple[Preview, CommandQueue, Path]]:
     """A page whose saves go into a real file and come into force; without a token."""
     path = tmp_path / "config.yaml"
     path.write_text("# by hand\ndecide: {enter: 0.6}\n")
@@ -49,20 +49,20 @@ def saving(tmp_path: Path) -> Iterator[tuple[Preview, Keeper, Path]]:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     document = load_document(path)
-    live = LiveSettings(document, path, None)
+    live = RuntimeConfig(document, path, None)
 
     def adopt(change: dict[str, Any], draft: Draft | None) -> None:
         live.change(change, draft)
         one.stage.reconfigure(live.settings.decide, 1.0)
 
-    keeper = Keeper(path, adopt)
+    keeper = CommandQueue(path, adopt)
     one = Preview(replace(document.settings, preview=PreviewSettings(port=port)), "kitchen", keeper)
     one.start()
     yield one, keeper, path
     one.stop()
 
 
-def saved(saving: tuple[Preview, Keeper, Path], *bodies: tuple[str, object]) -> list[int]:
+def saved(saving: tuple[Preview, CommandQueue, Path], *bodies: tuple[str, object]) -> list[int]:
     """The statuses of saves that two browsers send at one moment, while this thread serves as the main thread does."""
     preview, keeper, _ = saving
 

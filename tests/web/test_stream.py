@@ -8,7 +8,7 @@ import pytest
 
 from fer_edge.events.lifecycle import Decision
 from fer_edge.types import Frame
-from fer_edge.web.stream import Pictures
+from fer_edge.web.stream import MjpegEncoder
 
 
 def jpeg_of(part: bytes) -> np.ndarray:
@@ -22,7 +22,7 @@ def jpeg_of(part: bytes) -> np.ndarray:
 
 def test_nothing_is_encoded_while_nobody_watches(play) -> None:
     one = play()
-    pictures = Pictures(one.stage, rate_hz=1000.0, width_px=960)
+    pictures = MjpegEncoder(one.stage, rate_hz=1000.0, width_px=960)
     pictures.start()
     one.show(1.0, "happy")
     assert pictures.encoded == 0
@@ -39,7 +39,7 @@ def test_nothing_is_encoded_while_nobody_watches(play) -> None:
 
 def test_five_watchers_share_what_is_encoded_once(play) -> None:
     one = play().show(0.5, "happy")
-    pictures = Pictures(one.stage, rate_hz=1000.0, width_px=960)
+    pictures = MjpegEncoder(one.stage, rate_hz=1000.0, width_px=960)
     streams = [pictures.watch() for _ in range(5)]
     for stream in streams:
         next(stream)
@@ -51,7 +51,7 @@ def test_five_watchers_share_what_is_encoded_once(play) -> None:
 
 def test_wide_picture_is_reduced_and_its_boxes_with_it(play) -> None:
     one = play().show(0.5, "happy")
-    pictures = Pictures(one.stage, rate_hz=1000.0, width_px=80)
+    pictures = MjpegEncoder(one.stage, rate_hz=1000.0, width_px=80)
     pictures.start()
     stream = pictures.watch()
     next(stream)
@@ -63,7 +63,7 @@ def test_wide_picture_is_reduced_and_its_boxes_with_it(play) -> None:
 
 def test_lost_camera_is_said_in_place_of_the_picture(play) -> None:
     one = play().show(0.5, "happy")
-    pictures = Pictures(one.stage, rate_hz=1000.0, width_px=960)
+    pictures = MjpegEncoder(one.stage, rate_hz=1000.0, width_px=960)
     pictures.start()
     stream = pictures.watch()
     next(stream)
@@ -75,7 +75,7 @@ def test_lost_camera_is_said_in_place_of_the_picture(play) -> None:
 
 def test_streams_end_when_the_daemon_does(play) -> None:
     one = play().show(0.5, "happy")
-    pictures = Pictures(one.stage, rate_hz=1000.0, width_px=960)
+    pictures = MjpegEncoder(one.stage, rate_hz=1000.0, width_px=960)
     pictures.start()
     got: list[bytes] = []
     reader = threading.Thread(target=lambda: got.extend(pictures.watch()))
@@ -87,13 +87,13 @@ def test_streams_end_when_the_daemon_does(play) -> None:
 
 def test_failure_of_the_encoder_reaches_the_main_loop(play) -> None:
     one = play().show(0.5, "happy")
-    pictures = Pictures(one.stage, rate_hz=1000.0, width_px=960)
+    pictures = MjpegEncoder(one.stage, rate_hz=1000.0, width_px=960)
     pictures.start()
     stream = pictures.watch()
     next(stream)
     next(stream)
     pictures.check()
-    one.stage.looked(Frame(np.zeros((0, 0, 3), np.uint8), 1.0, 99), (), Decision((), (), ()), 1.0)
+    one.stage.on_frame(Frame(np.zeros((0, 0, 3), np.uint8), 1.0, 99), (), Decision((), (), ()), 1.0)
     pictures._thread.join(20)
     with pytest.raises(cv2.error):
         pictures.check()

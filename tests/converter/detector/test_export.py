@@ -19,9 +19,9 @@ from converter.detector.export import DISTANCE, command, score_offset
 from converter.quantize.command import check_output
 from fer_edge.config.model import DetectSettings
 from fer_edge.errors import UserError
-from fer_edge.vision.interpreter import Runner
+from fer_edge.vision.interpreter import Interpreter
 from fer_edge.vision.model_card import load_detector_card, save_detector_card
-from fer_edge.vision.tflite_detector import SHIPPED, OwnDetector
+from fer_edge.vision.tflite_detector import SHIPPED, TfliteDetector
 from tests.converter.detector.conftest import empty
 
 Convert = Callable[..., subprocess.CompletedProcess[str]]
@@ -82,7 +82,7 @@ def noise(seed: int, *, known_empty: bool = True) -> Photo:
 
 def surest(photo: Photo, offset: float) -> float:
     card = changed(CARD, score_offset=offset)
-    detector = OwnDetector(card, Runner(CONTENT, "net"), DetectSettings(width=160, score=0.0))
+    detector = TfliteDetector(card, Interpreter(CONTENT, "net"), DetectSettings(width=160, score=0.0))
     return max(face.score for face in detector.detect(photo.pixels))
 
 

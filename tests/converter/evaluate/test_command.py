@@ -16,7 +16,7 @@ from converter.data.splits import HeldOut
 from converter.evaluate.command import held_out_for
 from fer_edge.errors import UserError
 from fer_edge.vision.classifier import load_classifier
-from fer_edge.vision.model_card import Card, CardInput, save_card, sha256_of
+from fer_edge.vision.model_card import CardInput, ModelCard, save_card, sha256_of
 from fer_edge.vision.preprocess import resized
 
 Convert = Callable[..., subprocess.CompletedProcess[str]]
@@ -29,7 +29,7 @@ def with_card(source: Path, target: Path, size: int) -> Path:
     shutil.copyfile(source, target)
     labels = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
     save_card(
-        Card(
+        ModelCard(
             name=target.stem,
             sha256=sha256_of(target.read_bytes()),
             labels=labels,

@@ -10,10 +10,10 @@ from converter.data.faces import PUBLIC, Faces
 from converter.networks.tflite import calibrated_card, operations, run_tflite
 from fer_edge.emotions import EMOTIONS
 from fer_edge.vision.classifier import load_classifier
-from fer_edge.vision.model_card import Card, CardInput, save_card, sha256_of
+from fer_edge.vision.model_card import CardInput, ModelCard, save_card, sha256_of
 from fer_edge.vision.preprocess import resized
 
-CARD = Card(
+CARD = ModelCard(
     name="hand-made",
     sha256="0" * 64,
     labels=EMOTIONS,
@@ -73,7 +73,9 @@ def test_faces_are_brought_to_the_networks_size_and_answers_to_our_order(
     model.write_bytes(content)
     backwards = EMOTIONS[::-1]
     size = CardInput(height=64, width=64, mean=0.0, std=255.0)
-    save_card(Card(name="net", sha256=sha256_of(content), labels=backwards, input=size, output="probabilities"), model)
+    save_card(
+        ModelCard(name="net", sha256=sha256_of(content), labels=backwards, input=size, output="probabilities"), model
+    )
     classifier = load_classifier(model)
     faces = slice_of_fer2013.images[:2]
     answers = run_tflite(classifier, faces)

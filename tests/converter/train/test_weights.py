@@ -16,7 +16,7 @@ from converter.train.weights import folded_weights, load_tflite_weights  # noqa:
 from fer_edge.errors import UserError  # noqa: E402
 from fer_edge.vision.box_decoding import CHANNELS  # noqa: E402
 from fer_edge.vision.classifier import load_classifier  # noqa: E402
-from fer_edge.vision.interpreter import Runner, dequantize  # noqa: E402
+from fer_edge.vision.interpreter import Interpreter, dequantize  # noqa: E402
 
 MODELS = Path(__file__).resolve().parents[3] / "fer_edge/models"
 FACE = MODELS / "fer-face.tflite"
@@ -64,7 +64,7 @@ def test_detector_that_ships_agrees_in_keras_with_its_file():
     network = detector.build()
     load_tflite_weights(network, FACE, np.random.default_rng(4).uniform(-1, 1, (2, 96, 128, 3)).astype(np.float32))
     said = network.predict_on_batch((pixels.astype(np.float32) - 128) / 128)
-    runner = Runner(FACE.read_bytes(), "the detector")
+    runner = Interpreter(FACE.read_bytes(), "the detector")
     file = dequantize(runner.invoke((pixels - 128).astype(np.int8))[0], runner.output)
     assert np.abs(said[0] - file).mean() < 0.1  # of 0 to 6
 

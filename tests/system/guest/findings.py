@@ -16,10 +16,10 @@ import fer_edge.models
 from fer_edge.capture.sources import play
 from fer_edge.capture.video import VideoFile
 from fer_edge.config.model import CameraSettings, Settings
-from fer_edge.events.lifecycle import Decider
+from fer_edge.events.lifecycle import EventDetector
 from fer_edge.pipeline import Pipeline
 from fer_edge.video.tables import EventFile, line
-from fer_edge.vision.analyzer import build_vision
+from fer_edge.vision.analyzer import build_analyzer
 from fer_edge.vision.classifier import load_classifier
 from fer_edge.vision.delegate import delegated_share
 from fer_edge.vision.interpreter import pixel_table
@@ -48,8 +48,8 @@ def events(film: str, frames: int) -> list[Any]:
     """The events of a film's beginning, as `fer-edge video` would write them."""
     settings = Settings()
     told = EventFile()
-    decider = Decider(settings.decide, settings.track.lost_s)
-    pipeline = Pipeline(build_vision(settings).see, decider, told)
+    decider = EventDetector(settings.decide, settings.track.lost_s)
+    pipeline = Pipeline(build_analyzer(settings).see, decider, told)
     last = 0.0
     for frame in islice(play(VideoFile(CameraSettings(source=film))), frames):
         pipeline.step(frame)

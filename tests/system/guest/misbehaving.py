@@ -12,7 +12,7 @@ import fer_edge.capture.sources
 import fer_edge.mqtt.link
 from fer_edge.__main__ import main
 from fer_edge.mqtt.session import Session
-from fer_edge.vision.analyzer import Vision
+from fer_edge.vision.analyzer import FaceAnalyzer
 
 ORDERS = Path(
     "/var/lib/fer-edge/order"
@@ -55,7 +55,7 @@ def open_hanging(settings: Any) -> Any:
     return source
 
 
-Vision.see = hanging("vision", Vision.see)  # type: ignore[method-assign]
+FaceAnalyzer.see = hanging("vision", FaceAnalyzer.see)  # type: ignore[method-assign]
 Session.serve = hanging("link", Session.serve)  # type: ignore[method-assign]
 fer_edge.capture.sources.open_source = open_hanging
 fer_edge.capture.camera.HANG_S = LIMIT_S
