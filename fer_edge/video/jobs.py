@@ -102,8 +102,8 @@ def _videos(source: Path) -> list[Path]:
     videos = sorted(path for path in found if not path.name.endswith(annotated) and not path.name.startswith("."))
     if not videos and any(path.name.endswith(annotated) for path in found):
         raise UserError(
-            f"{printable_path(source)}: no videos in this folder but those that fer-edge annotated (*{annotated}), which are "
-            "passed over; one that is named itself is analysed"
+            f"{printable_path(source)}: no videos but those that fer-edge annotated (*{annotated}), which "
+            "are passed over; one that is named itself is analysed"
         )
     if not videos:
         raise UserError(f"{printable_path(source)}: no videos in this folder ({', '.join(sorted(VIDEO_SUFFIXES))})")

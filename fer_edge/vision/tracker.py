@@ -56,8 +56,8 @@ class Tracker:
     def update(self, boxes: Sequence[Box], now: float, low_score: Sequence[Box] = ()) -> tuple[Track, ...]:
         """The faces detected at ``now``, one for each of ``boxes`` (fractions of the frame) and in their order.
 
-        Behind them those that only a box of ``low_score`` shows, which a detector was less sure of: such a box continues a
-        face and begins none (Zhang et al. 2022, "ByteTrack").
+        Behind them those that only a box of ``low_score`` shows: such a box continues a face and begins none (Zhang et
+        al. 2022, "ByteTrack").
         """
         alive = [track for track in self._tracks if now - track.last_seen <= self._patience_s(track)]
         pairs = self._pairs(alive, boxes, now) if alive and boxes else {}
