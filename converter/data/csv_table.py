@@ -5,8 +5,10 @@ taken without regard to case and blanks, since icml_face_data.csv writes ` Usage
 """
 
 import csv
+import io
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
@@ -14,9 +16,11 @@ from numpy.typing import NDArray
 
 from converter.data.faces import SIZE_PX, USAGES, DataError, Faces, Mistakes
 from fer_edge.emotions import EMOTIONS
+from fer_edge.untrusted import open_regular
 
 PIXELS = SIZE_PX * SIZE_PX
 WHITE = 255
+MAX_LINE = 1 << 17  # characters: as many as Python's csv takes in one field; a face has at most 9,216
 
 
 def read_table(path: Path) -> Faces:
@@ -44,8 +48,8 @@ def read_table(path: Path) -> Faces:
 def records(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str, str]]]:
     """Each row with its line in the file; keys in lower case, values for missing fields are empty."""
     try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            reader = csv.reader(file)
+        with table_lines(path) as lines:
+            reader = csv.reader(lines)
             header = [name.strip().lower() for name in next(reader, [])]
             missing = [name for name in needed if name not in header]
             if missing:
@@ -59,6 +63,13 @@ def records(path: Path, needed: tuple[str, ...]) -> Iterator[tuple[int, dict[str
         raise DataError(f"{path}: {error.strerror}") from error
 
 
+@contextmanager
+def table_lines(path: Path) -> Iterator[Iterator[str]]:
+    """Open a CSV file, a regular one, and give its lines; the iterator raises csv.Error at one beyond MAX_LINE."""
+    with open_regular(path) as stream, io.TextIOWrapper(stream, encoding="utf-8-sig", newline="") as file:
+        yield _bounded(file)
+
+
 def usage_of(text: str | None) -> str:
     """The usage that a table names, Training where it has no such column; ValueError for any other word."""
     if text is None:
@@ -66,6 +77,13 @@ def usage_of(text: str | None) -> str:
     if text.strip() not in USAGES:
         raise ValueError(f"usage {text.strip()!r}, expected {', '.join(USAGES)}")
     return text.strip()
+
+
+def _bounded(file: io.TextIOWrapper) -> Iterator[str]:
+    while line := file.readline(MAX_LINE):
+        if len(line) == MAX_LINE:
+            raise csv.Error(f"a line of {MAX_LINE:,} characters or more")
+        yield line
 
 
 def _label(text: str) -> int:

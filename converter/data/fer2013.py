@@ -3,7 +3,7 @@
 import csv
 from pathlib import Path
 
-from converter.data.csv_table import read_table
+from converter.data.csv_table import read_table, table_lines
 from converter.data.faces import USAGES, DataError, Faces
 from converter.data.ferplus import with_votes
 from converter.data.images import holds_classes, read_folders
@@ -59,7 +59,7 @@ def _read_pictures(path: Path) -> Faces:
 
 def _names_sheets(path: Path) -> bool:
     try:
-        with path.open(newline="", encoding="utf-8") as file:
-            return "sheet" in next(csv.reader(file), [])
-    except (OSError, UnicodeDecodeError):
+        with table_lines(path) as lines:
+            return "sheet" in next(csv.reader(lines), [])
+    except (OSError, UnicodeDecodeError, csv.Error):
         return False

@@ -12,7 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.data.faces import SIZE_PX, USAGES, DataError, Faces, Mistakes
+from fer_edge import MAX_PIXELS
 from fer_edge.emotions import EMOTIONS, canonical
+from fer_edge.untrusted import read_regular
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".jfif", ".bmp", ".webp", ".tif", ".tiff", ".pgm")
 NOT_OURS = {"thumbs.db", "desktop.ini"}  # what Windows leaves in folders of pictures; hidden files are others' as well
@@ -20,6 +22,8 @@ NOT_OURS = {"thumbs.db", "desktop.ini"}  # what Windows leaves in folders of pic
 # end is short, and at 48x48 pixels so is what holds another end, an embedded preview.
 ENDS = {b"\xff\xd8": b"\xff\xd9", b"\x89PNG\r\n\x1a\n": b"IEND"}  # by how a JPEG and a PNG begin
 END_WITHIN = 64  # bytes of the file's end, zeros behind it left out
+MAX_BYTES = 128 << 20  # of one picture: uncompressed, MAX_PIXELS in colour take 100 MB
+LIMIT_NAME = "MAX_IMAGE_PIXELS"  # in OpenCV's message
 TRAINING, PUBLIC, PRIVATE = USAGES
 # `test` alone is what one chooses by; beside a folder for validation it is what one reports.
 SPLITS = {
@@ -56,6 +60,23 @@ def read_folders(folder: Path) -> Faces:
     if not images:
         raise DataError(f"{folder}: no pictures ({', '.join(SUFFIXES)}) in its class folders")
     return Faces(np.stack(images), np.array(labels, np.int64), np.array(usages), np.array(rows, np.int64))
+
+
+def read_grey(path: Path) -> NDArray[np.uint8]:
+    """(h, w) uint8. Raises ValueError as `read_colour`, and where the end of a JPEG or PNG is missing."""
+    content = _read(path)
+    if _is_cut(content):
+        raise ValueError("is cut off, its end is missing; copy it again or remove it")
+    return _decoded(content, cv2.IMREAD_GRAYSCALE)
+
+
+def read_colour(path: Path) -> NDArray[np.uint8]:
+    """(h, w, 3) uint8 BGR.
+
+    Raises ValueError, which continues the name of the file, where it is not a regular file, is larger than MAX_BYTES,
+    has more than MAX_PIXELS, or is not a picture.
+    """
+    return _decoded(_read(path), cv2.IMREAD_COLOR)
 
 
 def holds_classes(folder: Path) -> bool:
@@ -98,18 +119,28 @@ def _is_picture(path: Path, name: Path, mistakes: Mistakes) -> bool:
 
 
 def _face(path: Path) -> NDArray[np.uint8]:
-    """(48, 48) uint8. Raises ValueError, which goes on from the name of the file, where it is no such picture."""
-    try:
-        content = path.read_bytes()
-    except OSError as error:
-        raise ValueError(f"cannot be read: {error.strerror or error}") from error
-    if _is_cut(content):
-        raise ValueError("is cut off, its end is missing; copy it again or remove it")
-    image = cv2.imdecode(np.frombuffer(content, np.uint8), cv2.IMREAD_GRAYSCALE) if content else None
-    if image is None:
-        raise ValueError("is not a picture")
+    """(48, 48) uint8. Raises ValueError as `read_colour`, and where it has another size."""
+    image = read_grey(path)
     if image.shape != (SIZE_PX, SIZE_PX):
         raise ValueError(f"has {image.shape[1]}x{image.shape[0]} pixels, expected {SIZE_PX}x{SIZE_PX}")
+    return image
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return read_regular(path, MAX_BYTES)
+    except OSError as error:
+        raise ValueError(f"cannot be read: {(error.strerror or str(error)).lower()}") from error
+
+
+def _decoded(content: bytes, mode: int) -> NDArray[np.uint8]:
+    try:
+        image = cv2.imdecode(np.frombuffer(content, np.uint8), mode) if content else None
+    except cv2.error as error:
+        reason = f"has more than {MAX_PIXELS:,} pixels" if LIMIT_NAME in str(error) else "is not a picture"
+        raise ValueError(reason) from error
+    if image is None:
+        raise ValueError("is not a picture")
     return np.asarray(image, np.uint8)
 
 

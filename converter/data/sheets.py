@@ -4,11 +4,12 @@ import csv
 from collections import defaultdict
 from pathlib import Path
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from converter.data.csv_table import table_lines
 from converter.data.faces import FERPLUS, SIZE_PX, USAGES, DataError, Faces, Mistakes
+from converter.data.images import read_grey
 from fer_edge.emotions import EMOTIONS
 
 LABELS = "labels.csv"
@@ -23,13 +24,18 @@ def read_sheets(folder: Path) -> Faces:
     Raises DataError where a row, a sheet or a number is not what it should be.
     """
     path = folder / LABELS
-    with path.open(newline="", encoding="utf-8") as file:
-        reader = csv.DictReader(file)
-        missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
-        if missing:
-            raise DataError(f"{path}: no column {', '.join(missing)}; sheets need {', '.join(COLUMNS)}")
-        has_votes = set(VOTES) <= set(reader.fieldnames or ())
-        rows = _checked(reader, path.name, has_votes=has_votes)
+    try:
+        with table_lines(path) as lines:
+            reader = csv.DictReader(lines)
+            missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
+            if missing:
+                raise DataError(f"{path}: no column {', '.join(missing)}; sheets need {', '.join(COLUMNS)}")
+            has_votes = set(VOTES) <= set(reader.fieldnames or ())
+            rows = _checked(reader, path.name, has_votes=has_votes)
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise DataError(f"{path}: not a CSV text file ({error})") from error
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
     images = np.empty((len(rows), SIZE_PX, SIZE_PX), np.uint8)
     places: dict[str, list[tuple[int, int]]] = defaultdict(list)
     for position, (sheet, index, *_) in enumerate(rows):
@@ -81,9 +87,10 @@ def _checked(
 
 def _tiles(path: Path) -> NDArray[np.uint8]:
     """(n, 48, 48) uint8: the faces of one sheet, row by row."""
-    sheet = cv2.imread(str(path), cv2.IMREAD_GRAYSCALE)
-    if sheet is None:
-        raise DataError(f"{path}: missing or not a picture")
+    try:
+        sheet = read_grey(path)
+    except ValueError as error:
+        raise DataError(f"{path}: {error}") from error
     height, width = sheet.shape
     if width != ACROSS * SIZE_PX or height % SIZE_PX:
         raise DataError(

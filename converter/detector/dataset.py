@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.data.faces import Faces
+from converter.data.images import read_colour
 from converter.networks.identify import one_line
 from fer_edge.errors import UserError
 from fer_edge.untrusted import DecodeError, decode_json, read_regular
@@ -72,17 +73,20 @@ def read_coco(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: is no COCO file with boxes of faces: {error}") from error
 
 
+def read_photo(path: Path) -> NDArray[np.uint8]:
+    """(h, w, 3) uint8 BGR. UserError where ``path`` cannot be read, is not a picture, or is too large."""
+    try:
+        return read_colour(path)
+    except ValueError as error:
+        raise UserError(f"{path}: {error}") from error
+
+
 def _read(image: dict[str, Any], annotations: list[dict[str, Any]], folder: Path) -> Photo:
-    path = folder / image["file_name"]
-    pixels = cv2.imread(str(path), cv2.IMREAD_COLOR)
-    if pixels is None:
-        raise UserError(f"{path}: is no picture that OpenCV reads")
+    pixels = read_photo(folder / image["file_name"])
     faces = [one for one in annotations if not one.get("ignore") and not one.get("iscrowd")]
     ignored = [one for one in annotations if one.get("ignore") or one.get("iscrowd")]
     group = str(image.get("set", folder.name))
-    photo = Photo(
-        np.asarray(pixels, np.uint8), _boxes(faces), _landmarks(faces), _boxes(ignored), group, bool(image.get("kind"))
-    )
+    photo = Photo(pixels, _boxes(faces), _landmarks(faces), _boxes(ignored), group, bool(image.get("kind")))
     height, width = pixels.shape[:2]
     scale = LONGEST_PX / max(height, width)
     if scale >= 1:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 from rich.progress import track
 
-from converter.detector.dataset import read_coco
+from converter.detector.dataset import read_coco, read_photo
 from converter.networks.identify import one_line
 from converter.outputs import replacing
 from fer_edge.errors import UserError
@@ -108,13 +108,11 @@ def command(photos: Path, output: Path, yunet: Path, boxes: Path | None) -> None
     images, drawn = _drawn(boxes) if boxes else _found(photos)
     annotations: list[dict[str, Any]] = []
     for image in track(images, "boxing faces", disable=not sys.stdout.isatty()):
-        pixels = cv2.imread(str(photos / image["file_name"]), cv2.IMREAD_COLOR)
-        if pixels is None:
-            raise UserError(f"{photos / image['file_name']}: is no picture that OpenCV reads")
+        pixels = read_photo(photos / image["file_name"])
         image["height"], image["width"] = pixels.shape[:2]
         entries = drawn.get(image["id"], [])
         if not image.get("kind"):
-            entries = merge_labels(entries, teacher.faces(np.asarray(pixels, np.uint8)))
+            entries = merge_labels(entries, teacher.faces(pixels))
         annotations += [
             entry | {"id": len(annotations) + 1 + number, "image_id": image["id"], "category_id": 1}
             for number, entry in enumerate(entries)

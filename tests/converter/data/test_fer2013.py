@@ -1,7 +1,10 @@
 """Every form of FER-2013 gives the same faces; mistakes in a file are reported with their line."""
 
 import csv
+import os
 import shutil
+import struct
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -305,6 +308,57 @@ def test_a_picture_that_is_cut_is_no_face_and_a_whole_one_is(tmp_path: Path, end
     )
 
 
+def png_of(width: int, height: int) -> bytes:
+    """A PNG that announces a size; it has no pixels."""
+    header = struct.pack(">II5B", width, height, 8, 0, 0, 0, 0)
+    parts = [(b"IHDR", header), (b"IDAT", zlib.compress(b"")), (b"IEND", b"")]
+    chunks = [struct.pack(">I", len(d)) + k + d + struct.pack(">I", zlib.crc32(k + d)) for k, d in parts]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
+
+
+def test_a_picture_of_more_pixels_than_are_decoded_is_named(tmp_path: Path, sheets: Path) -> None:
+    as_folders(tmp_path / "folders", lambda i: f"happy/{i}.png")
+    (tmp_path / "folders/happy/huge.png").write_bytes(png_of(30_000, 30_000))
+    assert complaint(tmp_path / "folders").endswith("happy/huge.png has more than 33,554,432 pixels")
+    (sheets / "all.webp").write_bytes(png_of(30_000, 30_000))
+    assert complaint(sheets).endswith("all.webp: has more than 33,554,432 pixels")
+
+
+@pytest.mark.parametrize("kind", ["fifo", "endless device"])
+def test_a_device_or_fifo_in_place_of_a_picture_or_table_is_named_and_not_waited_for(
+    tmp_path: Path, sheets: Path, kaggle: Path, kind: str
+) -> None:
+    def replaced(path: Path) -> None:
+        path.unlink()
+        if kind == "fifo":
+            os.mkfifo(path)
+        else:
+            path.symlink_to("/dev/zero")
+
+    as_folders(tmp_path / "folders", lambda i: f"happy/{i}.png")
+    replaced(tmp_path / "folders/happy/0.png")
+    assert complaint(tmp_path / "folders").endswith("happy/0.png cannot be read: not a regular file")
+    replaced(sheets / "all.webp")
+    assert complaint(sheets).endswith("all.webp: cannot be read: not a regular file")
+    replaced(sheets / "labels.csv")
+    assert "holds none of the forms of FER-2013" in complaint(sheets)
+    votes = written(tmp_path / "fer2013new.csv", ["Usage", *VOTES], [])
+    replaced(votes)
+    assert complaint(kaggle, votes) == f"{votes}: not a regular file"
+    replaced(kaggle)
+    assert "fer2013.csv: expected" in complaint(kaggle) or "fer2013.csv: no such file" in complaint(kaggle)
+
+
+def test_a_table_of_one_endless_line_is_refused_before_it_is_in_memory(tmp_path: Path, sheets: Path) -> None:
+    with (tmp_path / "fer2013.csv").open("wb") as file:
+        file.write(b"emotion,pixels\n0,")
+        file.truncate(2**40)  # a hole: it takes no room on the disk
+    assert "fer2013.csv: not a CSV text file (a line of" in complaint(tmp_path / "fer2013.csv")
+    with (sheets / "labels.csv").open("ab") as file:
+        file.truncate(2**40)
+    assert "labels.csv: not a CSV text file (a line of" in complaint(sheets)
+
+
 def test_what_would_be_overlooked_in_a_class_folder_is_named(tmp_path: Path) -> None:
     as_folders(tmp_path, lambda i: f"train/happy/{i}.png")
     (tmp_path / "train/happy/face.gif").write_bytes(b"GIF89a")
@@ -338,7 +392,7 @@ def edited(folder: Path, line: int, old: str, new: str) -> None:
         (2, "webp,1", "webp,x", "labels.csv:3: index, row, emotion and votes must be whole numbers"),
         (2, "webp,1", "webp,-1", "labels.csv:3: index and votes must not be negative"),
         (2, "webp,1", "webp,64", "labels.csv names face 64, the sheet has 64"),
-        (2, "all.webp", "other.webp", "other.webp: missing or not a picture"),
+        (2, "all.webp", "other.webp", "other.webp: cannot be read: no such file or directory"),
         (2, "webp,1", "webp,0", "labels.csv:3: face 0 of all.webp is named a second time"),
         (0, "emotion", "mood", "no column emotion"),
     ],
@@ -373,4 +427,4 @@ def test_the_sheets_beside_the_repository_are_all_there(data: Path, tmp_path: Pa
     assert faces.votes is not None
     assert set(faces.votes.sum(axis=1).tolist()) <= {9, 10}
     shutil.copy(data / "fer2013/labels.csv", tmp_path)
-    assert "missing or not a picture" in complaint(tmp_path)
+    assert "cannot be read: no such file" in complaint(tmp_path)

@@ -42,6 +42,15 @@ def test_only_a_photo_with_a_kind_is_known_to_be_empty_also_when_it_is_reduced(t
         assert looked_at.known_empty
 
 
+@pytest.mark.parametrize(("target", "reason"), [("/dev/zero", "not a regular file"), ("/", "is a directory")])
+def test_a_photo_that_is_no_regular_file_is_named(tmp_path: Path, target: str, reason: str):
+    annotations = written(tmp_path, (20, 20), [])
+    (tmp_path / "photo.png").unlink()
+    (tmp_path / "photo.png").symlink_to(target)
+    with pytest.raises(UserError, match=f"photo.png: cannot be read: {reason}"):
+        read_photos(annotations, tmp_path)
+
+
 def test_missing_landmarks_are_unknown(tmp_path: Path):
     (photo,) = read_photos(written(tmp_path, (100, 120), [{"image_id": 7, "bbox": [10, 20, 30, 40]}]), tmp_path)
     assert np.isnan(photo.landmarks).all()
@@ -88,5 +97,5 @@ def test_a_file_without_images_is_one_line(tmp_path: Path):
 def test_a_photo_that_is_missing_is_named(tmp_path: Path):
     path = written(tmp_path, (10, 10), [])
     (tmp_path / "photo.png").unlink()
-    with pytest.raises(UserError, match=r"photo\.png: is no picture"):
+    with pytest.raises(UserError, match=r"photo\.png: cannot be read: no such file"):
         read_photos(path, tmp_path)
