@@ -60,5 +60,8 @@ class PrivacyMask:
             cv2.polylines(picture, [points], True, value, EDGE_PX)
 
 
+NO_MASK = PrivacyMask(()).apply
+
+
 def _cell(fraction: float) -> int:
     return int(min(max(round(fraction * MASK_SIDE), 0), MASK_SIDE))

@@ -5,6 +5,7 @@ import math
 import random
 import time
 from collections.abc import Callable
+from functools import partial
 from threading import Condition, Event, Thread
 
 from msgspec.structs import replace
@@ -17,7 +18,7 @@ from fer_edge.capture.uri import redact
 from fer_edge.capture.video import PlaybackClock
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
-from fer_edge.masks import PrivacyMask
+from fer_edge.masks import NO_MASK
 from fer_edge.types import Frame, Image
 
 logger = logging.getLogger(__name__)
@@ -64,63 +65,85 @@ class LatestFrame:
             return frame
 
 
-def masked_source(source: Source, zones: PrivacyMask) -> Source:
-    """``source`` behind ``zones``; itself where there are none. A recording stays one."""
-    if not zones:
-        return source
-    return MaskedRecording(source, zones) if isinstance(source, Recording) else Masked(source, zones)
-
-
-class Masked:
-    """Owned by the thread that reads it, as the source is."""
-
-    def __init__(self, source: Source, zones: PrivacyMask) -> None:
-        self._source = source
-        self._zones = zones
-
-    @property
-    def live(self) -> bool:
-        """As the source's."""
-        return self._source.live
-
-    @property
-    def rate_hz(self) -> float | None:
-        """As the source's."""
-        return self._source.rate_hz
-
-    @property
-    def format(self) -> str:
-        """As the source's."""
-        return self._source.format
-
-    def read(self) -> Image | None:
-        """The next picture, zeros in every zone."""
-        image = self._source.read()
-        return None if image is None else self._zones.apply(image)
-
-    def close(self) -> None:
-        """Closes the source."""
-        self._source.close()
-
-
-class MaskedRecording(Masked):
-    """The same with media time."""
-
-    def __init__(self, source: Recording, zones: PrivacyMask) -> None:
-        super().__init__(source, zones)
-        self._recording = source
-
-    @property
-    def position_s(self) -> float:
-        """As the source's."""
-        return self._recording.position_s
-
-
 class Camera:
-    """A source with a thread of its own. `start`, `stop`, `state` and `check` belong to the main thread.
+    """Capture of a source in a thread, until it is paused or stopped. Not thread-safe; the main thread owns it.
 
-    Everything outside is a parameter: how a source is opened, the monotonic clock, the dice of the backoff, and how
-    one waits (by default so that `stop` ends the wait).
+    Each resume starts a new thread: one whose read hangs in a driver is left behind, and its frames are dropped.
+    """
+
+    def __init__(  # noqa: PLR0913 - one parameter per component
+        self,
+        settings: CameraSettings,
+        latest_frame: LatestFrame,
+        *,
+        mask: Callable[[Image], Image] = NO_MASK,
+        opener: Callable[[CameraSettings], Source] = open_source,
+        paused: bool = False,
+        now: float = 0.0,
+    ) -> None:
+        """``mask`` is applied to every frame; ``now``, monotonic seconds, is when a camera made ``paused`` was."""
+        self._latest_frame = latest_frame
+        self._new_thread = partial(CaptureThread, settings, latest_frame, mask=mask, opener=opener)
+        self._thread = self._new_thread()
+        self._paused_since = now if paused else None
+        self._closed = True  # whether the source that was paused is closed
+        self._reopened = 0  # times that earlier threads reopened the source
+
+    @property
+    def paused(self) -> bool:
+        """Whether the camera is paused."""
+        return self._paused_since is not None
+
+    def start(self) -> None:
+        """Start to capture, unless the camera is paused."""
+        if not self.paused:
+            self._thread.start()
+
+    def pause(self, now: float) -> None:
+        """Close the source and drop the waiting frame; a second call does nothing."""
+        if self.paused:
+            return
+        self._reopened = self.state(now).reopened
+        self._closed = self._thread.stop()
+        self._latest_frame.clear()
+        self._paused_since = now
+
+    def resume(self) -> None:
+        """Open the source again; a second call does nothing."""
+        if not self.paused:
+            return
+        self._paused_since = None
+        self._thread = self._new_thread()
+        self._thread.start()
+
+    def state(self, now: float) -> CameraState:
+        """The state of the camera at ``now``, monotonic seconds."""
+        if self._paused_since is not None:
+            self._closed = self._closed or self._thread.ended()
+            return CameraState(
+                CameraPhase.PAUSED, self._paused_since, "" if self._closed else STILL_READING, self._reopened
+            )
+        state = self._thread.state(now)
+        return replace(state, reopened=self._reopened + state.reopened)
+
+    @property
+    def deadline(self) -> float:
+        """Monotonic seconds by which the capture thread must make progress; infinite while paused and after the end."""
+        return math.inf if self.paused else self._thread.deadline
+
+    def check(self) -> None:
+        """Raise the error that ended the capture thread, if any: UnusableSource, or a bug."""
+        self._thread.check()
+
+    def stop(self) -> None:
+        """End the capture for good."""
+        self._thread.stop()
+
+
+class CaptureThread:
+    """One run of the capture thread. `start`, `stop`, `state`, `deadline` and `check` belong to the main thread.
+
+    Opener, monotonic clock, random draw of the backoff and wait are parameters; by default `stop` ends a wait.
     """
 
     def __init__(  # noqa: PLR0913 - the outside world, by name
@@ -128,6 +151,7 @@ class Camera:
         settings: CameraSettings,
         latest_frame: LatestFrame,
         *,
+        mask: Callable[[Image], Image] = NO_MASK,
         opener: Callable[[CameraSettings], Source] = open_source,
         clock: Callable[[], float] = time.monotonic,
         draw: Callable[[], float] = random.random,
@@ -135,6 +159,7 @@ class Camera:
     ) -> None:
         self._settings = settings
         self._latest_frame = latest_frame
+        self._mask = mask
         self._opener = opener
         self._clock = clock
         self._stopping = Event()
@@ -221,7 +246,7 @@ class Camera:
                     return self._supervisor.lost(self._clock())
                 if recording is not None:
                     self._pause(pace.wait_s(recording.position_s, self._clock()))
-                if self._hand_over(image) is FrameAction.REOPEN:
+                if self._hand_over(self._mask(image)) is FrameAction.REOPEN:
                     return 0.0
         except SourceError as error:
             return self._supervisor.failed(str(error), self._clock())
@@ -266,68 +291,3 @@ class Camera:
                 logger.info("camera %s: at its end", name)
             case _:
                 logger.warning("camera %s: %s: %s; trying again until it is back", name, state.phase, state.reason)
-
-
-class CaptureControl:
-    """Makes a camera when it may look, ends it when it may not. Not thread-safe; the main thread owns it.
-
-    ``make`` gives a camera that fills ``latest_frame`` and is not started yet.
-    """
-
-    def __init__(self, make: Callable[[], Camera], latest_frame: LatestFrame, *, paused: bool, now: float) -> None:
-        self._make = make
-        self._latest_frame = latest_frame
-        self._camera = make()
-        self._paused_since = now if paused else None
-        self._closed = True  # whether the camera that was paused is really closed
-        self._reopened = 0  # times that cameras before this one were opened after their first
-
-    @property
-    def paused(self) -> bool:
-        """Whether the camera is not to look."""
-        return self._paused_since is not None
-
-    def start(self) -> None:
-        """Begins to look, unless it was made paused."""
-        if not self.paused:
-            self._camera.start()
-
-    def pause(self, now: float) -> None:
-        """Closes the camera and forgets the picture that nobody has looked at yet; a second call does nothing."""
-        if self.paused:
-            return
-        self._reopened = self.state(now).reopened
-        self._closed = self._camera.stop()
-        self._latest_frame.clear()
-        self._paused_since = now
-
-    def resume(self) -> None:
-        """Opens the camera again; a second call does nothing."""
-        if not self.paused:
-            return
-        self._paused_since = None
-        self._camera = self._make()
-        self._camera.start()
-
-    def state(self, now: float) -> CameraState:
-        """How the camera is doing at ``now``, monotonic seconds."""
-        if self._paused_since is not None:
-            self._closed = self._closed or self._camera.ended()
-            return CameraState(
-                CameraPhase.PAUSED, self._paused_since, "" if self._closed else STILL_READING, self._reopened
-            )
-        state = self._camera.state(now)
-        return replace(state, reopened=self._reopened + state.reopened)
-
-    @property
-    def deadline(self) -> float:
-        """Until when, monotonic seconds, the capture thread has shown progress or hangs; infinite while paused."""
-        return math.inf if self.paused else self._camera.deadline
-
-    def check(self) -> None:
-        """Raises what ended the capture thread, if anything did: UnusableSource, or a bug."""
-        self._camera.check()
-
-    def stop(self) -> None:
-        """Ends it for good."""
-        self._camera.stop()

@@ -1,6 +1,6 @@
 """What a source of pictures is, and the choice of the right one for a setting."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
 from fer_edge.capture.images import ImageFolder
@@ -11,6 +11,7 @@ from fer_edge.capture.v4l2 import V4l2Camera
 from fer_edge.capture.video import VideoFile
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError
+from fer_edge.masks import NO_MASK
 from fer_edge.types import Frame, Image
 
 
@@ -64,22 +65,22 @@ def open_source(settings: CameraSettings) -> Source:
             return VideoFile(settings)
 
 
-def play(source: Source) -> Iterator[Frame]:
-    """The frames of ``source``, none dropped, `captured_at` in media time; closes it at the end.
+def play(source: Source, mask: Callable[[Image], Image] = NO_MASK) -> Iterator[Frame]:
+    """The frames of ``source``, ``mask`` applied, none dropped, `captured_at` in media time; closes it at the end.
 
     Raises SourceError at once for a live source: it has no end and no media time.
     """
     if not isinstance(source, Recording):
         source.close()
         raise SourceError("only a video file or a folder of images can be analysed, not a live source")
-    return _frames(source)
+    return _frames(source, mask)
 
 
-def _frames(source: Recording) -> Iterator[Frame]:
+def _frames(source: Recording, mask: Callable[[Image], Image]) -> Iterator[Frame]:
     try:
         number = 0
         while (image := source.read()) is not None:
-            yield Frame(image, source.position_s, number)
+            yield Frame(mask(image), source.position_s, number)
             number += 1
     finally:
         source.close()

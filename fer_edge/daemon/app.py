@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fer_edge.capture.camera import Camera, CaptureControl, LatestFrame, masked_source
+from fer_edge.capture.camera import Camera, LatestFrame
 from fer_edge.capture.network import check_login
 from fer_edge.capture.sources import Source, open_source
 from fer_edge.config.loader import Document
@@ -116,12 +116,13 @@ class App:
         observeres: list[PipelineObserver] = [part for part in parts if part is not None]
         pipeline = Pipeline(self._vision.see, self._decider, self._reporter, observeres, self._vision.forget)
         latest_frame = LatestFrame()
-        zones = PrivacyMask(settings.privacy.zones)
         if settings.camera.username:
             check_login(settings.camera)
-        self._capture = CaptureControl(
-            lambda: Camera(settings.camera, latest_frame, opener=lambda camera: masked_source(opener(camera), zones)),
+        self._capture = Camera(
+            settings.camera,
             latest_frame,
+            mask=PrivacyMask(settings.privacy.zones).apply,
+            opener=opener,
             paused=self._live.paused,
             now=now,
         )

@@ -10,7 +10,7 @@ import msgspec
 import numpy as np
 
 from fer_edge import __version__
-from fer_edge.capture.camera import CaptureControl, LatestFrame
+from fer_edge.capture.camera import Camera, LatestFrame
 from fer_edge.capture.supervisor import CameraPhase, CameraState
 from fer_edge.config.model import PrivacySettings, Settings
 from fer_edge.config.runtime import RuntimeConfig
@@ -204,7 +204,7 @@ class HealthReporter:
         live: RuntimeConfig,
         kernels: DelegateInfo,
         latest_frame: LatestFrame,
-        capture: CaptureControl,
+        capture: Camera,
         link: Link,
         governor: ThermalThrottle,
         reporter: MqttPublisher,

@@ -4,7 +4,7 @@ import time
 from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
-from fer_edge.capture.camera import CaptureControl, LatestFrame
+from fer_edge.capture.camera import Camera, LatestFrame
 from fer_edge.capture.supervisor import CameraPhase
 from fer_edge.daemon.commands import CommandHandler, CommandQueue
 from fer_edge.daemon.health import HealthReporter
@@ -39,7 +39,7 @@ LINK_STOP_S = 3.0
 class CameraMonitor:
     """Not thread-safe; the main thread owns it."""
 
-    def __init__(self, capture: CaptureControl, reporter: MqttPublisher, pipeline: Pipeline) -> None:
+    def __init__(self, capture: Camera, reporter: MqttPublisher, pipeline: Pipeline) -> None:
         self._capture, self._reporter, self._pipeline = capture, reporter, pipeline
         self.phase = CameraPhase.OPENING
         """The camera's, as it was last told."""
@@ -73,7 +73,7 @@ class MainLoop:
         signals: Signals,
         systemd: Systemd,
         latest_frame: LatestFrame,
-        capture: CaptureControl,
+        capture: Camera,
         watch: CameraMonitor,
         pipeline: Pipeline,
         windows: SummaryScheduler,

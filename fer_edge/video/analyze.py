@@ -8,7 +8,6 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from fer_edge.capture.camera import masked_source
 from fer_edge.capture.sources import play
 from fer_edge.capture.video import VideoFile
 from fer_edge.config.model import CameraSettings, Settings
@@ -105,7 +104,7 @@ def _run(job: Job, settings: Settings, tell: Tell, threads: int, stack: ExitStac
                 observeres.append(stack.enter_context(_timeline(part, path, printable_path(Path(job.source.name)))))
     decider = EventDetector(settings.decide, settings.track.lost_s)
     pipeline = Pipeline(vision.see, decider, events, (tally, *observeres))
-    for frame in play(masked_source(source, PrivacyMask(settings.privacy.zones))):
+    for frame in play(source, PrivacyMask(settings.privacy.zones).apply):
         pipeline.step(frame)
         tell(tally.frames, source.stated_frames)
     pipeline.close(tally.seconds, "stopped")

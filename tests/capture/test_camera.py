@@ -7,7 +7,7 @@ from threading import Event
 
 import pytest
 
-from fer_edge.capture.camera import HANG_S, Camera, LatestFrame
+from fer_edge.capture.camera import HANG_S, CaptureThread, LatestFrame
 from fer_edge.capture.sources import Source
 from fer_edge.capture.supervisor import CameraPhase
 from fer_edge.config.model import CameraSettings
@@ -79,8 +79,8 @@ def opener(*openings: Source | Exception) -> Callable[[CameraSettings], Source]:
     return open_next
 
 
-def camera(clock, *openings: Source | Exception, latest_frame: LatestFrame | None = None) -> Camera:
-    return Camera(
+def camera(clock, *openings: Source | Exception, latest_frame: LatestFrame | None = None) -> CaptureThread:
+    return CaptureThread(
         SETTINGS,
         latest_frame or LatestFrame(),
         opener=opener(*openings),
@@ -90,7 +90,7 @@ def camera(clock, *openings: Source | Exception, latest_frame: LatestFrame | Non
     )
 
 
-def tell(capture: Camera) -> None:
+def tell(capture: CaptureThread) -> None:
     with pytest.raises(UnusableSource, match="the story ends here"):
         capture.run()
 
@@ -185,7 +185,7 @@ def test_password_is_in_no_log_line(clock, picture, caplog) -> None:
 
 
 def test_first_loss_of_an_unusable_source_reaches_the_main_thread() -> None:
-    capture = Camera(CameraSettings(source="/no/such/film.mp4"), LatestFrame())
+    capture = CaptureThread(CameraSettings(source="/no/such/film.mp4"), LatestFrame())
     capture.check()
     capture.start()
     capture._thread.join(10.0)  # the thread ends by itself, and only its end is waited for
@@ -226,7 +226,7 @@ class Hanging:
 
 def test_read_that_hangs_is_told_as_silence_and_does_not_hold_up_the_stop(picture) -> None:
     now, source = 100.0, Hanging(picture(0))
-    capture = Camera(SETTINGS, LatestFrame(), opener=opener(source), clock=lambda: now)
+    capture = CaptureThread(SETTINGS, LatestFrame(), opener=opener(source), clock=lambda: now)
     capture.start()
     assert source.hangs.wait(10.0)
     assert capture.state(104.0).phase is CameraPhase.RUNNING
@@ -246,7 +246,7 @@ def test_stop_ends_a_long_wait_between_two_attempts() -> None:
         raise SourceError("refused")
 
     settings = CameraSettings(source=0, reopen_max_s=3600.0)
-    capture = Camera(settings, LatestFrame(), opener=refuse, draw=lambda: 3600.0)
+    capture = CaptureThread(settings, LatestFrame(), opener=refuse, draw=lambda: 3600.0)
     capture.start()
     assert tried.wait(10.0)
     capture.stop()
@@ -255,11 +255,11 @@ def test_stop_ends_a_long_wait_between_two_attempts() -> None:
 
 
 def test_stop_before_start_does_nothing() -> None:
-    Camera(SETTINGS, LatestFrame()).stop()
+    CaptureThread(SETTINGS, LatestFrame()).stop()
 
 
 def test_waiting_for_a_camera_that_is_away_keeps_the_word_given_to_the_watchdog(clock) -> None:
-    capture: Camera
+    capture: CaptureThread
     slack: list[float] = []
 
     def wait(seconds: float) -> None:
@@ -267,7 +267,7 @@ def test_waiting_for_a_camera_that_is_away_keeps_the_word_given_to_the_watchdog(
         slack.append(capture.deadline - clock.now)
 
     refused = opener(*[SourceError("no such camera")] * 9)
-    capture = Camera(SETTINGS, LatestFrame(), opener=refused, clock=clock, draw=lambda: 1.0, wait=wait)
+    capture = CaptureThread(SETTINGS, LatestFrame(), opener=refused, clock=clock, draw=lambda: 1.0, wait=wait)
     tell(capture)
     assert clock.waits[-1] == 30.0
     assert slack == [HANG_S] * 9
@@ -275,7 +275,7 @@ def test_waiting_for_a_camera_that_is_away_keeps_the_word_given_to_the_watchdog(
 
 def test_read_that_hangs_breaks_its_word_after_a_minute_and_a_film_at_its_end_never_does(clock, picture) -> None:
     source = Hanging(picture(0))
-    capture = Camera(SETTINGS, LatestFrame(), opener=opener(source), clock=lambda: 100.0)
+    capture = CaptureThread(SETTINGS, LatestFrame(), opener=opener(source), clock=lambda: 100.0)
     capture.start()
     assert source.hangs.wait(10.0)
     assert capture.deadline == 160.0
@@ -290,7 +290,7 @@ def test_read_that_hangs_breaks_its_word_after_a_minute_and_a_film_at_its_end_ne
 def test_long_still_in_a_film_is_no_hang(clock, picture) -> None:
     film = ScriptedRecording(clock, [(0.0, picture(n)) for n in range(2)])
     slack: list[float] = []
-    capture: Camera
+    capture: CaptureThread
 
     def wait(seconds: float) -> None:
         clock.wait(seconds)
@@ -301,7 +301,7 @@ def test_long_still_in_a_film_is_no_hang(clock, picture) -> None:
         return Scripted.read(film)
 
     film.read = read  # type: ignore[method-assign]
-    capture = Camera(SETTINGS, LatestFrame(), opener=opener(film), clock=clock, wait=wait)
+    capture = CaptureThread(SETTINGS, LatestFrame(), opener=opener(film), clock=clock, wait=wait)
     capture.run()
     assert clock.waits[1] == 500.0
     assert min(slack) >= 0.0

@@ -6,7 +6,7 @@ from threading import Event
 
 import pytest
 
-from fer_edge.capture.camera import STILL_READING, Camera, CaptureControl, LatestFrame
+from fer_edge.capture.camera import STILL_READING, Camera, LatestFrame
 from fer_edge.capture.supervisor import CameraPhase
 from fer_edge.config.model import CameraSettings
 from fer_edge.types import Image
@@ -46,15 +46,14 @@ class Room:
         self.opened: list[Webcam] = []
         self.latest_frame = LatestFrame()
         self._pictures = pictures
-        self.capture = CaptureControl(self._make, self.latest_frame, paused=paused, now=time.monotonic())
+        self.capture = Camera(
+            CameraSettings(), self.latest_frame, opener=self._open, paused=paused, now=time.monotonic()
+        )
         self.capture.start()
 
     def phase(self) -> CameraPhase:
         self.capture.check()
         return self.capture.state(time.monotonic()).phase
-
-    def _make(self) -> Camera:
-        return Camera(CameraSettings(), self.latest_frame, opener=self._open)
 
     def _open(self, _settings: CameraSettings) -> Webcam:
         self.opened.append(Webcam(self._pictures))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.capture.camera import Camera, LatestFrame
+from fer_edge.capture.camera import CaptureThread, LatestFrame
 from fer_edge.capture.uri import Kind, device_path, kind_of, parse_address, redact
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
@@ -18,7 +18,7 @@ from fer_edge.errors import SourceError, UnusableSource
         (0, Kind.V4L2),
         ("2", Kind.V4L2),
         ("/dev/video1", Kind.V4L2),
-        ("/dev/v4l/by-id/usb-Some_Camera-video-index0", Kind.V4L2),
+        ("/dev/v4l/by-id/usb-Some_CaptureThread-video-index0", Kind.V4L2),
         ("rtsp://camera/stream", Kind.STREAM),
         ("RTSP://camera/stream", Kind.STREAM),
         ("https://camera:8443/video", Kind.STREAM),
@@ -94,7 +94,7 @@ def test_password_of_any_form_of_address_is_never_shown(url: str) -> None:
 def test_password_is_in_no_log_and_no_state_of_a_camera_that_cannot_be_opened(url: str, caplog, clock) -> None:
     caplog.set_level(logging.DEBUG)
     settings = CameraSettings(source=url.replace("10.0.0.2", "127.0.0.1").replace("@h/x", "@127.0.0.1/x"))
-    camera = Camera(settings, LatestFrame(), clock=clock, wait=lambda _: camera.stop())
+    camera = CaptureThread(settings, LatestFrame(), clock=clock, wait=lambda _: camera.stop())
     try:
         camera.run()
         shown = repr(camera.state(clock.now))
