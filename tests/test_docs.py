@@ -1,5 +1,6 @@
-"""Every command line in the documents' code blocks is one that the programs take, values and all."""
+"""The documents against the code: command lines are ones that the programs take; files, modules and links exist."""
 
+import ast
 import copy
 import re
 import shlex
@@ -143,10 +144,88 @@ def test_a_right_command_line_is_let_pass(line: str) -> None:
     assert not mistake(line.split())
 
 
-def test_every_file_that_the_page_on_security_names_is_there_and_every_entrance_is_in_its_table() -> None:
-    text = (REPOSITORY / "docs" / "security.md").read_text()
-    named = set(re.findall(r"`((?:tests|fer_edge|systemd)/[\w./-]+)`", text))
-    assert len(named) > 15
-    assert [path for path in named if not (REPOSITORY / path).exists()] == []
-    entrances = re.findall(r"^\| (`[a-z`, ]+`) \|", text.partition("| entrance |")[2], re.MULTILINE)
+SOURCE_FILE = re.compile(r"\b(?:fer_edge|converter|tests|benchmarks|tools)/[\w/.-]+\.(?:py|sh|tflite|service)\b")
+FOLDER = re.compile(r"`((?:converter|tests|benchmarks|tools|systemd)/[\w./-]*)`")  # not fer_edge/: an MQTT topic, too
+DOTTED = re.compile(r"\b(?:fer_edge|converter)(?:\.\w+)+")
+SHORT_FILE = re.compile(r"(?:<br>| )(\w+(?:/\w+)?\.py)\b")  # as in a diagram, below fer_edge
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([\w-]+))?\)")
+
+
+def missing_source(text: str) -> list[str]:
+    """Return the files, modules and names in modules that the text mentions and the repository lacks."""
+    paths = SOURCE_FILE.findall(text) + FOLDER.findall(text)
+    files = [path for path in dict.fromkeys(paths) if not (REPOSITORY / path).exists()]
+    return files + [name for name in DOTTED.findall(text) if not is_in_the_source(name)]
+
+
+def is_in_the_source(dotted: str) -> bool:
+    """Return whether ``dotted`` is a package or module, or a class, function or constant at the top of one."""
+    path = REPOSITORY.joinpath(*dotted.split("."))
+    if path.is_dir() or path.with_suffix(".py").exists():
+        return True
+    module = path.parent.with_suffix(".py")
+    return module.exists() and path.name in names_in(module)
+
+
+def names_in(module: Path) -> set[str]:
+    names = set()
+    for node in ast.parse(module.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.ClassDef | ast.FunctionDef):
+            names.add(node.name)
+        elif isinstance(node, ast.Assign):
+            names |= {target.id for target in node.targets if isinstance(target, ast.Name)}
+    return names
+
+
+def missing_links(page: Path) -> list[str]:
+    """Return the links to files, and to headings in them, that lead nowhere."""
+    wrong = []
+    for path, heading in LINK.findall(page.read_text(encoding="utf-8")):
+        target = page.parent / path if path else page
+        if not target.exists() or (heading and heading not in headings(target)):
+            wrong.append(f"{path}#{heading}")
+    return wrong
+
+
+def headings(page: Path) -> set[str]:
+    """Return the anchors that GitHub gives to the page's headings."""
+    lines = re.findall(r"^#+ (.*)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+    return {re.sub(r"[^\w -]", "", line.lower()).replace(" ", "-") for line in lines}
+
+
+@pytest.mark.parametrize("page", DOCUMENTS, ids=lambda page: page.stem)
+def test_files_modules_and_links_in_the_documents_exist(page: Path) -> None:
+    assert not missing_source(page.read_text(encoding="utf-8"))
+    assert not missing_links(page)
+
+
+def test_classes_and_files_in_the_diagrams_of_the_architecture_exist() -> None:
+    diagrams = "".join(re.findall(r"^```mermaid\n(.*?)^```$", text_of("architecture"), re.DOTALL | re.MULTILINE))
+    files = SHORT_FILE.findall(diagrams)
+    assert len(files) > 20
+    assert not [path for path in files if not (REPOSITORY / "fer_edge" / path).exists()]
+    classes = {name for path in REPOSITORY.glob("fer_edge/**/*.py") for name in names_in(path)}
+    assert not set(re.findall(r"\b[A-Z][a-z]+(?:[A-Z][a-z]+)+\b", diagrams)) - classes
+
+
+def text_of(page: str) -> str:
+    return (REPOSITORY / "docs" / f"{page}.md").read_text(encoding="utf-8")
+
+
+def test_a_missing_file_module_or_name_would_be_found_and_an_existing_one_is_not_reported() -> None:
+    assert missing_source(
+        "`fer_edge/mqtt/letters.py`, `tests/letters`, fer_edge.mqtt.letters, `fer_edge.types.Verdict`."
+    ) == [
+        "fer_edge/mqtt/letters.py",
+        "tests/letters",
+        "fer_edge.mqtt.letters",
+        "fer_edge.types.Verdict",
+    ]
+    assert not missing_source(
+        "`fer_edge/mqtt/link.py`, fer_edge.mqtt.link, `fer_edge.types.Frame`, topic fer_edge/porch/event."
+    )
+
+
+def test_every_entrance_is_in_the_table_of_the_page_on_security() -> None:
+    entrances = re.findall(r"^\| (`[a-z`, ]+`) \|", text_of("security").partition("| entrance |")[2], re.MULTILINE)
     assert re.findall(r"`(\w+)`", " ".join(entrances)) == [entrance.name for entrance in ENTRANCES]

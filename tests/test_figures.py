@@ -41,7 +41,7 @@ def size_bytes(name: str) -> int:
 
 def row(name: str) -> list[float]:
     """Of docs/accuracy.md's first table: top-1, macro-F1 and ECE in %, points that int8 is below float, kB, time."""
-    percent, points = r"([\d.]+) %", r"(-?[\d.]+) points"
+    percent, points = r"([\d.]+) ?%", r"(-?[\d.]+) points"
     cells = rf"\| `{name}`[^|]*\| {percent} \| {percent} \| {percent} \| {points} \| ([\d,]+) kB \| ([\d.]+) \|"
     return figures("docs/accuracy.md", cells)
 
@@ -54,7 +54,7 @@ def test_the_networks_that_ship_are_those_with_a_row_here() -> None:
 def test_first_page_names_the_detector_s_size_and_the_default_network_s_size_and_score() -> None:
     face_kb, network_mb, top1 = figures(
         "README.md",
-        r"a face detector \(([\d,]+) kB\) and an expression network \(([\d.]+) MB, ([\d.]+) % on FER-2013's Pub",
+        r"a face detector \(([\d,]+) kB\) and an expression network \(([\d.]+) MB, ([\d.]+) ?% on FER-2013's Pub",
     )
     default = ClassifySettings().model
     assert face_kb == pytest.approx(size_bytes("face") / 1e3, abs=0.5)
@@ -76,7 +76,7 @@ def test_table_of_scores_is_the_card_s_and_the_file_s(name: str) -> None:
 @pytest.mark.parametrize("name", EXPRESSION)
 def test_best_epoch_of_the_run_that_ships_is_told(name: str) -> None:
     best = card(name)["training"]["trained"]["result"]["best"]
-    told = re.findall(r"\| `(\w+)`[^|]* \| ([\d.]+) % in epoch (\d+)", text("docs/accuracy.md"))
+    told = re.findall(r"\| `(\w+)`[^|]* \| ([\d.]+) ?% in epoch (\d+)", text("docs/accuracy.md"))
     of_it = [float(percent) for network, percent, epoch in told if (network, int(epoch)) == (name, best["epoch"])]
     assert of_it == [pytest.approx(100 * best["val_accuracy"], abs=0.05)]
 
