@@ -1,5 +1,4 @@
-"""Scores become events: smoothing, thresholds, dwell, coming and going, summaries. Pure, and in seconds.
+"""Scores to events: smoothing, hysteresis, track life cycle, window statistics. Pure; time is in seconds.
 
-rules (the settings), evidence (what a face's scores were lately) -> belief (which expression that supports) ->
-reading (for how long) -> visit (one face, first frame to last) -> decider (all faces) -> summary (a window of it).
+smoothing (average of one track) -> hysteresis (its expression) -> lifecycle (all tracks) -> summary (a window).
 """

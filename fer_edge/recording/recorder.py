@@ -138,7 +138,7 @@ class Recorder:
 
     def on_frame(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
         """Keeps a frame."""
-        if not faces and not decision.verdicts and not decision.events:
+        if not faces and not decision.states and not decision.events:
             if now - self._nobody_since < NOBODY_EVERY_S:
                 return
             self._nobody_since = now
@@ -148,7 +148,7 @@ class Recorder:
 
     def on_tick(self, decision: Decision, now: float) -> None:
         """Keeps the passing of time where it may end something."""
-        if decision.verdicts or decision.events:
+        if decision.states or decision.events:
             self._keep(Step(StepKind.TICK, now), now)
 
     def on_close(self, _events: Sequence[Event], reason: str, now: float) -> None:

@@ -40,7 +40,7 @@ class Statistics:
         """Counts a frame."""
         self.frames += 1
         self.seconds = now
-        self._summary.add(decision.verdicts, now)
+        self._summary.add(decision.states, now)
         self._outcomes.update(verdict.outcome for verdict in decision.in_frame)
         self._events.update(event.kind for event in decision.events)
 

@@ -1,4 +1,4 @@
-"""What the tests of this room share: score vectors written as words."""
+"""Score vectors by the names of their expressions."""
 
 from collections.abc import Callable
 
