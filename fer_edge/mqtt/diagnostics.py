@@ -1,5 +1,7 @@
 """Why there is no link, as one line that says what to do. Pure."""
 
+import errno
+import os
 import socket
 import ssl
 
@@ -23,6 +25,8 @@ FAILURE = 0x80  # codes from here on are failures
 NOT_YET_VALID = 9
 EXPIRED = 10
 WRONG_HOST = (62, 64)  # name, address
+# The end of a connection that a broker closes with something of ours unread, in place of a plain end.
+_CLOSED_BY_BROKER = tuple(os.strerror(code) for code in (errno.ECONNRESET, errno.EPIPE))
 
 
 class BrokerError(Exception):
@@ -124,7 +128,7 @@ def broken_off(error: str, broker: BrokerAddress) -> str:
         return f"{broker} wants a certificate of this client: set mqtt.tls.certificate and mqtt.tls.key"
     if "ALERT" in error:  # the other side ended TLS, after our handshake was done (TLS 1.3)
         return f"{broker} does not accept this client's certificate ({error}): check mqtt.tls.certificate"
-    if error:
+    if error and not any(one in error for one in _CLOSED_BY_BROKER):
         return f"the link to {broker} broke off ({error})"
     # All that MQTT 3.1.1 says when an id is taken over, and mosquitto 2.0.11 in MQTT 5 as well.
     return f"{broker} hung up: it was stopped, or another client uses the client id {broker.client_id!r}"

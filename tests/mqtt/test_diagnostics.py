@@ -61,7 +61,12 @@ def test_link_that_ends_without_a_word_names_both_causes():
     assert diagnostics.broken_off("", BROKER) == (
         "hub.lan:1883 hung up: it was stopped, or another client uses the client id 'fer_edge-porch'"
     )
-    assert "Connection reset" in diagnostics.broken_off("Connection reset by peer", BROKER)
+    assert "No route to host" in diagnostics.broken_off("[Errno 113] No route to host", BROKER)
+
+
+def test_connection_reset_and_broken_pipe_are_the_same_end_as_an_orderly_close():
+    for error in ("[Errno 104] Connection reset by peer", "Broken pipe"):
+        assert diagnostics.broken_off(error, BROKER) == diagnostics.broken_off("", BROKER)
 
 
 def test_alert_after_the_handshake_is_about_our_certificate():
