@@ -56,7 +56,6 @@ def talk(port: int, state: Path, runtime: Path, durability: str) -> None:
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     step_s = [0.0]
     wishes = {"host": LOOPBACK, "port": port, "durability": durability, "keepalive_s": 5, "replay_hz": 5000.0}
-    wishes["protocol"] = "5"  # in 3.1.1 a broker that hangs up again and again is tried with QoS 0, which loses events
     settings = msgspec.structs.replace(msgspec.convert(wishes, MqttSettings), keepalive_s=2, reconnect_max_s=0.2)
     clocks = Clocks(lambda: time.time() + step_s[0], time.monotonic, lambda: True)
     delivery = Delivery(settings, TOPICS, "0" * 8, clocks, random.random, folders=Folders(state, runtime))

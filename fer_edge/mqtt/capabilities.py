@@ -4,6 +4,7 @@ A broker may lack retained messages or QoS 1: managed ones, or mosquitto with `r
 sections 3.2.2.3.4 and 3.2.2.3.5). MQTT 5 names what is missing. MQTT 3.1.1 has no word for it: the broker hangs up.
 """
 
+from collections.abc import Callable
 from typing import Literal
 
 import msgspec
@@ -45,22 +46,37 @@ class Abilities(msgspec.Struct, frozen=True):
 
 
 ALL = Abilities()
-# In MQTT 3.1.1: what is tried, one after the other, with a broker that hangs up without a word. Retain first, it is
-# what managed brokers lack most often.
+# What an MQTT 3.1.1 broker may lack, in the order of the comparison. Managed brokers lack retain most often.
 FEWER = (Abilities(retain=False), Abilities(qos=0), Abilities(retain=False, qos=0))
+# Which sessions of a comparison are reduced: the Thue-Morse sequence. It has no period, so neither a link that is cut
+# at regular intervals nor a load balancer with one failed backend in two can produce its pattern.
+REDUCED = (True, False, False, True, False, True, True, False)
+
+
+def find_missing(is_acknowledged: Callable[[Abilities], bool | None]) -> Abilities | None:
+    """Return the abilities of an MQTT 3.1.1 broker that closes the connection on a feature that it lacks.
+
+    ``is_acknowledged`` runs one short session with the given abilities: True if the broker acknowledged it, False if
+    the broker closed it, None for any other result. A reduction is returned only if each of several reduced sessions
+    was acknowledged and each full session between them was closed. Otherwise None: the link may merely be unreliable.
+    """
+    if is_acknowledged(ALL) is not False:
+        return None
+    for fewer in FEWER:
+        if all(is_acknowledged(fewer if reduced else ALL) is reduced for reduced in REDUCED):
+            return fewer
+    return None
 
 
 class Learned:
-    """What a broker lacks by what became of earlier links. Not thread-safe, the link owns it.
+    """Abilities of the broker, as far as earlier links showed them. Not thread-safe; owned by the link.
 
-    An MQTT 3.1.1 broker that lacks a feature ends each link before it acknowledges anything. One that is stopped, or
-    lets another client take the id over, has mostly acknowledged something first. So the next reduction is
-    tried after ``HANG_UPS`` links in a row that ended without an acknowledgement; one that works is kept for
-    REMEMBERED_S.
+    After ``HANG_UPS`` MQTT 3.1.1 links in a row that the broker closed before any acknowledgement, the link compares
+    sessions with `find_missing`. Its result is kept for REMEMBERED_S.
     """
 
     HANG_UPS = 3
-    REMEMBERED_S = 3600.0  # after it the next link has everything again: the broker may have been changed
+    REMEMBERED_S = 3600.0  # after it the next link uses every feature again: the broker may have been changed
 
     def __init__(self) -> None:
         self._abilities = ALL
@@ -68,23 +84,24 @@ class Learned:
         self._learned_at = 0.0
 
     def abilities(self, now: float) -> Abilities:
-        """Return what the next link is to use."""
+        """Return the abilities for the next link."""
         if now - self._learned_at >= self.REMEMBERED_S:
             self._abilities = ALL
         return self._abilities
 
     def lacks(self, feature: Feature, now: float) -> None:
-        """Note the feature that the broker names as missing."""
+        """Record a feature that the broker reported as unsupported."""
         self._abilities, self._learned_at = self._abilities.without(feature), now
 
     def acknowledged(self) -> None:
-        """Note that the broker takes what is published."""
+        """Record that the broker acknowledged a message."""
         self._hang_ups = 0
 
-    def hung_up(self, now: float) -> None:
-        """Note a link that the broker ended without a word, with something published and nothing acknowledged."""
+    def hung_up(self) -> bool:
+        """Record a link that the broker closed before any acknowledgement; return whether a comparison is due."""
         self._hang_ups += 1
-        if self._hang_ups >= self.HANG_UPS:
-            self._hang_ups, self._learned_at = 0, now
-            rungs = (ALL, *FEWER)
-            self._abilities = rungs[(rungs.index(self._abilities) + 1) % len(rungs)]
+        return self._hang_ups >= self.HANG_UPS
+
+    def compared(self, found: Abilities | None, now: float) -> None:
+        """Record the result of a comparison; without proof every feature is used."""
+        self._abilities, self._learned_at, self._hang_ups = found or ALL, now, 0

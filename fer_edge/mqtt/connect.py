@@ -1,6 +1,5 @@
 """From settings to an open session: which versions of MQTT are tried, and how long each may take."""
 
-import contextlib
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -10,9 +9,10 @@ import msgspec
 from fer_edge.config.model import MqttSettings
 from fer_edge.errors import SettingsError
 from fer_edge.mqtt import diagnostics
-from fer_edge.mqtt.capabilities import ALL, FEWER, Abilities
+from fer_edge.mqtt.capabilities import ALL, Abilities
 from fer_edge.mqtt.credentials import load_credentials
 from fer_edge.mqtt.diagnostics import BrokerAddress, BrokerError
+from fer_edge.mqtt.outbox import InFlight
 from fer_edge.mqtt.topics import client_id
 from fer_edge.types import Message
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 Version = Literal["5", "3.1.1"]
 # A broker that was merely too slow for MQTT 5 once is asked again at the next connect after this long.
 REMEMBERED_S = 3600.0
+TRIAL_KEY = 1
 
 
 class Versions:
@@ -37,6 +38,10 @@ class Versions:
         if self._worked is None or (self._worked == "3.1.1" and now - self._worked_at >= REMEMBERED_S):
             return self._order
         return (self._worked, *(version for version in self._order if version != self._worked))
+
+    def is_new_fallback(self, version: Version, now: float) -> bool:
+        """Return whether ``version`` is a fallback that is not remembered yet; a cut link may have caused it."""
+        return version == "3.1.1" != self.order(now)[0]
 
     def answered(self, version: Version, now: float) -> None:
         """The broker accepted a connection in ``version``."""
@@ -92,37 +97,51 @@ def open_session(  # noqa: PLR0913 - what a connection is opened with, by name
         session.open(patience.connect_s, patience.answer_s)
         return session
 
+    hung_up = False
     for version in versions:
-        # In 3.1.1 a broker hangs up on a will that it does not support: each reduction is tried, first come first.
-        fewer = FEWER if will is not None and version == "3.1.1" else ()
         try:
-            return _reduced(partial(attempt, version), abilities, fewer)
+            return _reduced(partial(attempt, version), abilities)
         except BrokerError as why:
+            hung_up |= why.hung_up
             if not (why.silent or why.version):
                 raise
             last = why
-    raise (
-        BrokerError(diagnostics.unanswered(broker, " or ".join(versions)))
-        if last.silent and len(versions) > 1
-        else last
-    )
+    if last.silent and len(versions) > 1:
+        raise BrokerError(diagnostics.unanswered(broker, " or ".join(versions)), hung_up=hung_up)
+    raise last
 
 
-def _reduced(attempt: Callable[[Abilities], "Session"], abilities: Abilities, fewer: Sequence[Abilities]) -> "Session":
-    """Open a session with ``abilities``; without the will's retain or QoS where the broker refuses them.
+def is_acknowledged(
+    settings: MqttSettings, broker: BrokerAddress, trial: Message, timeouts: Timeouts, abilities: Abilities
+) -> bool | None:
+    """Run one MQTT 3.1.1 session with ``trial`` as will and as message, for `find_missing`.
 
-    ``fewer`` is what is tried, one after the other, with a broker that hangs up.
+    Returns:
+        True if the broker acknowledged the message; False if it closed the connection; None for any other result.
+    """
+    try:
+        session = open_session(settings, broker, ("3.1.1",), timeouts, will=trial, abilities=abilities)
+    except BrokerError as error:
+        return False if error.hung_up else None
+    try:
+        session.send(InFlight(TRIAL_KEY, trial))
+        session.wait_for_ping(timeouts.answer_s)
+    except BrokerError as error:
+        return False if error.hung_up else None
+    finally:
+        session.end()
+    return True
+
+
+def _reduced(attempt: Callable[[Abilities], "Session"], abilities: Abilities) -> "Session":
+    """Open a session with ``abilities``; without the will's retain or QoS where the broker rejects them by name.
 
     Raises:
-        Trouble: why the first attempt, or the last that the broker gave a reason for, failed.
+        BrokerError: the reason why the last attempt failed.
     """
     try:
         return attempt(abilities)
     except BrokerError as why:
-        if why.lacks is not None and (left := abilities.without(why.lacks)) != abilities:
-            return _reduced(attempt, left, ())
-        if why.hung_up:
-            for one in fewer:
-                with contextlib.suppress(BrokerError):
-                    return attempt(one)
-        raise
+        if why.lacks is None or (left := abilities.without(why.lacks)) == abilities:
+            raise
+    return _reduced(attempt, left)

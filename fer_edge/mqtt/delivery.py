@@ -142,25 +142,41 @@ class Delivery:
         return self.link.state(now)
 
     def stop(self, timeout_s: float) -> bool:
-        """Sends what is left, says `offline`, hangs up within ``timeout_s``; what is not acknowledged goes to disk.
+        """Publish the rest and `offline` and disconnect within ``timeout_s``; persist what is not acknowledged.
 
-        The disk may take STORE_STOP_S more.
+        The disk may take STORE_STOP_S more. A step that fails does not skip the following ones.
 
         Returns:
-            Whether the broker has everything.
+            Whether the broker acknowledged everything.
         """
-        self._publish_lost()
-        self._alive(self._clocks.monotonic())
-        delivered = self.link.stop(timeout_s)
-        self._journal.close_run()
-        kept = self._spool.stop(STORE_STOP_S)
+        try:
+            self._publish_lost()
+            self._alive(self._clocks.monotonic())
+        finally:
+            try:
+                delivered = self.link.stop(timeout_s)
+            finally:
+                self._persist()
+        return delivered
+
+    def _persist(self) -> None:
+        """Stop the spool and close the journal, which is kept if its rows are not on disk."""
+        kept = False
+        try:
+            self._journal.close_run()
+        finally:
+            try:
+                kept = self._spool.stop(STORE_STOP_S)
+                self._log_remaining(on_disk=kept)
+            finally:
+                self._journal.close(remove=kept)
+
+    def _log_remaining(self, *, on_disk: bool) -> None:
         left = self.outbox.tally()
-        if left.depth and (kept or self._journal.outlives):
-            logger.info("%d events wait %s for the next start", left.depth, "on disk" if kept else "in memory")
+        if left.depth and (on_disk or self._journal.outlives):
+            logger.info("%d events are kept %s for the next start", left.depth, "on disk" if on_disk else "in memory")
         elif lost := left.depth - left.stored:
             logger.warning("%d events were not delivered and are lost: they were kept in memory only", lost)
-        self._journal.close(remove=kept)
-        return delivered
 
     def _found(self, saved: Saved, *, is_unread: bool = False) -> None:
         """Take over what earlier runs left; once more when a disk copy can be opened only later, by the spool."""

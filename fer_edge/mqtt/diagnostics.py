@@ -32,10 +32,10 @@ _CLOSED_BY_BROKER = tuple(os.strerror(code) for code in (errno.ECONNRESET, errno
 class BrokerError(Exception):
     """There is no link, or none any more; the message is one line that says what to do.
 
-    ``silent``: the broker took the connection and never answered the greeting, as brokers do that do not know its MQTT
-    version; ``version``: it said that it does not know it; ``hung_up``: it ended the link without a word; ``lacks``:
-    what it has no support for; ``too_large``: it announced a packet that is not read. Control characters in ``text``
-    are written out: parts of it may be the broker's.
+    ``silent``: the broker accepted the connection and never answered CONNECT, as brokers do that do not know its MQTT
+    version. ``version``: it rejected the version by name. ``hung_up``: it closed an MQTT 3.1.1 link before any
+    acknowledgement; it may lack a feature. ``lacks``: the feature that it reported as unsupported. ``too_large``: it
+    announced a packet beyond the limit. Control characters in ``text`` are escaped: parts of it may be the broker's.
     """
 
     def __init__(  # noqa: PLR0913 - what follows from it, by name

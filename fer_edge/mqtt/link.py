@@ -16,8 +16,8 @@ import msgspec
 from fer_edge.backoff import Backoff
 from fer_edge.config.model import MqttSettings
 from fer_edge.mqtt import diagnostics
-from fer_edge.mqtt.capabilities import Learned
-from fer_edge.mqtt.connect import Timeouts, Version, Versions, broker_of, open_session
+from fer_edge.mqtt.capabilities import Abilities, Learned, find_missing
+from fer_edge.mqtt.connect import Timeouts, Version, Versions, broker_of, is_acknowledged, open_session
 from fer_edge.mqtt.credentials import load_credentials
 from fer_edge.mqtt.diagnostics import BrokerError
 from fer_edge.mqtt.messages import OFFLINE, ONLINE, availability
@@ -243,13 +243,19 @@ class Link:
             self._status = _Status(f"the link has failed: {error!r}")
 
     def _connect(self) -> "Session":
+        session = self._open()
+        if self._versions.is_new_fallback(session.version, time.monotonic()):
+            session.end()
+            session = self._open()  # a fallback is kept only if MQTT 5 fails twice
+        self._versions.answered(session.version, time.monotonic())
+        return session
+
+    def _open(self) -> "Session":
         self._set_deadline(CONNECT_LIMIT_S)
         will = availability(self._topics, OFFLINE)
         order = self._versions.order(time.monotonic())
         abilities = self._learned.abilities(time.monotonic())
-        session = open_session(self._settings, self._broker, order, self._patience, will=will, abilities=abilities)
-        self._versions.answered(session.version, time.monotonic())
-        return session
+        return open_session(self._settings, self._broker, order, self._patience, will=will, abilities=abilities)
 
     def _serve(self, session: "Session") -> None:
         """Publish and listen until the link ends or `stop` is called."""
@@ -262,10 +268,6 @@ class Link:
                 self._step(session, LONGEST_NAP_S)
                 subscribed = subscribed or self._subscribe(session)
             self._said_goodbye = self._farewell(session)
-        except BrokerError as why:
-            if why.hung_up and session.version == "3.1.1" and session.sent_any and not session.acknowledged:
-                self._learned.hung_up(time.monotonic())
-            raise
         finally:
             self._note_dropped(session)
             session.abandon()
@@ -297,12 +299,22 @@ class Link:
         return True
 
     def _learn(self, why: BrokerError) -> None:
+        if why.hung_up and self._learned.hung_up():
+            found = find_missing(self._is_acknowledged)
+            self._learned.compared(found, time.monotonic())
         now = time.monotonic()
         if why.lacks is not None:
             self._learned.lacks(why.lacks, now)
         if why.too_large:
             # With the subscription the broker would send it again, and end each link before an event is through.
             self._deaf_until = now + self._patience.deaf_s
+
+    def _is_acknowledged(self, abilities: Abilities) -> bool | None:
+        if self._stopping.is_set():
+            return None
+        self._set_deadline(CONNECT_LIMIT_S)
+        trial = Message(self._topics.response("check"), b"", qos=1, retain=True)
+        return is_acknowledged(self._settings, self._broker, trial, self._patience, abilities)
 
     def _note_dropped(self, session: "Session") -> None:
         for what in session.dropped():

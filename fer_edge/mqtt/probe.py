@@ -7,6 +7,7 @@ follow only where the retained availability is `offline`, the proof that no daem
 
 import time
 from collections.abc import Sequence
+from functools import partial
 
 import msgspec
 from msgspec.structs import replace
@@ -14,8 +15,8 @@ from msgspec.structs import replace
 from fer_edge.config.model import MqttSettings
 from fer_edge.errors import UserError
 from fer_edge.mqtt import diagnostics
-from fer_edge.mqtt.capabilities import ALL, FEWER, Abilities
-from fer_edge.mqtt.connect import Timeouts, Versions, broker_of, open_session
+from fer_edge.mqtt.capabilities import ALL, Abilities, find_missing
+from fer_edge.mqtt.connect import Timeouts, Versions, broker_of, is_acknowledged, open_session
 from fer_edge.mqtt.credentials import load_credentials
 from fer_edge.mqtt.diagnostics import BrokerAddress, BrokerError
 from fer_edge.mqtt.messages import OFFLINE, ONLINE, availability
@@ -82,28 +83,23 @@ def _look(
     """
     trial = Message(topics.response("check"), b"", qos=1, retain=True)
     versions = Versions(settings.protocol).order(0.0)
-    abilities, fewer = ALL, list(FEWER)
+    abilities = ALL
     while True:
-        session = open_session(settings, broker, versions, patience, will=trial, abilities=abilities)
         try:
-            return _ask(session, broker, topics, filters, trial)
-        except BrokerError as why:
-            less = _less(why, session, fewer)
-            if less is None:
+            session = open_session(settings, broker, versions, patience, will=trial, abilities=abilities)
+            try:
+                return _ask(session, broker, topics, filters, trial)
+            finally:
+                session.end()
+        except BrokerError as error:
+            less: Abilities | None = None
+            if error.lacks is not None:
+                less = abilities.without(error.lacks)
+            elif error.hung_up and abilities == ALL:
+                less = find_missing(partial(is_acknowledged, settings, broker, trial, patience))
+            if less is None or less == abilities:
                 raise
             abilities = less
-        finally:
-            session.end()
-
-
-def _less(why: BrokerError, session: Session, fewer: list[Abilities]) -> Abilities | None:
-    """Return what is left to try after a link that ended; None where nothing is."""
-    if why.lacks is not None:
-        less = session.abilities.without(why.lacks)
-        return less if less != session.abilities else None
-    if why.hung_up and session.version == "3.1.1" and not session.acknowledged and fewer:
-        return fewer.pop(0)
-    return None
 
 
 def _ask(session: Session, broker: BrokerAddress, topics: Topics, filters: Sequence[str], trial: Message) -> _Found:

@@ -65,6 +65,14 @@ class TolerantClient(Client):
     largest: int
     dropped: Callable[[str], None]
 
+    def ping(self) -> None:
+        """Send PINGREQ."""
+        self._send_pingreq()
+
+    def is_ping_pending(self) -> bool:
+        """Return whether PINGREQ was sent and PINGRESP was not received yet."""
+        return self._ping_t > 0
+
     def _sock_recv(self, bufsize: int) -> bytes:
         if self._in_packet["remaining_length"] > self.largest:
             raise PacketTooLarge
@@ -257,7 +265,6 @@ class Session:
         """What is used of the broker's features; after `open` without what its CONNACK excludes."""
         self.acknowledged = 0
         """Messages of QoS 1 that the broker has answered."""
-        self.sent_any = False
         self._broker = broker
         self._keepalive_s = keepalive_s
         self._most_in_flight = MOST_IN_FLIGHT
@@ -336,7 +343,6 @@ class Session:
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ending()
-        self.sent_any = True
         if message.qos:
             self._sent[info.mid] = _Sent(parcel, time.monotonic())
         elif parcel.message.qos:
@@ -374,6 +380,20 @@ class Session:
         if not answers:  # what was answered counts, even if the link has ended since; the next call says so
             self._raise_if_over()
         return answers
+
+    def wait_for_ping(self, timeout_s: float) -> None:
+        """Send PINGREQ and serve until the broker has answered it and every message before it.
+
+        Raises:
+            BrokerError: the link ended, or ``timeout_s`` has passed.
+        """
+        self._client.ping()
+        deadline = time.monotonic() + timeout_s
+        while self._sent or self._client.is_ping_pending():
+            left_s = deadline - time.monotonic()
+            if left_s <= 0:
+                raise BrokerError(diagnostics.gone_silent(self._broker))
+            self.serve(left_s)
 
     def dropped(self) -> list[str]:
         """Return a line for each packet that could not be parsed since the last call."""
@@ -416,6 +436,8 @@ class Session:
     def _ending(self) -> BrokerError:
         """Why the link is not there any more."""
         broker = self._broker
+        # MQTT 5 names what the broker does not support.
+        is_unexplained = self.version == "3.1.1" and not self.acknowledged
         if self._greeting is not None and self._greeting.is_failure:
             code, name = self._greeting.value, str(self._greeting)
             version = code == diagnostics.UNSUPPORTED_PROTOCOL
@@ -426,12 +448,12 @@ class Session:
         if self._greeting is None and self._dropped:
             return BrokerError(diagnostics.malformed(self._dropped[0], broker), version=True)
         if self._greeting is None and "ALERT" not in self._socket_error:
-            return BrokerError(diagnostics.unanswered(broker, self.version), silent=True, hung_up=True)
+            return BrokerError(diagnostics.unanswered(broker, self.version), silent=True, hung_up=is_unexplained)
         if reason is not None and reason.value == diagnostics.KEEPALIVE_TIMEOUT:
             return BrokerError(diagnostics.gone_silent(broker))
-        return BrokerError(diagnostics.broken_off(self._socket_error, broker), hung_up=True)
+        return BrokerError(diagnostics.broken_off(self._socket_error, broker), hung_up=is_unexplained)
 
-    def _make_client(self, credentials: Credentials, will: Message | None) -> Client:
+    def _make_client(self, credentials: Credentials, will: Message | None) -> TolerantClient:
         client = make_client(self._broker, credentials, self.version, LARGEST_PACKET, self._note_dropped)
         if will is not None:
             will = self.abilities.fitted(will)

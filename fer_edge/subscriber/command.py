@@ -1,10 +1,14 @@
 """`fer-edge events`, live: what a subscriber receives, as lines for people or as JSON, and whether all of it came."""
 
+import errno
 import logging
+import os
+import stat
 import time
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -26,9 +30,9 @@ logger = logging.getLogger(__name__)
 
 EVENT = "event"
 VIDEO = "video"  # an event that `fer-edge video` wrote: it has a time in its video, and was never sent
-LONGEST = 1 << 20  # bytes of a line; an event has some 600, and a video may be one line of gigabytes
-DEEPEST = 20  # objects and lists in each other; a message of ours has six
-ENOUGH = 1000  # lines that are none of ours, from the first: there will be no other
+MAX_LINE_BYTES = 1 << 20  # an event has about 600
+MAX_LEVELS = 20  # nested objects and lists; a message of the daemon has six
+MAX_INVALID_LINES = 1000  # from the start of a file, after which it is rejected
 STYLES = {"event": "bold", "state": "cyan", "health": "dim", "info": "dim", "availability": "green"}
 EVENT_STYLES = {
     "face_appeared": "bold green",
@@ -51,48 +55,61 @@ class Recorded:
 
 
 def read_recording(path: Path) -> Iterator[Recorded | str]:
-    """Each line of the file in its order, or for a line that is none of ours a sentence that says which.
+    """Read the lines of a file or pipe in order; for an invalid line yield a sentence that names it.
 
-    Empty lines are passed over. A file without a single line of ours gives one sentence.
+    Empty lines are skipped. A file without any valid line yields one sentence. Reading ends at a line of more than
+    ``MAX_LINE_BYTES``.
 
     Raises:
-        UserError: the file cannot be read.
+        UserError: the file cannot be read, or is neither a regular file nor a pipe.
     """
-    strange: list[int] = []  # lines before the first that is ours
-    ours = False
+    invalid: list[str] = []  # sentences about lines before the first valid one
+    has_valid = False
     try:
-        with path.open("rb") as file:
+        with _open(path) as file:
             for number, line in _lines(file):
-                recorded = _read(line)
-                if recorded is None and not ours:
-                    strange.append(number)
-                    if len(strange) == ENOUGH:
+                recorded = _parse(line)
+                if recorded is None:
+                    rest = "; the rest is not read" if len(line) > MAX_LINE_BYTES else ""
+                    invalid.append(f"{path}:{number}: not a JSON object with an id{rest}")
+                    if not has_valid and len(invalid) == MAX_INVALID_LINES:
                         break
-                    continue
-                if not ours:
-                    yield from (_none_of_ours(path, one) for one in strange)
-                    ours = True
-                yield recorded or _none_of_ours(path, number)
+                else:
+                    has_valid = True
+                if has_valid:
+                    yield from invalid
+                    invalid.clear()
+                if recorded is not None:
+                    yield recorded
     except OSError as error:
         raise UserError(f"cannot read {path}: {error.strerror}") from error
-    if strange and not ours:
-        yield f"{path}: is no recording of events: of its first {len(strange)} lines none is a JSON object with an id"
+    if invalid:
+        yield f"{path}: not a recording of events: none of its first {len(invalid)} lines is a JSON object with an id"
+
+
+def _open(path: Path) -> BinaryIO:
+    """Open a regular file or a pipe; a device would have no end."""
+    file = path.open("rb")
+    mode = os.fstat(file.fileno()).st_mode
+    if stat.S_ISREG(mode) or stat.S_ISFIFO(mode):
+        return file
+    file.close()
+    raise OSError(errno.EINVAL, "neither a regular file nor a pipe", str(path))
 
 
 def _lines(file: BinaryIO) -> Iterator[tuple[int, bytes]]:
-    """The lines that are not empty with their numbers; of one that is too long its beginning."""
-    number, goes_on = 0, False
-    while line := file.readline(LONGEST):
-        if not goes_on:
-            number += 1
-            if line.strip():
-                yield number, line
-        goes_on = not line.endswith(b"\n")
+    """Yield the lines that are not empty with their numbers, up to the first of more than ``MAX_LINE_BYTES``."""
+    for number in count(1):
+        line = file.readline(MAX_LINE_BYTES + 1)
+        if line.strip():
+            yield number, line
+        if not line or len(line) > MAX_LINE_BYTES:
+            return
 
 
-def _read(line: bytes) -> Recorded | None:
+def _parse(line: bytes) -> Recorded | None:
     try:
-        value = decode_object(line, DEEPEST)
+        value = decode_object(line, MAX_LEVELS)
     except DecodeError:
         return None
     match value:
@@ -109,10 +126,6 @@ def _read(line: bytes) -> Recorded | None:
 
 def _text(value: object) -> str | None:
     return value if isinstance(value, str) else None
-
-
-def _none_of_ours(path: Path, number: int) -> str:
-    return f"{path}:{number}: not a JSON object with an id"
 
 
 class EventsOptions(Struct, frozen=True, kw_only=True):
@@ -225,7 +238,7 @@ def _heard(subscription: Subscriber, for_s: float, complaints: Console) -> Itera
 
 def _decode(payload: bytes) -> dict[str, Any] | str:
     try:
-        return decode_object(payload, DEEPEST)
+        return decode_object(payload, MAX_LEVELS)
     except DecodeError:
         return payload.decode(errors="replace")
 

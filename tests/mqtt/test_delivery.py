@@ -1,5 +1,6 @@
 """A daemon's delivery and the next one's after it: what survives a stop, a death, a broken disk."""
 
+import random
 import signal
 import subprocess
 import sys
@@ -9,12 +10,16 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.mqtt.delivery import Folders
+from fer_edge.config.model import MqttSettings
+from fer_edge.mqtt.delivery import Delivery, Folders
 from fer_edge.mqtt.journal import Batch, Row, Run, checksum, seal_run
+from fer_edge.mqtt.messages import Clocks
 from fer_edge.mqtt.recovery import read_format_1
 from fer_edge.mqtt.spool import DiskCopy
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import EventKind
+from tests.mqtt.byte_broker import PUBLISH, ByteBroker
+from tests.mqtt.conftest import eventually
 
 TOPICS = Topics("fer_edge", "porch")
 NOBODY = 1  # a port of loopback where no broker listens
@@ -417,3 +422,29 @@ def test_memory_keeps_what_a_stop_in_order_could_not_deliver_and_writes_nothing(
     assert second.delivery.stop(3.0)
     assert list(folders.runtime.iterdir()) == []
     assert not folders.state.exists()
+
+
+def test_step_of_a_stop_that_fails_skips_neither_the_link_nor_the_store(folders) -> None:
+    class ClockError(Exception):
+        pass
+
+    is_broken = False
+
+    def wall() -> float:
+        if is_broken:
+            raise ClockError
+        return time.time()
+
+    with ByteBroker() as broker:
+        settings = MqttSettings(host="127.0.0.1", port=broker.port)
+        clocks = Clocks(wall, time.monotonic, lambda: True)
+        delivery = Delivery(settings, TOPICS, "0123456789", clocks, random.random, folders=folders)
+        delivery.start()
+        eventually(lambda: delivery.state(time.monotonic()).connected, "it is connected")
+        is_broken = True
+        with pytest.raises(ClockError):
+            delivery.stop(5.0)
+        assert any(b"offline" in body for _, _, body in broker.received(PUBLISH))
+    assert folders.runtime is not None
+    assert not list(folders.runtime.glob("*-wal"))
+    assert not delivery.state(time.monotonic()).outbox.depth

@@ -35,3 +35,14 @@ def test_asked_for_version_is_the_only_one():
     versions = Versions("3.1.1")
     versions.answered("3.1.1", 0.0)
     assert versions.order(0.0) == versions.order(1e6) == ("3.1.1",)
+
+
+def test_fallback_is_new_until_it_was_answered_and_mqtt_5_never_is():
+    versions = Versions("auto")
+    assert versions.is_new_fallback("3.1.1", 0.0)
+    assert not versions.is_new_fallback("5", 0.0)
+    versions.answered("3.1.1", 0.0)
+    assert not versions.is_new_fallback("3.1.1", 1.0)
+    assert not versions.is_new_fallback("5", 1.0)
+    assert versions.is_new_fallback("3.1.1", REMEMBERED_S)
+    assert not Versions("3.1.1").is_new_fallback("3.1.1", 0.0)

@@ -1,6 +1,8 @@
 """`fer-edge events` on recorded files, and against a real broker."""
 
+import contextlib
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -115,7 +117,7 @@ def test_file_that_is_no_recording_is_one_problem_however_long_it_is(tmp_path):
     for audit in (True, False):
         code, text = read(path, audit=audit)
         assert (code, text.count("problem: ")) == (1, 1)
-        assert f"problem: {path}: is no recording of events" in text
+        assert f"problem: {path}: not a recording of events" in text
     path.write_bytes(b"[" * 3_000_000 + b"\n")  # deeper than anybody reads, longer than a line may be
     assert read(path)[1].count("problem: ") == 1
 
@@ -288,3 +290,27 @@ def publish(port: int, *seqs: int) -> None:
         client.publish("fer_edge/porch/event", payload, qos=1).wait_for_publish(10)
     client.disconnect()
     client.loop_stop()
+
+
+def test_device_without_an_end_is_refused() -> None:
+    with pytest.raises(UserError, match="cannot read /dev/zero: neither a regular file nor a pipe"):
+        read(Path("/dev/zero"))
+
+
+def test_pipe_is_read_up_to_a_line_that_is_too_long(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    line = json.dumps(EVENT).encode()
+
+    def write() -> None:
+        with contextlib.suppress(BrokenPipeError), pipe.open("wb") as file:
+            file.write(line + b"\n")
+            while True:
+                file.write(bytes(1 << 16))
+
+    writer = threading.Thread(target=write)
+    writer.start()
+    code, text = read(pipe)
+    writer.join()
+    assert (code, text.count("appeared")) == (1, 1)
+    assert f"{pipe}:2: not a JSON object with an id; the rest is not read" in text
