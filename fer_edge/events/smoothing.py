@@ -1,9 +1,10 @@
 """Exponential moving average of one track's scores, over irregularly spaced frames.
 
 Exponential in time, not in frames: a score of age t has weight exp(-t / smooth_s). Scores are interpolated linearly
-between two frames, so the same curve sampled at 5 or at 30 fps gives the same average (Eckner 2012, "Algorithms for unevenly spaced time series: moving averages and other rolling operators", EMA_lin). The
-usual `average += alpha * (scores - average)` would hold each frame's scores back to the frame before, which puts
-5 fps ahead of 30 fps by half a frame.
+between two frames, so the same curve sampled at 5 or at 30 fps gives the same average: EMA_lin of Eckner 2012,
+"Algorithms for unevenly spaced time series: moving averages and other rolling operators". The usual
+`average += alpha * (scores - average)` holds each frame's scores back to the frame before, which puts 5 fps ahead of
+30 fps by half a frame.
 """
 
 from math import exp, expm1

@@ -1,4 +1,4 @@
-"""Scores kept for later, numbers only: what a camera or a video gave, step by step, so that it can be decided again.
+"""Recording of scores, numbers only, so that events can be replayed with other thresholds.
 
-steps (one frame, tick or farewell) <-> rows (of a CSV table) <-> score_file (a table on disk) and ring (of tables).
+format (CSV table of scores) <- rotation (bounded set of tables) <- recorder (pipeline observer and writer thread).
 """

@@ -1,7 +1,7 @@
-"""A table of scores on disk: a line with the settings it was decided by, then rows. Plain, or gzip by its name.
+"""Table of scores: a line with the settings in force, then a row for each face in each frame. Plain CSV or gzip.
 
 The first line is a comment, `# fer-edge scores {...}`, so that other programs read the rest as CSV
-(`pandas.read_csv(path, comment="#")`).
+(`pandas.read_csv(path, comment="#")`). A row reads back as exactly the same numbers.
 """
 
 import csv
@@ -28,16 +28,15 @@ from fer_edge.untrusted import DecodeError, decode_json, open_regular
 STEP_COLUMNS = ("time_s", "step", "reason", "frame")
 FACE_COLUMNS = ("face", "first_seen_s", "last_seen_s", "x", "y", "w", "h", *EMOTIONS)
 GATE_COLUMNS = ("unscored", "brightness", "sharpness")
-VERDICT_COLUMNS = ("emotion", "confidence", "outcome")  # what was held then; for people, a replay does not read them
-COLUMNS = (*STEP_COLUMNS, *FACE_COLUMNS, *GATE_COLUMNS, *VERDICT_COLUMNS)
+STATE_COLUMNS = ("emotion", "confidence", "outcome")  # published then; not read by a replay
+COLUMNS = (*STEP_COLUMNS, *FACE_COLUMNS, *GATE_COLUMNS, *STATE_COLUMNS)
 MAX_FACES = 1000  # in a frame
-MAX_REASON = 200  # characters of what a cell held
+MAX_REASON = 200  # characters of a parse error
 MARK = "# fer-edge scores "
-ENDING = ".scores.csv"  # of a video's table; those of a ring have names of their own
+ENDING = ".scores.csv"  # of a video's table; rotated tables have names of their own
 SCHEMA = 1
-MAX_LINE_CHARS = 65_536  # the longest of ours has 2,000: the first, with settings for each expression
-# Unpacked: gzip packs a thousand to one, so a file's size bounds nothing. A face at 15 frames a second is 1.3 million
-# lines and 400 MB a day.
+MAX_LINE_CHARS = 65_536  # the longest valid line is the first, 2,000 characters with settings for each expression
+# Unpacked size, since gzip packs up to 1000:1. One face at 15 fps is 1.3 million lines and 400 MB a day.
 MAX_TABLE_LINES = 4_000_000
 MAX_TABLE_CHARS = 1024 * 1024 * 1024
 
@@ -45,23 +44,23 @@ MAX_TABLE_CHARS = 1024 * 1024 * 1024
 class StepKind(StrEnum):
     FRAME = "frame"
     TICK = "tick"  # time passed without a frame
-    CLOSED = "closed"  # every face was said farewell to
+    CLOSED = "closed"  # every track was closed
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Step:
-    """What the decider was given; given again in the same order it decides the same."""
+    """One input of the event detector. The same steps in the same order give the same events."""
 
     kind: StepKind
     now: float  # seconds, monotonic or media time
     faces: tuple[Face, ...] = ()
-    reason: str | None = None  # of a farewell
+    reason: str | None = None  # of a closed step
     number: int | None = None  # of a frame
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
-    """Steps that were decided by the same settings."""
+    """Consecutive steps with the same settings."""
 
     steps: tuple[Step, ...]
     decide: DecideSettings
@@ -70,7 +69,7 @@ class Part:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recording:
-    """What was kept of a video or of one run of a daemon; settings may have been reloaded between its parts."""
+    """Scores of one video or of one run of the daemon; settings may have changed between its parts."""
 
     name: str
     parts: tuple[Part, ...]
@@ -83,37 +82,57 @@ class Recording:
 
     @property
     def seconds(self) -> float:
-        """How long it lasts."""
+        """Length in seconds."""
         ends = [part.steps[-1].now for part in self.parts if part.steps]
         return ends[-1] - self.began if ends else 0.0
 
 
-class RowError(ValueError):
-    """A line of a table is not one of ours; the message says what is wrong with it."""
+class Origin(msgspec.Struct, frozen=True, kw_only=True):
+    """First line of a table: source, model and settings of its scores."""
 
-    def __init__(self, line: int, why: str) -> None:
-        """``line`` is counted from the header, which is 1."""
-        super().__init__(why)
+    schema: int = SCHEMA
+    decide: DecideSettings
+    lost_s: float
+    model: str  # sha256 of the network
+    source: str
+    began_wall: float | None = None  # seconds since 1970 of time 0, None for a video
+    run: str = ""  # of rotated tables: those of one run follow each other without a gap
+
+
+class RowError(ValueError):
+    """A line of a table cannot be read."""
+
+    def __init__(self, line: int, problem: str) -> None:
+        """``line`` is counted from the header, which is line 1."""
+        super().__init__(problem)
         self.line = line
 
 
+class TableError(UserError):
+    """A table of scores cannot be read; the message names the file."""
+
+
+class NoOpening(TableError):  # noqa: N818 - names what the table lacks
+    """The first line of a table is missing or damaged, as after a power cut."""
+
+
 def header() -> str:
-    """The line of column names."""
+    """Return the line of column names."""
     return _line(COLUMNS)
 
 
-def rows(step: Step, verdicts: Sequence[FaceState] = ()) -> str:
-    """The lines of a step; ``verdicts`` are those of its faces, in their order, or none."""
+def rows(step: Step, states: Sequence[FaceState] = ()) -> str:
+    """Return the lines of a step; ``states`` are those of its faces, in their order, or empty."""
     begin = (_float(step.now), step.kind.value, step.reason or "", "" if step.number is None else str(step.number))
     if not step.faces:
         return _line((*begin, *[""] * (len(COLUMNS) - len(begin))))
-    held: Sequence[FaceState | None] = verdicts or [None] * len(step.faces)
+    held: Sequence[FaceState | None] = states or [None] * len(step.faces)
     pairs = zip(step.faces, held, strict=True)
-    return "".join(_line((*begin, *_face_cells(face), *_held(verdict))) for face, verdict in pairs)
+    return "".join(_line((*begin, *_face_cells(face), *_state_cells(state))) for face, state in pairs)
 
 
 def steps(lines: Iterable[str]) -> Iterator[Step]:
-    """The steps in a table with its header.
+    """Iterate the steps of a table that begins with its header.
 
     Raises:
         RowError: a column is missing or a cell cannot be read, with the line.
@@ -134,8 +153,47 @@ def steps(lines: Iterable[str]) -> Iterator[Step]:
         yield latest
 
 
+def opening(origin: Origin) -> str:
+    """Return the first two lines of a table."""
+    return f"{MARK}{msgspec.json.encode(origin).decode()}\n{header()}"
+
+
+def read_recording(path: Path) -> Recording:
+    """Read a whole table.
+
+    Raises:
+        TableError: it cannot be read, or is not a table of scores.
+    """
+    origin, kept = read_table(path)
+    return Recording(path.name, (Part(tuple(kept), origin.decide, origin.lost_s),), origin.began_wall)
+
+
+def read_table(path: Path) -> tuple[Origin, list[Step]]:
+    """Read the first line and the steps of a table. A line that was cut off is ignored.
+
+    Raises:
+        NoOpening: its first line is missing or damaged.
+        TableError: it cannot be read otherwise.
+    """
+    try:
+        with open_regular(path) as content:
+            file = _text(content, packed=path.suffix == ".gz")
+            origin = _origin(path, _first_line(path, file))
+            lines = _whole_lines(file)
+            first = next(lines, None)
+            return origin, [] if first is None else list(steps(itertools.chain([first], lines)))
+    except OSError as error:
+        raise TableError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+    except UnicodeDecodeError as error:
+        raise TableError(f"{path}: not a table of scores") from error
+    except RowError as error:
+        raise TableError(f"{path}:{error.line + 1}: {error}") from error  # the first line is above the header
+    except _TooLargeError as error:
+        raise TableError(f"{path}: {error}: is this a table of scores?") from error
+
+
 def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
-    """The rows below the header, each with its line; RowError where a column is missing or a line is not CSV."""
+    """Iterate the rows below the header, each with its line number."""
     reader = csv.DictReader(lines, strict=True)
     try:
         names = reader.fieldnames or ()
@@ -144,7 +202,7 @@ def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, Mapping[str, str]]]:
             raise RowError(reader.line_num, f"there is no column {missing[0]}: is this a table of scores?")
         for row in reader:
             yield reader.line_num, row
-    except csv.Error as error:  # the inner reader has counted the line, the outer one not yet
+    except csv.Error as error:  # the inner reader has already counted the line
         raise RowError(reader.reader.line_num, f"cannot be read: {error}") from error
 
 
@@ -155,15 +213,15 @@ def _face_cells(face: Face) -> list[str]:
     return [str(face.id), *place, *scores, face.unscored or "", *quality]
 
 
-def _held(verdict: FaceState | None) -> list[str]:
-    if verdict is None:
-        return [""] * len(VERDICT_COLUMNS)
-    return [verdict.emotion or "", f"{verdict.confidence:.4f}", verdict.outcome.value]
+def _state_cells(state: FaceState | None) -> list[str]:
+    if state is None:
+        return [""] * len(STATE_COLUMNS)
+    return [state.emotion or "", f"{state.confidence:.4f}", state.outcome.value]
 
 
 def _step(row: Mapping[str, str]) -> Step:
-    if None in row or None in row.values():  # csv's word for cells beyond the header, and for those that are missing
-        raise ValueError("it has not as many cells as the header")
+    if None in row or None in row.values():  # csv's marks for surplus and for missing cells
+        raise ValueError("number of cells differs from the header")
     number = int(row["frame"]) if row["frame"] else None
     faces = (_face(row),) if row["face"] else ()
     return Step(StepKind(row["step"]), _finite(row["time_s"]), faces, row["reason"] or None, number)
@@ -171,7 +229,7 @@ def _step(row: Mapping[str, str]) -> Step:
 
 def _face(row: Mapping[str, str]) -> Face:
     unscored = RejectReason(row["unscored"]) if row["unscored"] else None
-    with np.errstate(over="ignore"):  # it becomes infinite, and is refused
+    with np.errstate(over="ignore"):  # becomes infinite and is rejected below
         scores = None if unscored else np.array([np.float32(row[emotion]) for emotion in EMOTIONS], np.float32)
     if scores is not None and not np.isfinite(scores).all():
         raise ValueError("a score is not a number")
@@ -188,7 +246,7 @@ def _face(row: Mapping[str, str]) -> Face:
 
 
 def _same_frame(one: Step, other: Step) -> bool:
-    """Whether two rows are faces of one frame; two frames may have one time, but not one number."""
+    """Return whether two rows are faces of one frame. Two frames may have the same time, but not the same number."""
     frames = one.kind is StepKind.FRAME and other.kind is StepKind.FRAME
     return frames and bool(one.faces and other.faces) and (one.now, one.number) == (other.now, other.number)
 
@@ -205,7 +263,7 @@ def _finite(text: str) -> float:
 
 
 def _float(value: float) -> str:
-    """The shortest text that reads back as the very same number."""
+    """Return the shortest text that reads back as the same number."""
     return repr(float(value))
 
 
@@ -215,67 +273,8 @@ def _line(cells: Sequence[str]) -> str:
     return text.getvalue()
 
 
-class TableError(UserError):
-    """A table of scores cannot be read; the message is one line that names the file."""
-
-
-class NoOpening(TableError):  # noqa: N818 - it is named for what the table lacks
-    """A table's first line is missing or cannot be read, as a power cut leaves it."""
-
-
-class Origin(msgspec.Struct, frozen=True, kw_only=True):
-    """The first line of a table: where its scores come from and how they were decided."""
-
-    schema: int = SCHEMA
-    decide: DecideSettings
-    lost_s: float
-    model: str  # sha256 of the network
-    source: str
-    began_wall: float | None = None  # seconds since 1970 of time 0, None for a video
-    run: str = ""  # of a ring: tables of one run follow each other without a hole
-
-
-def opening(origin: Origin) -> str:
-    """The first two lines of a table."""
-    return f"{MARK}{msgspec.json.encode(origin).decode()}\n{header()}"
-
-
-def read_recording(path: Path) -> Recording:
-    """The whole of a table.
-
-    Raises:
-        TableError: it cannot be read, or is no table of scores; one line that says so.
-    """
-    origin, kept = read_table(path)
-    return Recording(path.name, (Part(tuple(kept), origin.decide, origin.lost_s),), origin.began_wall)
-
-
-def read_table(path: Path) -> tuple[Origin, list[Step]]:
-    """The first line and the steps of a table. One that was cut off within a line ends before it.
-
-    Raises:
-        NoOpening: its first line is not there, or not one of ours.
-        TableError: it cannot be read otherwise.
-    """
-    try:
-        with open_regular(path) as content:
-            file = _text(content, packed=path.suffix == ".gz")
-            origin = _origin(path, _first_line(path, file))
-            lines = _whole_lines(file)
-            first = next(lines, None)
-            return origin, [] if first is None else list(steps(itertools.chain([first], lines)))
-    except OSError as error:
-        raise TableError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
-    except UnicodeDecodeError as error:
-        raise TableError(f"{path}: not a table of scores") from error
-    except RowError as error:
-        raise TableError(f"{path}:{error.line + 1}: {error}") from error  # above the header there is the first line
-    except _TooLargeError as error:
-        raise TableError(f"{path}: {error}: is this a table of scores?") from error
-
-
 class _TooLargeError(ValueError):
-    """A line or the whole is longer than any of ours."""
+    """A line or the table is longer than the limit."""
 
 
 def _text(content: BinaryIO, *, packed: bool) -> TextIO:
@@ -292,7 +291,7 @@ def _first_line(path: Path, file: TextIO) -> str:
 
 def _origin(path: Path, line: str) -> Origin:
     if not line.startswith(MARK):
-        raise NoOpening(f"{path}: not a table of scores that fer-edge wrote (its first line would say so)")
+        raise NoOpening(f"{path}: not a table of scores: the first line does not start with `{MARK.strip()}`")
     try:
         origin = decode_json(line.removeprefix(MARK), Origin)
     except DecodeError as error:
@@ -303,10 +302,10 @@ def _origin(path: Path, line: str) -> Origin:
 
 
 def _whole_lines(file: TextIO) -> Iterator[str]:
-    """The lines up to where a power cut ended the file: what follows was never written.
+    """Iterate the complete lines, up to where a power cut ended the file.
 
     Raises:
-        _TooLargeError: so long is no table of ours.
+        _TooLargeError: a line or the table exceeds its limit.
     """
     count = length = 0
     try:

@@ -1,4 +1,4 @@
-"""A bounded ring of score tables on disk: the newest stay, the oldest go, and what a power cut leaves can be read."""
+"""Rotated score tables: bounded in size, the oldest are deleted first, readable after a power cut."""
 
 import gzip
 import logging
@@ -9,15 +9,15 @@ from pathlib import Path
 from fer_edge.errors import UserError
 from fer_edge.recording.format import Part, Recording, TableError, read_table
 
-TABLES = 8  # of the ring; dropping the oldest loses an eighth
-LEVEL = 6  # of gzip: 15 frames a second with a face are compressed in 1 ms a minute
+TABLES = 8  # in the folder at most; deleting the oldest loses an eighth
+LEVEL = 6  # of gzip: a minute of one face at 15 fps takes 1 ms
 PREFIX, SUFFIX = "scores-", ".csv.gz"
 
 logger = logging.getLogger(__name__)
 
 
 class RotatingTables:
-    """Writes. Not thread-safe; one thread owns it."""
+    """Writer of rotated tables. Not thread-safe; one thread owns it."""
 
     def __init__(self, folder: Path, max_bytes: int) -> None:
         self._folder = folder
@@ -28,12 +28,12 @@ class RotatingTables:
         self.written = 0  # bytes since the start
 
     def begin(self, run: str, opening: str) -> None:
-        """Another table from the next `append` on: of a new run, or after a change of settings."""
+        """Begin another table with the next `append`: for a new run, or after a change of settings."""
         self._run, self._opening = run, opening
         self._number += 1
 
     def append(self, rows: str) -> None:
-        """Adds rows to the table, or to a new one where it has grown to its share; raises OSError."""
+        """Append rows to the table, or to a new one if it is full; raises OSError."""
         path = self._path()
         if path.exists() and path.stat().st_size >= self._max_bytes // TABLES:
             self._number += 1
@@ -41,7 +41,7 @@ class RotatingTables:
         fresh = not path.exists()
         if fresh:
             self._folder.mkdir(parents=True, exist_ok=True)
-        # Each append is a gzip member of its own (RFC 1952 2.2): those before it stay readable whatever happens to it.
+        # Each append is a gzip member of its own (RFC 1952 2.2): earlier ones stay readable if this one is cut off.
         content = gzip.compress(((self._opening if fresh else "") + rows).encode(), LEVEL)
         with path.open("ab") as file:
             file.write(content)
@@ -54,53 +54,53 @@ class RotatingTables:
         return self._folder / f"{PREFIX}{self._number:08d}-{self._run}{SUFFIX}"
 
     def _prune(self, newest: Path) -> None:
-        """Drops the oldest tables until the ring fits."""
+        """Delete the oldest tables until the rest fit."""
         tables = _tables(self._folder)
         sizes = {path: path.stat().st_size for path in tables}
-        held = sum(sizes.values())
+        total = sum(sizes.values())
         for path in tables:
-            if held <= self._max_bytes or path == newest:
+            if total <= self._max_bytes or path == newest:
                 return
             path.unlink()
-            held -= sizes[path]
+            total -= sizes[path]
 
 
 def read_tables(folder: Path) -> list[Recording]:
-    """A recording for each run of the daemon that the ring still holds, oldest first; none where there is no ring.
+    """Read a recording for each run of the daemon in ``folder``, oldest first; empty without tables.
 
-    A table that cannot be read, as a power cut leaves one, is passed over, and that is logged.
+    A table that cannot be read, as after a power cut, is skipped with a warning.
 
     Raises:
-        TableError: there is no table but such.
+        TableError: no table can be read.
     """
     runs: dict[str, list[Part]] = {}
     began: dict[str, float | None] = {}
-    passed_over: list[TableError] = []
+    skipped: list[TableError] = []
     for path in _tables(folder):
         try:
             origin, kept = read_table(path)
         except TableError as error:
-            passed_over.append(error)
+            skipped.append(error)
             continue
         runs.setdefault(origin.run, []).append(Part(tuple(kept), origin.decide, origin.lost_s))
         began.setdefault(origin.run, origin.began_wall)
-    name_passed_over(passed_over, any_read=bool(runs))
+    log_skipped(skipped, any_read=bool(runs))
     return [Recording(run, tuple(parts), began[run]) for run, parts in runs.items()]
 
 
-def name_passed_over(failures: Sequence[UserError], *, any_read: bool) -> None:
-    """Log the tables that are passed over, in one line; raise the first where there are no others."""
+def log_skipped(failures: Sequence[UserError], *, any_read: bool) -> None:
+    """Log the tables that are skipped, in one line; raise the first if no table could be read."""
     if not failures:
         return
     if not any_read:
         raise failures[0]
     more = len(failures) - 1
     others = f" (and {more} more table{'' if more == 1 else 's'})" if more else ""
-    logger.warning("%s%s; passed over", failures[0], others)
+    logger.warning("%s%s; skipped", failures[0], others)
 
 
 def _tables(folder: Path) -> list[Path]:
-    """The tables in the order in which they were written. By number: a device's clock may be weeks off after a boot."""
+    """Return the tables in the order of writing. By number: a device's clock may be weeks off after a boot."""
     found = [
         path
         for path in folder.glob(f"{PREFIX}*{SUFFIX}")
@@ -112,7 +112,7 @@ def _tables(folder: Path) -> list[Path]:
 def _is_file(path: Path) -> bool:
     try:
         return path.is_file()
-    except OSError:  # a folder that may be listed and not entered
+    except OSError:  # a folder that can be listed but not entered
         return False
 
 

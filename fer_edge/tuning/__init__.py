@@ -1,5 +1,4 @@
-"""Other settings on kept scores: what would have been told, and which thresholds suit. No pixel is needed for it.
+"""Replay of recorded scores with other thresholds, and search for thresholds. No images are needed.
 
-replay (scores through the very decide code) -> compare (new, gone, moved) -> sweep (over a threshold) -> propose
-labels (what a person saw) judges; picture, report and progress show, command puts all together
+replay (recorded scores through the event detector) -> search (thresholds) -> report; ground_truth (labels of a person)
 """

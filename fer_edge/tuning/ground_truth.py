@@ -1,4 +1,4 @@
-"""What a person saw in a recording, and how well the settings tell it, weighed by time."""
+"""Ground truth: labels of a person, and the agreement of the events with them, in seconds."""
 
 import csv
 import io
@@ -17,46 +17,46 @@ from fer_edge.untrusted import read_regular
 
 COLUMNS = ("from_s", "to_s", "emotion")
 MAX_LABELS_BYTES = 16 * 1024 * 1024  # half a million spans
-LONGEST_STEP_S = 0.5  # a frame speaks for the time until the next, at most so long
+LONGEST_STEP_S = 0.5  # a frame counts for the time until the next, at most this
 
 
 @dataclass(frozen=True, slots=True)
 class Span:
-    """From when to when, in seconds from the recording's beginning, somebody showed an expression."""
+    """Label: an expression between two times, in seconds from the beginning of the recording."""
 
     from_s: float
     to_s: float
     emotion: str
-    face: int | None = None  # None: whoever was there
+    face: int | None = None  # None: any face
 
 
 @dataclass(frozen=True, slots=True)
 class Score:
     """Seconds of faces within the labelled spans."""
 
-    right_s: float  # told and shown
-    false_s: float  # told and not shown
-    missed_s: float  # shown and not told
+    right_s: float  # held and labelled
+    false_s: float  # held, but not labelled
+    missed_s: float  # labelled, but not held
 
     @property
     def f1(self) -> float:
-        """Harmonic mean of precision and recall, 0 to 1; 0 where nothing was right."""
+        """Harmonic mean of precision and recall, 0 to 1."""
         whole = 2 * self.right_s + self.false_s + self.missed_s
         return 2 * self.right_s / whole if whole else 0.0
 
 
 def read_spans(path: Path) -> list[Span]:
-    """The rows of a CSV with the columns from_s, to_s, emotion and, where it matters, face.
+    """Read a CSV file with the columns from_s, to_s, emotion and, optionally, face.
 
     Raises:
-        UserError: it cannot be read; the line and what is wrong with it.
+        UserError: it cannot be read; names the line and the problem.
     """
     try:
         text = read_regular(path, MAX_LABELS_BYTES).decode("utf-8-sig")
         reader = csv.DictReader(io.StringIO(text, newline=""), skipinitialspace=True)
         missing = [name for name in COLUMNS if name not in (reader.fieldnames or ())]
         if missing:
-            raise UserError(f"{path}: there is no column {missing[0]}; there must be {', '.join(COLUMNS)}")
+            raise UserError(f"{path}: there is no column {missing[0]}; required are {', '.join(COLUMNS)}")
         return [_span(path, reader.line_num, row) for row in reader]
     except OSError as error:
         raise UserError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
@@ -65,30 +65,30 @@ def read_spans(path: Path) -> list[Span]:
 
 
 def score(recording: Recording, decide: DecideSettings, spans: Sequence[Span], emotion: str) -> Score:
-    """How well ``emotion`` is told within the spans; what lies outside of them is not judged."""
+    """Return the agreement for ``emotion`` within the spans; time outside of them does not count."""
     began = recording.began
     frames: list[tuple[float, list[tuple[int, str | None]]]] = []
 
-    def look(step: Step, decision: Decision) -> None:
+    def on_step(step: Step, decision: Decision) -> None:
         if step.kind is StepKind.FRAME:
             frames.append((step.now - began, [(one.face, one.emotion) for one in decision.in_frame]))
 
-    replay(recording, decide, look)
+    replay(recording, decide, on_step)
     right = false = missed = 0.0
     for (now, faces), (after, _) in pairwise(frames):
-        lasted = min(after - now, LONGEST_STEP_S)
+        step_s = min(after - now, LONGEST_STEP_S)
         for face, held in faces:
-            shown = _shown(spans, now, face)
-            if shown is None:
+            labelled = _labelled(spans, now, face)
+            if labelled is None:
                 continue
-            right += lasted * (held == emotion == shown)
-            false += lasted * (held == emotion != shown)
-            missed += lasted * (held != emotion == shown)
+            right += step_s * (held == emotion == labelled)
+            false += step_s * (held == emotion != labelled)
+            missed += step_s * (held != emotion == labelled)
     return Score(right, false, missed)
 
 
-def _shown(spans: Sequence[Span], now: float, face: int) -> str | None:
-    """What the face showed by the labels, None where they do not say."""
+def _labelled(spans: Sequence[Span], now: float, face: int) -> str | None:
+    """Return the labelled expression of the face, None without a label."""
     for span in spans:
         if span.from_s <= now < span.to_s and span.face in (None, face):
             return span.emotion
@@ -96,7 +96,7 @@ def _shown(spans: Sequence[Span], now: float, face: int) -> str | None:
 
 
 def _span(path: Path, line: int, row: dict[str, str]) -> Span:
-    if any(row[name] is None for name in COLUMNS):  # csv's word for a cell that is missing
+    if any(row[name] is None for name in COLUMNS):  # csv's mark for a missing cell
         raise UserError(f"{path}:{line}: cannot be read: it needs {', '.join(COLUMNS)}")
     try:
         span = Span(
@@ -106,7 +106,7 @@ def _span(path: Path, line: int, row: dict[str, str]) -> Span:
         raise UserError(f"{path}:{line}: cannot be read: {error}") from error
     emotion = canonical(span.emotion)
     if emotion is None:
-        raise UserError(f"{path}:{line}: {span.emotion!r} is none of the seven expressions")
+        raise UserError(f"{path}:{line}: {span.emotion!r} is not one of the seven expressions")
     if not span.from_s < span.to_s:
         raise UserError(f"{path}:{line}: from_s must be before to_s")
     return Span(span.from_s, span.to_s, emotion, span.face)

@@ -1,4 +1,4 @@
-"""Kept steps through the decider again: with the settings they were decided by it tells the very same events."""
+"""Replay of recorded steps through the event detector. With unchanged settings it gives exactly the same events."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -8,69 +8,69 @@ from fer_edge.events.lifecycle import Decision, EventDetector
 from fer_edge.recording.format import Recording, Step, StepKind
 from fer_edge.types import Event
 
-Look = Callable[[Step, Decision], None]  # is shown what became of each step
-SAME_S = 0.02  # closer than any two frames: told at the same time
-NEAR_S = 5.0  # the same thing told earlier or later; further apart it is another
+OnStep = Callable[[Step, Decision], None]
+SAME_S = 0.02  # closer than any two frames: the same time
+NEAR_S = 5.0  # the same event earlier or later; further apart it is another event
 
 
-def _no_look(_step: Step, _decision: Decision) -> None:
-    """Nobody looks."""
+def _ignore(_step: Step, _decision: Decision) -> None:
+    pass
 
 
-def replay(recording: Recording, decide: DecideSettings | None = None, look: Look = _no_look) -> list[Event]:
-    """The events of a recording by ``decide``, or by the settings that were in force then.
+def replay(recording: Recording, decide: DecideSettings | None = None, on_step: OnStep = _ignore) -> list[Event]:
+    """Return the events of a recording with ``decide``, or with the recorded settings.
 
-    Faces that were there before the recording begins (a ring has lost its oldest part) are left out: what was known of
-    them is not.
+    Faces that were present before the recording began (the oldest tables have been deleted) are left out, since their
+    earlier scores are missing.
     """
     events: list[Event] = []
-    decider: EventDetector | None = None
-    unknown = known_before(recording)
+    detector: EventDetector | None = None
+    unknown = faces_before(recording)
     for part in recording.parts:
-        rules = decide or part.decide
-        if decider is None:
-            decider = EventDetector(rules, part.lost_s)
+        settings = decide or part.decide
+        if detector is None:
+            detector = EventDetector(settings, part.lost_s)
         else:
-            decider.reconfigure(rules, part.lost_s)
+            detector.reconfigure(settings, part.lost_s)
         for step in part.steps:
-            decision = _again(decider, step, unknown)
+            decision = _decide(detector, step, unknown)
             events.extend(decision.events)
-            look(step, decision)
+            on_step(step, decision)
     return events
 
 
-def known_before(recording: Recording) -> frozenset[int]:
-    """The faces that had been seen before the first step; a replay leaves them out."""
+def faces_before(recording: Recording) -> frozenset[int]:
+    """Return the faces that were present before the first step; a replay leaves them out."""
     began = recording.began
     faces = (face for part in recording.parts for step in part.steps for face in step.faces)
     return frozenset(face.id for face in faces if face.first_seen < began)
 
 
-def _again(decider: EventDetector, step: Step, unknown: frozenset[int]) -> Decision:
+def _decide(detector: EventDetector, step: Step, unknown: frozenset[int]) -> Decision:
     if step.kind is StepKind.CLOSED:
-        return Decision(decider.close(step.now, step.reason or "stopped"), (), ())
-    return decider.update([face for face in step.faces if face.id not in unknown], step.now)
+        return Decision(detector.close(step.now, step.reason or "stopped"), (), ())
+    return detector.update([face for face in step.faces if face.id not in unknown], step.now)
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """Each event of either side is in exactly one of these."""
+    """Difference of two lists of events; each event is in exactly one group."""
 
     kept: tuple[Event, ...]
-    moved: tuple[tuple[Event, Event], ...]  # as it was, as it would be
+    moved: tuple[tuple[Event, Event], ...]  # before, after
     new: tuple[Event, ...]
     gone: tuple[Event, ...]
 
 
 def compare(before: Sequence[Event], after: Sequence[Event]) -> Comparison:
-    """Pairs events of the same face, kind and expression, the nearest in time first."""
+    """Pair events of the same face, kind and expression, the nearest in time first."""
     alike: dict[tuple[int, str, str | None], list[int]] = {}
     for j, event in enumerate(after):
-        alike.setdefault(_what(event), []).append(j)
+        alike.setdefault(_key(event), []).append(j)
     near = sorted(
         (abs(one.at - after[j].at), i, j)
         for i, one in enumerate(before)
-        for j in alike.get(_what(one), ())
+        for j in alike.get(_key(one), ())
         if abs(one.at - after[j].at) <= NEAR_S
     )
     pairs: dict[int, int] = {}
@@ -88,7 +88,7 @@ def compare(before: Sequence[Event], after: Sequence[Event]) -> Comparison:
     )
 
 
-def _what(event: Event) -> tuple[int, str, str | None]:
+def _key(event: Event) -> tuple[int, str, str | None]:
     return event.face, event.kind, event.emotion
 
 

@@ -38,7 +38,7 @@ def test_single_frame_is_never_held(scores):
 
 
 def test_dwell_starts_at_the_crossing_between_two_frames(scores):
-    # From 0.52 to 0.72 within 0.2 s the threshold of 0.6 is crossed at 0.4 of the step: 0.12 s of dwell are over already.
+    # From 0.52 to 0.72 within 0.2 s the threshold of 0.6 is crossed at 0.4 of the step: 0.12 s of dwell have passed.
     state = fed([scores(happy=0.52), scores(happy=0.72)], step=0.2)
     assert state.candidate_s == pytest.approx(0.12, abs=0.2 / 64)
 

@@ -74,7 +74,7 @@ def test_frame_after_a_gap_does_not_count_for_the_whole_gap(scores):
     for step in range(1, 31):
         average = update_average(average, scores(happy=1.0), step / 10, smooth_s=2.0)
     after_gap = update_average(average, scores(happy=0.0), 4.0, smooth_s=2.0)
-    # Taken for the whole second it would have had 1 - exp(-0.5) = 0.39 of the weight, half of that with linear interpolation.
+    # Taken for the whole second it would have 1 - exp(-0.5) = 0.39 of the weight, linearly interpolated half of that.
     assert after_gap.mean[HAPPY] > 0.88
 
 

@@ -1,4 +1,4 @@
-"""What a folder holds: tables of videos, a daemon's ring, both, or neither."""
+"""Folders of tables: of videos, of the daemon, of both, or of neither."""
 
 from pathlib import Path
 
@@ -22,11 +22,11 @@ def write_videos(folder: Path, *names: str) -> None:
         (folder / f"{name}.scores.csv").write_text(first_lines() + TICK)
 
 
-def write_ring(folder: Path, *runs: str) -> None:
-    ring = RotatingTables(folder, 10**6)
+def write_rotated(folder: Path, *runs: str) -> None:
+    tables = RotatingTables(folder, 10**6)
     for run in runs:
-        ring.begin(run, first_lines(run))
-        ring.append(TICK)
+        tables.begin(run, first_lines(run))
+        tables.append(TICK)
 
 
 def names(folder: Path) -> list[str]:
@@ -41,18 +41,18 @@ def test_tables_of_videos_are_a_recording_each_and_other_outputs_and_hidden_part
     assert names(tmp_path) == ["a.scores.csv", "b.scores.csv"]
 
 
-def test_ring_is_a_recording_for_each_run(tmp_path: Path) -> None:
-    write_ring(tmp_path, "one", "two")
+def test_rotated_tables_give_a_recording_for_each_run(tmp_path: Path) -> None:
+    write_rotated(tmp_path, "one", "two")
     assert names(tmp_path) == ["one", "two"]
 
 
-def test_both_kinds_are_read_and_the_daemon_s_come_last(tmp_path: Path) -> None:
-    write_ring(tmp_path, "one")
+def test_both_kinds_are_read_the_daemon_s_last(tmp_path: Path) -> None:
+    write_rotated(tmp_path, "one")
     write_videos(tmp_path, "zoo")
     assert names(tmp_path) == ["zoo.scores.csv", "one"]
 
 
-def test_folder_with_neither_says_where_either_comes_from(tmp_path: Path) -> None:
+def test_error_for_a_folder_with_neither_names_both_sources(tmp_path: Path) -> None:
     (tmp_path / "clip.mp4").touch()
     with pytest.raises(UserError, match="holds no tables of scores") as caught:
         read_folder(tmp_path)
@@ -60,24 +60,24 @@ def test_folder_with_neither_says_where_either_comes_from(tmp_path: Path) -> Non
         assert word in str(caught.value)
 
 
-def test_table_of_a_video_that_cannot_be_read_is_named_and_passed_over(tmp_path: Path, caplog) -> None:
+def test_table_of_a_video_that_cannot_be_read_is_named_and_skipped(tmp_path: Path, caplog) -> None:
     write_videos(tmp_path, "a")
-    write_ring(tmp_path, "one")
+    write_rotated(tmp_path, "one")
     (tmp_path / "b.scores.csv").write_bytes(b"a,b\xe9\n")
     assert names(tmp_path) == ["a.scores.csv", "one"]
-    (said,) = caplog.messages
-    assert f"{tmp_path / 'b.scores.csv'}: not a table of scores" in said
-    assert said.endswith("; passed over")
+    (message,) = caplog.messages
+    assert f"{tmp_path / 'b.scores.csv'}: not a table of scores" in message
+    assert message.endswith("; skipped")
 
 
-def test_folder_in_which_nothing_can_be_read_is_an_error_that_names_the_first(tmp_path: Path) -> None:
+def test_folder_without_a_readable_table_is_an_error_that_names_the_first(tmp_path: Path) -> None:
     for name in ("b", "a"):
         (tmp_path / f"{name}.scores.csv").write_text("a,b\n")
     with pytest.raises(UserError, match=r"a\.scores\.csv: not a table of scores"):
         read_folder(tmp_path)
 
 
-def test_one_source_of_several_that_cannot_be_read_is_passed_over(tmp_path: Path, caplog) -> None:
+def test_one_source_of_several_that_cannot_be_read_is_skipped(tmp_path: Path, caplog) -> None:
     write_videos(tmp_path, "a")
     done: list[None] = []
     sources = [tmp_path / "none.csv", tmp_path / "a.scores.csv"]

@@ -1,4 +1,4 @@
-"""Steps as rows: nothing is lost on the way to the table and back."""
+"""Steps as rows of a table and back, without loss."""
 
 import numpy as np
 import pytest
@@ -23,25 +23,25 @@ def faces(draw, number: int) -> Face:
 
 
 @st.composite
-def stories(draw) -> list[Step]:
-    story = []
+def sequences(draw) -> list[Step]:
+    sequence = []
     for number in range(draw(st.integers(1, 5))):
         present = tuple(draw(faces(face)) for face in range(draw(st.integers(0, 3))))
-        story.append(Step(StepKind.FRAME, draw(numbers), present, number=number))
-    story.append(Step(StepKind.TICK, draw(numbers)))
-    story.append(Step(StepKind.CLOSED, draw(numbers), reason="camera"))
-    return story
+        sequence.append(Step(StepKind.FRAME, draw(numbers), present, number=number))
+    sequence.append(Step(StepKind.TICK, draw(numbers)))
+    sequence.append(Step(StepKind.CLOSED, draw(numbers), reason="camera"))
+    return sequence
 
 
-def text_of(story: list[Step]) -> list[str]:
-    return (header() + "".join(rows(step) for step in story)).splitlines(keepends=True)
+def text_of(sequence: list[Step]) -> list[str]:
+    return (header() + "".join(rows(step) for step in sequence)).splitlines(keepends=True)
 
 
-@given(stories())
-def test_every_number_reads_back_as_the_very_same(story: list[Step]) -> None:
-    back = list(steps(text_of(story)))
-    assert len(back) == len(story)
-    for one, other in zip(story, back, strict=True):
+@given(sequences())
+def test_every_number_reads_back_exactly(sequence: list[Step]) -> None:
+    back = list(steps(text_of(sequence)))
+    assert len(back) == len(sequence)
+    for one, other in zip(sequence, back, strict=True):
         assert (one.kind, one.now, one.reason, one.number) == (other.kind, other.now, other.reason, other.number)
         for a, b in zip(one.faces, other.faces, strict=True):
             assert (a.id, a.box, a.first_seen, a.last_seen) == (b.id, b.box, b.first_seen, b.last_seen)
@@ -53,8 +53,8 @@ def test_every_number_reads_back_as_the_very_same(story: list[Step]) -> None:
 def test_faces_of_one_frame_are_rows_of_one_number_and_frames_of_one_time_stay_apart() -> None:
     face = Face(3, Box(0.1, 0.2, 0.3, 0.4), 0.0, 1.0, SCORES, None, Quality(120.0, 90.0))
     other = Face(4, Box(0.5, 0.2, 0.3, 0.4), 0.0, 1.0, None, RejectReason.BLURRED, Quality(120.0, 5.0))
-    story = [Step(StepKind.FRAME, 1.0, (face, other), number=7), Step(StepKind.FRAME, 1.0, (face,), number=8)]
-    lines = text_of(story)
+    sequence = [Step(StepKind.FRAME, 1.0, (face, other), number=7), Step(StepKind.FRAME, 1.0, (face,), number=8)]
+    lines = text_of(sequence)
     assert len(lines) == 1 + 3
     assert lines[2].startswith("1.0,frame,,7,4,0.0,1.0,0.5,0.2,0.3,0.4,,,,,,,,blurred,120,5,")
     back = list(steps(lines))
@@ -62,7 +62,7 @@ def test_faces_of_one_frame_are_rows_of_one_number_and_frames_of_one_time_stay_a
     assert back[0].faces[1].quality == Quality(120.0, 5.0)
 
 
-def test_row_that_cannot_be_read_is_named_by_its_line_counted_from_the_header() -> None:
+def test_unreadable_row_is_named_by_its_line_counted_from_the_header() -> None:
     face = Face(3, Box(0.1, 0.2, 0.3, 0.4), 0.0, 1.0, SCORES)
     lines = text_of([Step(StepKind.FRAME, 1.0, (face,), number=0), Step(StepKind.FRAME, 2.0, (face,), number=1)])
     for wrong in (lines[2].replace("2.0,frame", "two,frame"), lines[2].replace("frame", "picture"), "2.0,frame\n"):
@@ -74,13 +74,13 @@ def test_row_that_cannot_be_read_is_named_by_its_line_counted_from_the_header() 
         list(steps([*lines[:2], lines[2].replace("0.3,0.1,", "nan,0.1,")]))
 
 
-def test_table_without_our_columns_is_refused() -> None:
+def test_table_with_a_missing_column_is_refused() -> None:
     with pytest.raises(RowError, match="no column last_seen_s") as caught:
         list(steps([",".join(name for name in COLUMNS if name != "last_seen_s"), "\n"]))
     assert caught.value.line == 1
 
 
-def test_line_that_is_no_csv_is_named() -> None:
+def test_line_that_is_not_csv_is_named() -> None:
     lines = text_of([Step(StepKind.TICK, 1.0), Step(StepKind.TICK, 2.0)])
     assert len(list(steps(lines))) == 2
     with pytest.raises(RowError, match="cannot be read: ',' expected") as caught:

@@ -1,4 +1,4 @@
-"""A table of scores on disk: its first line, its end, and what is no table."""
+"""Table of scores on disk: its first line, its end, and files that are no table."""
 
 import contextlib
 import gzip
@@ -39,7 +39,7 @@ TEXT = opening(ORIGIN) + "".join(rows(Step(StepKind.FRAME, at / 10, number=at)) 
 
 
 @pytest.mark.parametrize("name", ["scores.csv", "scores.csv.gz"])
-def test_settings_and_steps_come_back(tmp_path: Path, name: str) -> None:
+def test_settings_and_steps_are_read_back(tmp_path: Path, name: str) -> None:
     path = tmp_path / name
     path.write_bytes(gzip.compress(TEXT.encode()) if name.endswith("gz") else TEXT.encode())
     recording = read_recording(path)
@@ -48,13 +48,13 @@ def test_settings_and_steps_come_back(tmp_path: Path, name: str) -> None:
     assert recording.seconds == pytest.approx(0.4)
 
 
-def test_table_that_was_cut_off_within_a_line_ends_before_it(tmp_path: Path) -> None:
+def test_table_truncated_within_a_line_ends_before_it(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv"
     path.write_text(TEXT[:-8])
     assert len(read_recording(path).parts[0].steps) == 4
 
 
-def test_gzip_that_was_cut_off_gives_all_whole_lines_that_are_in_it(tmp_path: Path) -> None:
+def test_truncated_gzip_gives_its_complete_lines(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv.gz"
     first = gzip.compress(TEXT.encode())
     second = gzip.compress(rows(Step(StepKind.FRAME, 0.5, number=5)).encode())
@@ -64,7 +64,7 @@ def test_gzip_that_was_cut_off_gives_all_whole_lines_that_are_in_it(tmp_path: Pa
     assert len(read_recording(path).parts[0].steps) == 6
 
 
-def test_gzip_that_was_cut_off_anywhere_is_read_or_refused_and_never_a_bug(tmp_path: Path) -> None:
+def test_gzip_truncated_anywhere_is_read_or_refused_and_never_a_bug(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv.gz"
     whole = gzip.compress(TEXT.encode())
     refused = 0
@@ -92,7 +92,7 @@ def test_gzip_that_was_cut_off_anywhere_is_read_or_refused_and_never_a_bug(tmp_p
         (opening(ORIGIN).replace("time_s", "time").encode() + b"\n", r"scores\.csv:2: there is no column time_s"),
     ],
 )
-def test_what_is_no_table_is_refused_in_one_line_that_names_the_file(tmp_path: Path, content: bytes, word: str) -> None:
+def test_other_file_is_refused_in_one_line_that_names_it(tmp_path: Path, content: bytes, word: str) -> None:
     path = tmp_path / "scores.csv"
     path.write_bytes(content)
     with pytest.raises(UserError, match=word) as caught:
@@ -116,7 +116,7 @@ def test_what_is_no_table_is_refused_in_one_line_that_names_the_file(tmp_path: P
     ],
 )
 @pytest.mark.parametrize("ending", ["csv", "csv.gz"])
-def test_poison_is_refused_in_one_short_line(tmp_path: Path, content: bytes, word: str, ending: str) -> None:
+def test_malformed_file_is_refused_in_one_short_line(tmp_path: Path, content: bytes, word: str, ending: str) -> None:
     path = tmp_path / f"scores.{ending}"
     path.write_bytes(gzip.compress(content) if ending == "csv.gz" else content)
     with pytest.raises(TableError, match=word) as caught:
@@ -125,7 +125,7 @@ def test_poison_is_refused_in_one_short_line(tmp_path: Path, content: bytes, wor
     assert len(str(caught.value)) < 500
 
 
-def test_table_that_unpacks_to_more_than_any_of_ours_is_refused(tmp_path: Path) -> None:
+def test_table_that_unpacks_beyond_the_limit_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "scores.csv.gz"
     path.write_bytes(gzip.compress(HEAD + b"\n" * (MAX_TABLE_LINES + 1)))
     assert path.stat().st_size < 10_000
@@ -158,6 +158,6 @@ def test_no_bytes_raise_anything_but_the_table_s_own_error(content: bytes) -> No
                 replay(read_recording(path))
 
 
-def test_table_that_is_not_there_says_so(tmp_path: Path) -> None:
+def test_missing_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(UserError, match="cannot be read: no such file"):
         read_recording(tmp_path / "none.csv")

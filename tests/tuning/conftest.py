@@ -1,4 +1,4 @@
-"""Recordings made by hand for the tests of this room."""
+"""Recordings made by hand."""
 
 from collections.abc import Callable
 

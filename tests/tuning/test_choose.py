@@ -1,24 +1,24 @@
-"""Other settings, named one by one."""
+"""Changes of settings, one assignment each."""
 
 import pytest
 
 from fer_edge.config.model import DecideSettings, Threshold
 from fer_edge.errors import SettingsError
-from fer_edge.tuning.search import assigned, at_least, raised, thresholds
+from fer_edge.tuning.search import thresholds, with_changes, with_enter, with_floor
 
 
 def test_keys_are_named_with_or_without_their_section() -> None:
-    decide = assigned(
+    decide = with_changes(
         DecideSettings(), ["decide.enter=0.6", "dwell_s=1", "happy.enter=0.7", "decide.emotions.sad.leave=0.2"]
     )
     assert (decide.enter, decide.dwell_s) == (0.6, 1.0)
     assert decide.emotions == {"happy": Threshold(enter=0.7), "sad": Threshold(leave=0.2)}
 
 
-def test_what_is_not_named_stays_as_it_was() -> None:
+def test_keys_without_an_assignment_keep_their_value() -> None:
     before = DecideSettings(smooth_s=1.0, emotions={"fear": Threshold(enter=0.9)})
-    assert assigned(before, []) == before
-    assert assigned(before, ["fear.leave=0.5"]).emotions == {"fear": Threshold(enter=0.9, leave=0.5)}
+    assert with_changes(before, []) == before
+    assert with_changes(before, ["fear.leave=0.5"]).emotions == {"fear": Threshold(enter=0.9, leave=0.5)}
 
 
 @pytest.mark.parametrize(
@@ -40,21 +40,21 @@ def test_what_is_not_named_stays_as_it_was() -> None:
         ("bored.enter=0.5", "bored"),
     ],
 )
-def test_wrong_assignment_is_refused_by_name(assignment: str, word: str) -> None:
+def test_invalid_assignment_is_named(assignment: str, word: str) -> None:
     with pytest.raises(SettingsError, match=word) as caught:
-        assigned(DecideSettings(), [assignment])
+        with_changes(DecideSettings(), [assignment])
     assert str(caught.value).startswith("--set ")
     assert "\n" not in str(caught.value)
 
 
-def test_leave_keeps_its_distance_below_a_raised_enter_and_never_falls_below_nought() -> None:
+def test_leave_keeps_its_distance_below_a_raised_enter_and_is_never_below_zero() -> None:
     decide = DecideSettings(enter=0.5, leave=0.35)
-    assert thresholds(raised(decide, "happy", 0.8), "happy") == (0.8, pytest.approx(0.65))
-    assert thresholds(raised(decide, "happy", 0.1), "happy") == (0.1, 0.0)
-    assert thresholds(raised(decide, "happy", 0.8), "sad") == (0.5, 0.35)
+    assert thresholds(with_enter(decide, "happy", 0.8), "happy") == (0.8, pytest.approx(0.65))
+    assert thresholds(with_enter(decide, "happy", 0.1), "happy") == (0.1, 0.0)
+    assert thresholds(with_enter(decide, "happy", 0.8), "sad") == (0.5, 0.35)
 
 
-def test_floor_lifts_what_is_lower_and_leaves_what_is_higher() -> None:
-    decide = at_least(DecideSettings(enter=0.5, leave=0.35, emotions={"fear": Threshold(enter=0.9)}), 0.7)
+def test_floor_raises_lower_thresholds_and_keeps_higher_ones() -> None:
+    decide = with_floor(DecideSettings(enter=0.5, leave=0.35, emotions={"fear": Threshold(enter=0.9)}), 0.7)
     assert thresholds(decide, "happy") == (0.7, pytest.approx(0.55))
     assert thresholds(decide, "fear") == (0.9, 0.35)

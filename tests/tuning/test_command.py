@@ -1,4 +1,4 @@
-"""`fer-edge tune` as it is typed, on a table and on a ring."""
+"""`fer-edge tune` on a table and on rotated tables."""
 
 import io
 import json
@@ -38,18 +38,22 @@ def table(recorded, tmp_path: Path) -> Path:
 def test_unchanged_settings_keep_every_event_and_the_sweep_is_shown(table: Path) -> None:
     result = run(table)
     assert result.returncode == 0, result.stderr
-    assert "5 events were told" in result.stdout
+    assert "5 events as recorded" in result.stdout
     assert "5 kept, 0 moved, 0 new, 0 gone" in result.stdout
-    assert "events an hour" in result.stdout
+    assert "events per hour" in result.stdout
 
 
-def test_higher_threshold_names_the_events_that_go_and_a_ring_tells_the_same(table: Path, tmp_path: Path) -> None:
+def test_higher_threshold_names_the_events_that_go_and_rotated_tables_give_the_same(
+    table: Path, tmp_path: Path
+) -> None:
     for source in (table, tmp_path / "ring"):
         result = run(source, "--set", "happy.enter=0.8", "--json")
         assert result.returncode == 0, result.stderr
         (difference,) = json.loads(result.stdout)["differences"]
         assert [(one["at"], one["emotion"]) for one in difference["gone"]] == [(3.0, "happy")]
-        assert [(one["at"], one["emotion"]) for one in difference["new"]] == [(3.0, None)]  # nothing is sure then
+        assert [(one["at"], one["emotion"]) for one in difference["new"]] == [
+            (3.0, None)
+        ]  # no expression reaches its threshold then
         assert difference["kept"] == 4
 
 
@@ -58,37 +62,37 @@ def test_picture_proposals_and_labels_come_out_together(table: Path, tmp_path: P
     labels.write_text("from_s,to_s,emotion\n0,7,neutral\n7,11,happy\n")
     result = run(table, "--at-most", "1200", "--labels", labels, "-o", tmp_path / "sweep.png")
     assert result.returncode == 0, result.stderr
-    assert "For at most 1200 events an hour" in result.stdout
+    assert "For at most 1200 events per hour" in result.stdout
     assert "For the best F1" in result.stdout
-    assert "enter: 0.75" in result.stdout  # between what was no smile, 0.72, and what was one, 0.88
+    assert "enter: 0.75" in result.stdout  # between no smile, 0.72, and a smile, 0.88
     picture = cv2.imread(str(tmp_path / "sweep.png"))
     assert picture is not None
     assert picture.shape[1] > 1000
     assert result.stdout.endswith(f"\nWritten to {tmp_path / 'sweep.png'}\n")
     plain = run(table, "-o", tmp_path / "sweep.png", "--json")
-    assert set(json.loads(plain.stdout)) == {"hours", "differences", "sweeps", "proposals"}  # and nothing around it
+    assert set(json.loads(plain.stdout)) == {"hours", "differences", "sweeps", "proposals"}  # and no other output
     assert "Written" not in run(table).stdout
 
 
-def said(table: Path, *, terminal: bool) -> str:
+def output_of(table: Path, *, terminal: bool) -> str:
     output = io.StringIO()
     console = Console(file=output, force_terminal=terminal, width=100)
     assert tune([table], TuneOptions(per_hour=1200.0), console) == 0
     return output.getvalue()
 
 
-def test_long_work_shows_how_far_it_is_on_a_terminal_and_nothing_but_lines_where_it_is_piped(table: Path) -> None:
-    watched, piped = said(table, terminal=True), said(table, terminal=False)
-    for part in ("reading", "as it would be", "thresholds for happy", "a common floor"):
+def test_progress_is_shown_on_a_terminal_and_plain_lines_if_piped(table: Path) -> None:
+    watched, piped = output_of(table, terminal=True), output_of(table, terminal=False)
+    for part in ("reading", "replay with these settings", "thresholds for happy", "common floor"):
         assert part in watched
         assert part not in piped
     assert "100%" in watched
     assert "\x1b" not in piped
     assert not {"│", "━", "╭"} & set(piped)
-    assert piped.startswith("11.0 seconds: 5 events were told")
+    assert piped.startswith("11.0 seconds: 5 events as recorded")
 
 
-def test_what_cannot_be_used_is_said_in_one_line(table: Path, tmp_path: Path) -> None:
+def test_unusable_input_is_one_line_on_stderr(table: Path, tmp_path: Path) -> None:
     (tmp_path / "empty").mkdir()
     (tmp_path / "other.csv").write_text("a,b\n")
     (tmp_path / "wrong.yaml").write_text("decide: {enter: 7}\n")
@@ -106,15 +110,15 @@ def test_what_cannot_be_used_is_said_in_one_line(table: Path, tmp_path: Path) ->
         assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("wish", ["nan", "inf", "-1"])
-def test_rate_that_is_none_is_a_mistake_in_the_call(table: Path, wish: str) -> None:
-    result = run(table, "--at-most", wish)
+@pytest.mark.parametrize("rate", ["nan", "inf", "-1"])
+def test_invalid_rate_is_a_usage_error(table: Path, rate: str) -> None:
+    result = run(table, "--at-most", rate)
     assert result.returncode == 2
     assert "Usage: fer-edge tune" in result.stderr
     assert result.stdout == ""
 
 
-def test_folder_that_video_wrote_tells_the_same_as_the_table_in_it(table: Path) -> None:
+def test_folder_of_a_video_s_outputs_gives_the_same_as_its_table(table: Path) -> None:
     of_table, of_folder = run(table), run(table.parent)
     assert of_folder.returncode == 0, of_folder.stderr
     assert of_folder.stdout == of_table.stdout
@@ -124,7 +128,7 @@ def test_folder_that_video_wrote_tells_the_same_as_the_table_in_it(table: Path) 
     ("change", "word"),
     [("bogus", "must be KEY=VALUE"), ("bogus=1", "unknown key"), ("enter=7", "between 0 and 1"), ("enter=[", "read")],
 )
-def test_change_that_cannot_be_made_is_a_mistake_in_the_call(table: Path, change: str, word: str) -> None:
+def test_invalid_change_is_a_usage_error(table: Path, change: str, word: str) -> None:
     result = run(table, "--set", change)
     assert result.returncode == 2
     assert "Usage: fer-edge tune" in result.stderr
@@ -133,16 +137,16 @@ def test_change_that_cannot_be_made_is_a_mistake_in_the_call(table: Path, change
     assert "Traceback" not in result.stderr
 
 
-def test_ring_with_a_table_that_was_cut_off_is_read_and_one_line_says_so(table: Path, tmp_path: Path) -> None:
+def test_truncated_table_is_skipped_with_one_line_on_stderr(table: Path, tmp_path: Path) -> None:
     (tmp_path / "ring" / "scores-00000002-two.csv.gz").write_bytes(bytes(100))
     result = run(tmp_path / "ring")
     assert result.returncode == 0, result.stderr
-    assert "5 events were told" in result.stdout
+    assert "5 events as recorded" in result.stdout
     assert result.stderr.count("\n") == 1
     assert "scores-00000002-two.csv.gz" in result.stderr
 
 
-def test_name_of_labels_with_brackets_is_shown_whole(table: Path, tmp_path: Path) -> None:
+def test_name_of_labels_with_brackets_is_printed_in_full(table: Path, tmp_path: Path) -> None:
     labels = tmp_path / "seen [mine].csv"
     labels.write_text("from_s,to_s,emotion\n0,7,neutral\n7,11,happy\n")
     result = run(table, "--labels", labels)

@@ -1,4 +1,4 @@
-"""Labels of a person, and the judgement by them."""
+"""Labels of a person, and the agreement with them."""
 
 import contextlib
 import os
@@ -16,20 +16,20 @@ from tests.tuning.conftest import PLAIN
 
 def test_seconds_right_false_and_missed_are_counted_within_the_spans_only(recorded) -> None:
     recording = recorded((2, "happy", 0.9), (2, "sad", 0.9), (2, "happy", 0.9), (4, "happy", 0.9))
-    spans = [Span(0, 4, "happy"), Span(4, 6, "neutral")]  # nothing is said of 6 to 10
-    judged = score(recording, PLAIN, spans, "happy")
-    assert judged.right_s == pytest.approx(2.0)  # 0 to 2
-    assert judged.missed_s == pytest.approx(2.0)  # 2 to 4: sad was told
-    assert judged.false_s == pytest.approx(2.0)  # 4 to 6: happy was told of a neutral face
-    assert judged.f1 == pytest.approx(0.5)
+    spans = [Span(0, 4, "happy"), Span(4, 6, "neutral")]  # no label from 6 to 10
+    agreement = score(recording, PLAIN, spans, "happy")
+    assert agreement.right_s == pytest.approx(2.0)  # 0 to 2
+    assert agreement.missed_s == pytest.approx(2.0)  # 2 to 4: sad was held
+    assert agreement.false_s == pytest.approx(2.0)  # 4 to 6: happy was held, neutral was labelled
+    assert agreement.f1 == pytest.approx(0.5)
 
 
-def test_span_of_another_face_judges_nobody(recorded) -> None:
-    judged = score(recorded((2, "happy", 0.9)), PLAIN, [Span(0, 2, "happy", face=7)], "happy")
-    assert (judged.right_s, judged.false_s, judged.missed_s, judged.f1) == (0.0, 0.0, 0.0, 0.0)
+def test_span_of_another_face_does_not_count(recorded) -> None:
+    agreement = score(recorded((2, "happy", 0.9)), PLAIN, [Span(0, 2, "happy", face=7)], "happy")
+    assert (agreement.right_s, agreement.false_s, agreement.missed_s, agreement.f1) == (0.0, 0.0, 0.0, 0.0)
 
 
-def test_labels_are_read_with_other_spellings_and_an_optional_face(tmp_path: Path) -> None:
+def test_labels_are_read_with_synonyms_and_an_optional_face(tmp_path: Path) -> None:
     path = tmp_path / "labels.csv"
     path.write_text("from_s, to_s, emotion, face\n0, 2.5, Happiness, \n3, 4, neutral, 2\n5, 6, sad\n")
     assert read_spans(path) == [Span(0.0, 2.5, "happy"), Span(3.0, 4.0, "neutral", 2), Span(5.0, 6.0, "sad")]
@@ -40,7 +40,7 @@ def test_labels_are_read_with_other_spellings_and_an_optional_face(tmp_path: Pat
     [
         ("a,b\n", "no column from_s"),
         ("", "no column from_s"),
-        ("from_s,to_s,emotion\n1,2,bored\n", ":2: 'bored' is none of the seven"),
+        ("from_s,to_s,emotion\n1,2,bored\n", ":2: 'bored' is not one of the seven"),
         ("from_s,to_s,emotion\n1,2,sad\n5,4,sad\n", ":3: from_s must be before to_s"),
         ("from_s,to_s,emotion\none,2,sad\n", ":2: cannot be read"),
         ("from_s,to_s,emotion\n1\n", ":2: cannot be read"),
@@ -66,7 +66,7 @@ def test_wrong_label_is_named_by_its_line(tmp_path: Path, text: str, word: str) 
         (b" " * (MAX_LABELS_BYTES + 1), "cannot be read: larger than"),
     ],
 )
-def test_poison_is_refused_in_one_line(tmp_path: Path, content: bytes, word: str) -> None:
+def test_malformed_file_is_refused_in_one_line(tmp_path: Path, content: bytes, word: str) -> None:
     path = tmp_path / "labels.csv"
     path.write_bytes(content)
     with pytest.raises(UserError, match=word) as caught:
@@ -74,7 +74,7 @@ def test_poison_is_refused_in_one_line(tmp_path: Path, content: bytes, word: str
     assert "\n" not in str(caught.value)
 
 
-def test_labels_that_are_no_regular_file_are_refused_without_waiting(tmp_path: Path) -> None:
+def test_labels_that_are_no_regular_file_are_refused_without_blocking(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "labels.csv")
     with pytest.raises(UserError, match="cannot be read: not a regular file"):
         read_spans(tmp_path / "labels.csv")

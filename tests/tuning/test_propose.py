@@ -1,31 +1,33 @@
-"""Proposals, on recordings whose answers are known."""
+"""Threshold search on recordings with known answers."""
 
 import pytest
 
 from fer_edge.tuning.ground_truth import Span
-from fer_edge.tuning.search import at_most, best, thresholds
+from fer_edge.tuning.search import best, lowest_floor, thresholds
 from tests.tuning.conftest import PLAIN
 
 
-def test_floor_is_the_lowest_that_tells_no_more_than_is_wanted(recorded) -> None:
-    """Ten changes between happy 0.72 and neutral 0.9 in 22 s: above 0.72 only null and neutral take turns."""
+def test_floor_is_the_lowest_that_gives_at_most_the_wanted_rate(recorded) -> None:
+    """Ten changes between happy 0.72 and neutral 0.9 in 22 s: above 0.72 only null and neutral alternate."""
     recording = recorded(*[(2.0, "neutral", 0.9), (0.2, "happy", 0.72)] * 10)
     per_hour = 3600 / recording.seconds
-    lax = at_most([recording], PLAIN, 100 * per_hour)
+    lax = lowest_floor([recording], PLAIN, 100 * per_hour)
     assert lax is not None
-    assert thresholds(lax, "happy")[0] == 0.5  # all may stay as it is
-    strict = at_most([recording], PLAIN, 3 * per_hour)
+    assert thresholds(lax, "happy")[0] == 0.5  # unchanged
+    strict = lowest_floor([recording], PLAIN, 3 * per_hour)
     assert strict is not None
-    assert thresholds(strict, "happy")[0] == pytest.approx(0.9)  # 0.9 as float32 is a little less: nothing is held
+    assert thresholds(strict, "happy")[0] == pytest.approx(
+        0.9
+    )  # 0.9 as float32 is a little less: no expression is held
 
 
-def test_faces_that_come_and_go_cannot_be_silenced_by_thresholds(recorded) -> None:
+def test_faces_that_appear_and_leave_are_reported_with_any_thresholds(recorded) -> None:
     recording = recorded((2.0, "happy", 0.8))
-    assert at_most([recording], PLAIN, 1.0) is None
+    assert lowest_floor([recording], PLAIN, 1.0) is None
 
 
-def test_best_threshold_separates_what_was_shown_from_what_was_not(recorded) -> None:
-    """Happy at 0.85 was a smile, at 0.65 it was not: any threshold between them is right, 0.7 is nearest to 0.5."""
+def test_best_threshold_separates_labelled_from_unlabelled(recorded) -> None:
+    """Happy at 0.85 was a smile, at 0.65 it was not: any threshold between is correct, 0.7 is nearest to 0.5."""
     recording = recorded((5, "happy", 0.85), (5, "happy", 0.65))
     spans = [Span(0, 5, "happy"), Span(5, 10, "neutral")]
     enter, score = best(recording, PLAIN, spans)["happy"]
@@ -33,7 +35,7 @@ def test_best_threshold_separates_what_was_shown_from_what_was_not(recorded) -> 
     assert score.f1 == pytest.approx(1.0, abs=0.05)
 
 
-def test_present_threshold_stays_where_no_other_is_better(recorded) -> None:
+def test_present_threshold_is_kept_if_no_other_is_better(recorded) -> None:
     recording = recorded((5, "happy", 0.95), (5, "sad", 0.95))
     spans = [Span(0, 5, "happy"), Span(5, 10, "sad")]
     assert {emotion: enter for emotion, (enter, _) in best(recording, PLAIN, spans).items()} == {

@@ -1,4 +1,4 @@
-"""Kept steps decided again."""
+"""Replay of recorded steps."""
 
 from itertools import pairwise
 
@@ -11,14 +11,14 @@ from fer_edge.config.model import DecideSettings
 from fer_edge.events.lifecycle import EventDetector
 from fer_edge.pipeline import Pipeline
 from fer_edge.recording.format import Part, Recording, Step, StepKind, header, rows, steps
-from fer_edge.tuning.replay import known_before, replay
+from fer_edge.tuning.replay import faces_before, replay
 from fer_edge.types import Box, Event, Face, Frame, RejectReason
 
 BLACK = np.zeros((8, 8, 3), np.uint8)
 
 
-class Ear:
-    """A publisher that remembers."""
+class EventList:
+    """Publisher that keeps its events."""
 
     def __init__(self) -> None:
         self.events: list[Event] = []
@@ -26,13 +26,13 @@ class Ear:
     def event(self, event: Event) -> None:
         self.events.append(event)
 
-    def seen(self, verdicts, now) -> None: ...
+    def seen(self, states, now) -> None: ...
 
     def nobody(self, now: float) -> None: ...
 
 
-class Tape:
-    """A witness that keeps the steps as rows of a table, and reads them back."""
+class TableObserver:
+    """Observer that writes the steps as rows of a table, and reads them back."""
 
     def __init__(self) -> None:
         self.text = header()
@@ -56,9 +56,9 @@ def facts(events: list[Event]) -> list[list[object]]:
 
 
 @st.composite
-def lives(draw) -> list[tuple[str, float, tuple[Face, ...]]]:
-    """Frames, ticks and farewells at uneven times, with two faces that come, go, blur and change their minds."""
-    now, story = 0.0, []
+def sequences(draw) -> list[tuple[str, float, tuple[Face, ...]]]:
+    """Frames, ticks and closes at uneven times, with two faces that appear, leave, blur and change."""
+    now, sequence = 0.0, []
     seed = draw(st.integers(0, 2**31))
     random = np.random.default_rng(seed)
     first: dict[int, float] = {}
@@ -70,29 +70,29 @@ def lives(draw) -> list[tuple[str, float, tuple[Face, ...]]]:
             if kind == "frame" and random.random() < 0.8:
                 first.setdefault(face, now)
                 scores = random.dirichlet(np.full(7, 0.3)).astype(np.float32)
-                flaw = RejectReason.BLURRED if random.random() < 0.1 else None
-                present.append(Face(face, Box(*random.random(4)), first[face], now, None if flaw else scores, flaw))
-        story.append((kind, now, tuple(present)))
-    return story
+                reason = RejectReason.BLURRED if random.random() < 0.1 else None
+                present.append(Face(face, Box(*random.random(4)), first[face], now, None if reason else scores, reason))
+        sequence.append((kind, now, tuple(present)))
+    return sequence
 
 
 @settings(max_examples=60, deadline=None)
-@given(lives(), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.floats(0.3, 0.9))
-def test_unchanged_settings_give_exactly_the_recorded_events(story, smooth_s, dwell_s, enter) -> None:
+@given(sequences(), st.floats(0.0, 1.0), st.floats(0.0, 1.0), st.floats(0.3, 0.9))
+def test_unchanged_settings_give_exactly_the_recorded_events(sequence, smooth_s, dwell_s, enter) -> None:
     decide = DecideSettings(smooth_s=smooth_s, dwell_s=dwell_s, enter=enter, leave=enter / 2, arrive_s=0.3)
-    ear, tape, queue = Ear(), Tape(), list(story)
-    pipeline = Pipeline(lambda frame: queue[frame.number][2], EventDetector(decide, 1.0), ear, [tape])
-    for number, (kind, now, _) in enumerate(story):
+    publisher, table, queue = EventList(), TableObserver(), list(sequence)
+    pipeline = Pipeline(lambda frame: queue[frame.number][2], EventDetector(decide, 1.0), publisher, [table])
+    for number, (kind, now, _) in enumerate(sequence):
         if kind == "frame":
             pipeline.step(Frame(BLACK, now, number))
         elif kind == "tick":
             pipeline.idle(now)
         else:
             pipeline.close(now, "camera")
-    pipeline.close(story[-1][1] + 0.1, "stopped")
-    recording = Recording("tape", (Part(tape.steps(), decide, 1.0),))
-    assert facts(replay(recording)) == facts(ear.events)
-    assert facts(replay(recording, decide)) == facts(ear.events)
+    pipeline.close(sequence[-1][1] + 0.1, "stopped")
+    recording = Recording("table", (Part(table.steps(), decide, 1.0),))
+    assert facts(replay(recording)) == facts(publisher.events)
+    assert facts(replay(recording, decide)) == facts(publisher.events)
 
 
 def happy(at: float, first_seen: float = 0.0, face: int = 1) -> Step:
@@ -100,26 +100,26 @@ def happy(at: float, first_seen: float = 0.0, face: int = 1) -> Step:
     return Step(StepKind.FRAME, at, (Face(face, Box(0, 0, 1, 1), first_seen, at, scores),), number=round(at * 10))
 
 
-def test_higher_threshold_tells_less() -> None:
-    story = tuple(happy(number / 10) for number in range(30))
-    recording = Recording("x", (Part(story, DecideSettings(), 2.0),))
+def test_higher_threshold_gives_fewer_events() -> None:
+    sequence = tuple(happy(number / 10) for number in range(30))
+    recording = Recording("x", (Part(sequence, DecideSettings(), 2.0),))
     assert [event.emotion for event in replay(recording)] == ["happy"]
     assert [event.emotion for event in replay(recording, DecideSettings(enter=0.9, leave=0.9))] == [None]
 
 
-def test_settings_that_were_reloaded_in_between_hold_from_there_on() -> None:
-    story = tuple(happy(number / 10) for number in range(40))
+def test_reloaded_settings_apply_from_then_on() -> None:
+    sequence = tuple(happy(number / 10) for number in range(40))
     strict = DecideSettings(enter=0.9, leave=0.9)
-    recording = Recording("x", (Part(story[:20], strict, 2.0), Part(story[20:], DecideSettings(), 2.0)))
+    recording = Recording("x", (Part(sequence[:20], strict, 2.0), Part(sequence[20:], DecideSettings(), 2.0)))
     events = replay(recording)
     assert [event.emotion for event in events] == [None, "happy"]
     assert events[1].at >= 2.0
 
 
-def test_faces_that_were_there_before_the_recording_began_are_left_out() -> None:
-    story = tuple(happy(5 + number / 10, first_seen=4.9) for number in range(20))
+def test_faces_present_before_the_recording_are_left_out() -> None:
+    sequence = tuple(happy(5 + number / 10, first_seen=4.9) for number in range(20))
     later = tuple(happy(8 + number / 10, first_seen=8.0, face=2) for number in range(20))
-    recording = Recording("x", (Part(story + later, DecideSettings(), 2.0),))
-    assert known_before(recording) == {1}
+    recording = Recording("x", (Part(sequence + later, DecideSettings(), 2.0),))
+    assert faces_before(recording) == {1}
     assert {event.face for event in replay(recording)} == {2}
     assert all(a.at <= b.at for a, b in pairwise(replay(recording)))

@@ -1,4 +1,4 @@
-"""The sums as a person reads them."""
+"""Summary lines of `fer-edge tune`."""
 
 import io
 
@@ -16,15 +16,25 @@ EVENT = Event(EventKind.APPEARED, 1.0, 1, Box(0, 0, 1, 1), "happy", 0.9, np.zero
 @pytest.mark.parametrize(
     ("kept", "left_out", "first", "second"),
     [
-        (1, 1, "1.0 hours: 1 event was told (1 an hour), 1 would be", "1 face was there before the recording begins"),
-        (2, 3, "1.0 hours: 2 events were told (2 an hour), 2 would be", "3 faces were there before the recording"),
-        (0, 0, "1.0 hours: 0 events were told (0 an hour), 0 would be", ""),
+        (
+            1,
+            1,
+            "1.0 hours: 1 event as recorded (1 per hour), 1 with",
+            "Left out: 1 face present before the recording began.",
+        ),
+        (
+            2,
+            3,
+            "1.0 hours: 2 events as recorded (2 per hour), 2 with",
+            "Left out: 3 faces present before the recording",
+        ),
+        (0, 0, "1.0 hours: 0 events as recorded (0 per hour), 0 with", ""),
     ],
 )
-def test_one_is_said_as_one(recorded, kept: int, left_out: int, first: str, second: str) -> None:
+def test_one_is_singular(recorded, kept: int, left_out: int, first: str, second: str) -> None:
     output = io.StringIO()
-    told = Comparison(kept=(EVENT,) * kept, moved=(), new=(), gone=())
-    print_differences(Console(file=output, width=200), [recorded((1.0, "happy", 0.9))], [told], 1.0, left_out)
+    comparison = Comparison(kept=(EVENT,) * kept, moved=(), new=(), gone=())
+    print_differences(Console(file=output, width=200), [recorded((1.0, "happy", 0.9))], [comparison], 1.0, left_out)
     lines = output.getvalue().splitlines()
     assert lines[0].startswith(first)
     assert "".join(lines[1:]).startswith(second)
