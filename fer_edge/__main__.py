@@ -3,19 +3,19 @@
 import sys
 
 from fer_edge.daemon.logs import enable_crash_traces, escape_warnings
-from fer_edge.daemon.signals import hold_reloads
+from fer_edge.daemon.signals import block_reloads
 from fer_edge.errors import UserError
 from fer_edge.terminal import OutputError, discard_output, escaped, raise_output_errors
 
 
 def main() -> None:
-    """Runs the command line; what a user can cure is said in plain lines, a bug crashes with its traceback."""
+    """Run the command line; a user's error is printed in plain lines, a bug crashes with its traceback."""
     enable_crash_traces()
     escape_warnings()
     if sys.argv[1:2] == ["run"]:
-        hold_reloads()
+        block_reloads()
     raise_output_errors()
-    from fer_edge.cli.main import commands  # noqa: PLC0415  a tenth of a second, in which a signal may come
+    from fer_edge.cli.main import commands  # noqa: PLC0415  takes 0.1 s, in which a signal may arrive
 
     try:
         commands(prog_name="fer-edge")

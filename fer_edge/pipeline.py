@@ -1,8 +1,8 @@
-"""One frame in, what happened out: the way of the data, without a camera, a clock or a broker in it.
+"""Pipeline: a frame in, events and state out, without camera, clock or broker.
 
-    frame -> see (detect, track, classify) -> decide -> events and state to the publisher
+    frame -> analyze (detect, track, classify) -> event detector -> events and state to the publisher
 
-All parts are parameters, so that the pipeline's stories are told in tests with plain functions.
+All parts are parameters, so tests pass plain functions.
 """
 
 from collections.abc import Callable, Sequence
@@ -11,88 +11,88 @@ from typing import Protocol
 from fer_edge.events.lifecycle import Decision, EventDetector
 from fer_edge.types import Event, Face, FaceState, Frame
 
-See = Callable[[Frame], Sequence[Face]]
+Analyze = Callable[[Frame], Sequence[Face]]
 
 
 class EventPublisher(Protocol):
-    """Whoever is told what happened; never blocks."""
+    """Receiver of events and state; never blocks."""
 
     def event(self, event: Event) -> None:
-        """Something happened to a face."""
+        """Publish an event."""
         ...
 
     def seen(self, verdicts: Sequence[FaceState], now: float) -> None:
-        """What is known of all announced faces, after every frame, worth a message or not."""
+        """Update the state of all announced faces, after every frame."""
         ...
 
     def nobody(self, now: float) -> None:
-        """All faces were closed, and no frame may follow that says so."""
+        """Clear the state after all faces were closed; no frame need follow."""
         ...
 
 
 class PipelineObserver(Protocol):
-    """Whoever looks on: the recorder, the live page, an analysis. Sees all and changes nothing; never blocks."""
+    """Observer of every step: recorder, live page, analysis. Changes nothing, never blocks."""
 
     def on_frame(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
-        """A frame was looked at; ``now`` is the time it was decided for, at least that of the latest tick."""
+        """Handle a processed frame; ``now`` is the pipeline's time, not before the latest tick."""
         ...
 
     def on_tick(self, decision: Decision, now: float) -> None:
-        """Time passed without a frame."""
+        """Handle time without a frame."""
         ...
 
     def on_close(self, events: Sequence[Event], reason: str, now: float) -> None:
-        """Every face was said farewell to."""
+        """Handle the end of all faces."""
         ...
 
 
 class Pipeline:
-    """Not thread-safe; the main thread owns it and all that it is made of."""
+    """The pipeline and its clock. Not thread-safe; the main thread owns it and its parts."""
 
     def __init__(
         self,
-        see: See,
+        analyze: Analyze,
         decider: EventDetector,
         publisher: EventPublisher,
-        observeres: Sequence[PipelineObserver] = (),
-        forget: Callable[[], None] = lambda: None,
+        observers: Sequence[PipelineObserver] = (),
+        reset: Callable[[], None] = lambda: None,
     ) -> None:
-        """``forget`` is called once nobody looks any more: what ``see`` remembers of faces ends there."""
-        self._see = see
+        """``reset`` is called by `close`, to drop the state that ``analyze`` keeps about faces."""
+        self._analyze = analyze
         self._decider = decider
         self._publisher = publisher
-        self._witnesses = tuple(observeres)
-        self._forget = forget
+        self._observers = tuple(observers)
+        self._reset = reset
         self._now = float("-inf")
 
     def step(self, frame: Frame) -> Decision:
-        """Looks at one frame and publishes what follows."""
-        faces = self._see(frame)
+        """Process one frame and publish the result."""
+        faces = self._analyze(frame)
         decision = self._decide(faces, frame.captured_at)
-        for observer in self._witnesses:
+        for observer in self._observers:
             observer.on_frame(frame, faces, decision, self._now)
         return decision
 
     def idle(self, now: float) -> Decision:
-        """Lets time pass without a frame, so that faces still leave when the camera is silent."""
+        """Advance time without a frame, so that faces are closed when the camera is silent."""
         decision = self._decide((), now)
-        for observer in self._witnesses:
+        for observer in self._observers:
             observer.on_tick(decision, self._now)
         return decision
 
     def close(self, now: float, reason: str) -> None:
-        """Says farewell for every face: nobody will look again, or not for a while."""
+        """Close all faces: no frames follow, or not for a while."""
         self._now = max(self._now, now)
-        self._forget()
+        self._reset()
         events = self._decider.close(self._now, reason)
         for event in events:
             self._publisher.event(event)
         self._publisher.nobody(self._now)
-        for observer in self._witnesses:
+        for observer in self._observers:
             observer.on_close(events, reason, self._now)
 
     def _decide(self, faces: Sequence[Face], now: float) -> Decision:
-        # A frame that was captured before the latest idle tick must not turn time back.
+        # A frame captured before the latest idle tick must not move time back.
         self._now = max(self._now, now)
         decision = self._decider.update(faces, self._now)
         for event in decision.events:

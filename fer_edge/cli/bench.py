@@ -1,8 +1,7 @@
-"""`fer-edge bench`: what this device needs to find faces and to read one, at a camera's pace and flat out.
+"""`fer-edge bench`: time of detection and of classification, at the camera's rate and at full load.
 
-At a camera's pace the processor sleeps between frames, its caches are cold and its clock is low when the next one
-comes, as for the daemon; flat out it is as fast as it gets. Frames are of no camera, and show coloured clouds: how long
-the networks take does not depend on what they see.
+At the camera's rate the CPU sleeps between frames, so caches are cold and the clock is low, as for the daemon. Frames
+are synthetic: the networks take the same time for any content.
 """
 
 import math
@@ -18,7 +17,7 @@ from rich.console import Console
 from rich.table import Table
 
 from fer_edge.config.model import Settings
-from fer_edge.daemon.host import soc_temperature_c, throttled
+from fer_edge.daemon.host import is_throttled, soc_temperature_c
 from fer_edge.terminal import plain_text
 from fer_edge.types import Box, Image
 from fer_edge.vision.analyzer import FaceAnalyzer, build_analyzer
@@ -26,59 +25,59 @@ from fer_edge.vision.delegate import describe, measure
 from fer_edge.vision.preprocess import face_pixels, face_region
 from fer_edge.vision.quality import quality_of
 
-PICTURES = 8  # different ones, in turns: of a single one more would stay in the cache than of a camera's
-CLOUD_PX = 12  # side of a cloud
+IMAGES = 8  # in turns: a single one would stay in the cache, unlike a camera's
+CELL_PX = 12  # side of a colour cell
 SEED = 7
-FACE_WIDTH, FACE_HEIGHT = 0.2, 0.35  # of the frame's: somebody an arm's length away
-WARM_UP = 5  # frames that set things up
-FLAT_OUT = 0.4  # part of the time that is spent flat out
-SIDEWAYS = (90, 270)  # `camera.rotate` that makes a picture as wide as it was high
+FACE_WIDTH, FACE_HEIGHT = 0.2, 0.35  # of the frame: a face at arm's length
+WARM_UP = 5  # frames before the measurement
+FULL_LOAD = 0.4  # share of the time at full load
+SIDEWAYS = (90, 270)  # values of `camera.rotate` that swap width and height
 
 
 class Step(msgspec.Struct, frozen=True):
-    """How long one step of a frame took."""
+    """Time of one step of a frame."""
 
     median_ms: float
     p95_ms: float
 
 
 class Result(msgspec.Struct, frozen=True):
-    """What was measured; `--json` prints it."""
+    """Result of the measurement, printed by `--json`."""
 
     model: str
     detector: str
     runtime: str
     kernels: str
-    """What runs the expression network, in words."""
+    """Delegate of the expression network, as text."""
     frame: tuple[int, int]
     """Width and height in pixels."""
     rate_hz: float
-    """Frames a second at which the steps were measured."""
+    """Frames per second at which the steps were measured."""
     find_faces: Step
     """The detector on one frame."""
     read_face: Step
-    """Cutting one face out, judging its quality, and the expression network."""
+    """Cropping one face, its quality check, and the expression network."""
     cpu_percent: float
     """Of one core, at `rate_hz` with one face in each frame; without camera, tracking and messages."""
     flat_out_hz: float
-    """Frames a second, with one face each, when none is waited for."""
+    """Frames per second at full load, with one face each."""
     soc_temperature_c: float | None
     throttled: bool | None
 
 
 def bench(settings: Settings, seconds: float, console: Console, *, as_json: bool) -> int:
-    """Measures for ``seconds``, and prints a table, or one line of JSON; 0.
+    """Measure for ``seconds``, print a table or one line of JSON, and return the exit code 0.
 
     Raises:
-        click.UsageError: the seconds do not end.
-        ModelError: a model cannot be had.
+        click.UsageError: ``seconds`` is not finite.
+        ModelError: a model is missing or wrong.
     """
     camera = settings.camera
     if not math.isfinite(seconds * camera.rate_hz):
         raise click.UsageError(f"--for: must be a number of seconds, got {seconds:g}")
     vision = build_analyzer(settings)
     width, height = camera.width, camera.height
-    frames = _pictures(height, width) if camera.rotate in SIDEWAYS else _pictures(width, height)
+    frames = _images(height, width) if camera.rotate in SIDEWAYS else _images(width, height)
     with console.status(f"measuring for {seconds:g} seconds"):
         result = measured(vision, frames, camera.rate_hz, seconds)
     if as_json:
@@ -88,7 +87,7 @@ def bench(settings: Settings, seconds: float, console: Console, *, as_json: bool
     return 0
 
 
-def measured(  # noqa: PLR0913  what is measured, and by which clock
+def measured(  # noqa: PLR0913 - the clock is an argument
     vision: FaceAnalyzer,
     frames: list[Image],
     rate_hz: float,
@@ -97,16 +96,16 @@ def measured(  # noqa: PLR0913  what is measured, and by which clock
     clock: Callable[[], float] = time.perf_counter,
     sleep: Callable[[float], None] = time.sleep,
 ) -> Result:
-    """The steps of ``vision`` on ``frames``, at ``rate_hz`` and then flat out, ``seconds`` in all."""
+    """Measure ``vision`` on ``frames`` at ``rate_hz`` and then at full load, ``seconds`` in all."""
     for number in range(WARM_UP):
         _frame(vision, frames[number % len(frames)], clock)
     steps, began_s, busy_s = [], clock(), time.process_time()
-    for number in range(max(2, round((1 - FLAT_OUT) * seconds * rate_hz))):
+    for number in range(max(2, round((1 - FULL_LOAD) * seconds * rate_hz))):
         sleep(max(0.0, began_s + number / rate_hz - clock()))
         steps.append(_frame(vision, frames[number % len(frames)], clock))
     busy_s, lasted_s = time.process_time() - busy_s, clock() - began_s
     done, began_s = 0, clock()
-    while done < 1 or clock() - began_s < FLAT_OUT * seconds:
+    while done < 1 or clock() - began_s < FULL_LOAD * seconds:
         _frame(vision, frames[done % len(frames)], clock)
         done += 1
     flat_out_hz = done / (clock() - began_s)
@@ -124,12 +123,12 @@ def measured(  # noqa: PLR0913  what is measured, and by which clock
         cpu_percent=round(100 * busy_s / max(lasted_s, len(steps) / rate_hz), 1),
         flat_out_hz=round(flat_out_hz, 1),
         soc_temperature_c=soc_temperature_c(),
-        throttled=throttled(),
+        throttled=is_throttled(),
     )
 
 
 def _frame(vision: FaceAnalyzer, image: Image, clock: Callable[[], float]) -> tuple[float, float]:
-    """One frame with one face: the seconds to find faces, and those to read it."""
+    """Process a frame with one face; return the seconds of detection and of classification."""
     began_s = clock()
     vision.detector.detect(image)
     found_s = clock()
@@ -146,28 +145,28 @@ def _step(seconds: list[float]) -> Step:
     return Step(median_ms=round(1000 * median(seconds), 2), p95_ms=round(1000 * quantiles(seconds, n=20)[-1], 2))
 
 
-def _pictures(width: int, height: int) -> list[Image]:
-    """(height, width, 3) uint8 each."""
+def _images(width: int, height: int) -> list[Image]:
+    """Return images, (height, width, 3) uint8 each."""
     rng = np.random.default_rng(SEED)
-    rows, columns = -(-height // CLOUD_PX), -(-width // CLOUD_PX)
-    clouds = rng.integers(0, 256, (PICTURES, rows, columns, 3), np.uint8)
-    return [np.asarray(cv2.resize(cloud, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8) for cloud in clouds]
+    rows, columns = -(-height // CELL_PX), -(-width // CELL_PX)
+    cells = rng.integers(0, 256, (IMAGES, rows, columns, 3), np.uint8)
+    return [np.asarray(cv2.resize(cell, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8) for cell in cells]
 
 
 def _print(result: Result, console: Console) -> None:
     width, height = result.frame
     models = f"{result.model}, {result.runtime}: {result.kernels}; detector {result.detector}"
     console.print(plain_text(models), soft_wrap=True)  # a card's name may be anything
-    table = Table(title=f"{width}x{height} at {result.rate_hz:g} frames a second")
+    table = Table(title=f"{width}x{height} at {result.rate_hz:g} fps")
     for heading in ("", "ms, median", "ms, p95"):
         table.add_column(heading, justify="right" if heading else "left")
     for name, step in (("find faces", result.find_faces), ("read one face", result.read_face)):
         table.add_row(name, f"{step.median_ms:.2f}", f"{step.p95_ms:.2f}")
     console.print(table)
-    console.print(
-        f"With one face that is {result.cpu_percent:g} % of a core; flat out {result.flat_out_hz:g} frames a second."
-    )
+    console.print(f"CPU with one face: {result.cpu_percent:g}% of a core; at full load: {result.flat_out_hz:g} fps.")
     if result.soc_temperature_c is not None:
-        console.print(f"The processor has {result.soc_temperature_c:.0f} degrees Celsius.")
+        console.print(f"CPU temperature: {result.soc_temperature_c:.0f} °C")
     if result.throttled:
-        console.print("The board holds itself back, for heat or a weak supply: it could be faster.")
+        console.print(
+            "The CPU is throttled by heat or undervoltage: cool the device or use a stronger power supply."
+        )

@@ -1,4 +1,4 @@
-"""`fer-edge check`: everything the daemon needs is tried once, and each line says ok or what to do."""
+"""`fer-edge check`: try all parts of the daemon once and report OK or a suggested fix for each."""
 
 import importlib.util
 import socket
@@ -23,14 +23,14 @@ from fer_edge.vision.delegate import describe, measure
 from fer_edge.web.server import read_token
 
 EXTRA = ("flask", "waitress")
-TRIAL = bytes(4096)  # a block: a disk that is full still lets files be made
+TRIAL = bytes(4096)  # one block: files can still be created on a full disk
 
 
 def check_preview(settings: PreviewSettings) -> str:
-    """Where the page will be and who may look, in one line; nothing is served.
+    """Check the live page's port and token without serving; return one line.
 
     Raises:
-        UserError: the daemon would refuse to start with it.
+        UserError: the daemon would not start with these settings.
     """
     missing = [name for name in EXTRA if importlib.util.find_spec(name) is None]
     if missing:
@@ -41,51 +41,51 @@ def check_preview(settings: PreviewSettings) -> str:
         _listen(settings.address, settings.port)
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        what = "unless the daemon that runs has it, set preview.port to another"
-        raise UserError(f"cannot listen on {place}: {reason}; {what}") from error
-    return f"free to listen on {place}, {'with a token' if token else 'for this machine alone'}"
+        hint = "if no running daemon uses it, change preview.port"
+        raise UserError(f"cannot listen on {place}: {reason}; {hint}") from error
+    return f"free to listen on {place}, {'with a token' if token else 'from this machine only'}"
 
 
 def _listen(address: str, port: int) -> None:
-    """Takes the port for a moment."""
+    """Bind the port once."""
     family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
     with socket.socket(family, kind, protocol) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does: no wait for old connections
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as the server does, for connections in TIME_WAIT
         probe.bind(place)
 
 
 def check_record(settings: RecordSettings, state: Path) -> str:
-    """Where scores are kept, in one line; nothing is left there. ``state`` is the daemon's state folder.
+    """Check that scores can be written; return one line. Leaves no file. ``state`` is the daemon's state folder.
 
     Raises:
-        UserError: they could not be written.
+        UserError: the folder cannot be written.
     """
     folder = scores_folder(settings, state)
-    there = next(place for place in (folder, *folder.absolute().parents) if place.exists())  # / at last
+    existing = next(place for place in (folder, *folder.absolute().parents) if place.exists())
     try:
-        with tempfile.TemporaryFile(dir=there) as trial:  # without a name, so nothing is left whatever happens
+        with tempfile.TemporaryFile(dir=existing) as trial:  # has no name, so it cannot stay behind
             trial.write(TRIAL)
             trial.flush()
     except OSError as error:
         reason = (error.strerror or str(error)).lower()
-        raise UserError(f"record.folder: {folder} cannot be written: {reason}; name another") from error
+        raise UserError(f"record.folder: {folder} cannot be written: {reason}; set another folder") from error
     return f"at most {settings.max_mib:g} MiB of scores in {folder}"
 
 
 def check_all(path: Path | None, console: Console, state: Path) -> int:
-    """Prints a line for each part; gives the exit code: 0, 1 where something failed, 78 for the settings.
+    """Print a line for each part; return the exit code: 0, 1 if a part failed, 78 for wrong settings.
 
-    ``state`` is the folder for what is to outlive the daemon.
+    ``state`` is the daemon's state folder.
     """
     try:
         settings = load_settings(path) if path else Settings()
     except SettingsError as error:
         _print(console, "settings", str(error), ok=False)
         return error.exit_code
-    _print(console, "settings", str(path) if path else "all defaults, there is no config.yaml", ok=True)
-    for key, sentence in without_effect(settings):
+    _print(console, "settings", str(path) if path else "defaults, no config.yaml found", ok=True)
+    for key, text in without_effect(settings):
         console.print(
-            Text.assemble((f"{'warning':<8}", "yellow"), f"{'settings':<10}", f"{key}: {sentence}"), soft_wrap=True
+            Text.assemble((f"{'warning':<8}", "yellow"), f"{'settings':<10}", f"{key}: {text}"), soft_wrap=True
         )
     parts: list[tuple[str, Callable[[], str]]] = [
         ("model", lambda: describe_vision(build_analyzer(settings))),
@@ -107,10 +107,10 @@ def _check_broker(settings: Settings) -> str:
 
 
 def describe_vision(vision: FaceAnalyzer) -> str:
-    """The network, what it scored, and what runs it, in one line."""
+    """Return one line about the network, its accuracy, its runtime and the detector."""
     card, runner = vision.classifier.card, vision.classifier.runner
     known = {split: scores["top1"] for split, scores in card.scores.items() if "top1" in scores}
-    accuracy = "".join(f", {100 * top1:.1f} % on {split}" for split, top1 in known.items())
+    accuracy = "".join(f", {100 * top1:.1f}% on {split}" for split, top1 in known.items())
     kernels = describe(measure(runner))
     return f"{card.name} ({card.short_hash}){accuracy}; {runner.runtime}: {kernels}; detector {vision.detector.name}"
 

@@ -1,4 +1,4 @@
-"""The command line: each command reads its options, says what it is for, and calls the piece that does it."""
+"""Command line: options and help of each command, which calls its implementation."""
 
 import json
 import math
@@ -17,7 +17,7 @@ from fer_edge.errors import SettingsError
 
 
 class FiniteRange(click.FloatRange):
-    """Numbers of a range, without the two that are none of it: nan and infinity."""
+    """Range of finite numbers: rejects nan and infinity."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         number = super().convert(value, param, ctx)
@@ -27,7 +27,7 @@ class FiniteRange(click.FloatRange):
 
 
 def _device_name(_context: click.Context, _parameter: click.Parameter, name: str | None) -> str | None:
-    """A device's name by the rule of config.yaml, or + for all."""
+    """Return a device name valid in config.yaml, or + for all."""
     if name is None or name == "+":
         return name
     try:
@@ -40,7 +40,7 @@ def _device_name(_context: click.Context, _parameter: click.Parameter, name: str
 
 
 def _settings_file(path: Path | None) -> Path | None:
-    """The settings file that is meant; with the service's own, a command finds what systemd gives the service."""
+    """Return the settings file to use; for the service's own, also use the service's password and state."""
     from fer_edge.service.paths import use_service_folders  # noqa: PLC0415
 
     path = path or usual_file()
@@ -53,7 +53,7 @@ config_option = click.option(
     "path",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Settings file. Without it: ./config.yaml, then /etc/fer-edge/config.yaml, then all defaults.",
+    help="Settings file. Default: ./config.yaml, then /etc/fer-edge/config.yaml, then built-in defaults.",
 )
 
 
@@ -65,10 +65,10 @@ def commands() -> None:
 
 @commands.command(short_help="Run the daemon.")
 @config_option
-@click.option("--preview", is_flag=True, help="Serve the live page, whatever preview.enabled says.")
+@click.option("--preview", is_flag=True, help="Serve the live page even if preview.enabled is false.")
 def run(path: Path | None, *, preview: bool) -> None:
-    """Run the daemon until it is told to end (SIGTERM, Ctrl-C) or a video file is over."""
-    from fer_edge.daemon.app import App  # noqa: PLC0415  OpenCV and the runtime load only for what needs them
+    """Run the daemon until SIGTERM, Ctrl-C or the end of a video file."""
+    from fer_edge.daemon.app import App  # noqa: PLC0415  loads OpenCV and the runtime
     from fer_edge.daemon.directories import runtime_folder, state_folder  # noqa: PLC0415
 
     path = path or usual_file()
@@ -89,7 +89,7 @@ def run(path: Path | None, *, preview: bool) -> None:
     type=click.Path(file_okay=False, path_type=Path),
     default=".",
     metavar="FOLDER",
-    help="Where to write; made if missing. Without it: the current folder.",
+    help="Output folder, created if missing. Default: the current folder.",
 )
 @click.option(
     "--write",
@@ -97,11 +97,11 @@ def run(path: Path | None, *, preview: bool) -> None:
     metavar="KINDS",
     default="video,events,scores,timeline",
     show_default=True,
-    help="What to write: annotated video (H.264), events (JSON lines), scores (CSV), timeline (PNG); or none.",
+    help="Outputs: annotated video (H.264), events (JSON lines), scores (CSV), timeline (PNG); or none.",
 )
-@click.option("--jobs", type=click.IntRange(min=1), help="Videos analysed at a time. Without it: one for each core.")
+@click.option("--jobs", type=click.IntRange(min=1), help="Videos analysed at a time. Default: one per core.")
 @click.option("--cluster", metavar="ADDRESS", help="Analyse on the workers of this Dask scheduler, tcp://host:8786.")
-@click.option("--json", "as_json", is_flag=True, help="The figures as JSON instead of a table.")
+@click.option("--json", "as_json", is_flag=True, help="Print figures as JSON instead of a table.")
 def video(  # noqa: PLR0913 - options
     *,
     sources: tuple[Path, ...],
@@ -112,9 +112,9 @@ def video(  # noqa: PLR0913 - options
     cluster: str | None,
     as_json: bool,
 ) -> None:
-    """Analyse saved videos, every frame, with the daemon's own pipeline and thresholds. A folder stands for its videos.
+    """Analyse every frame of saved videos with the daemon's pipeline and thresholds. A folder means all videos in it.
 
-    Of clip.mp4 come clip.annotated.mp4, clip.events.jsonl, clip.scores.csv and clip.timeline.png.
+    clip.mp4 gives clip.annotated.mp4, clip.events.jsonl, clip.scores.csv and clip.timeline.png.
     """
     from rich.console import Console  # noqa: PLC0415
 
@@ -127,14 +127,14 @@ def video(  # noqa: PLR0913 - options
     sys.exit(analyze_videos(planned, settings, Console(), processes=jobs, cluster=cluster, as_json=as_json))
 
 
-@commands.command(short_help="Try settings, model, camera and broker.")
+@commands.command(short_help="Check settings, model, camera and broker.")
 @config_option
 def check(path: Path | None) -> None:
-    """Try settings, model, detector, camera and broker; each line says ok or what to do.
+    """Check settings, model, detector, camera and broker, and report OK or a suggested fix for each.
 
-    So are the preview and the recording of scores where the settings enable them.
+    Also checks the live page and the recording of scores, if enabled.
     """
-    from rich.console import Console  # noqa: PLC0415  the daemon, which has no terminal, is spared its 2 MiB
+    from rich.console import Console  # noqa: PLC0415  2 MiB that the daemon does not need
 
     from fer_edge.cli.check import check_all  # noqa: PLC0415
     from fer_edge.daemon.directories import state_folder  # noqa: PLC0415
@@ -143,7 +143,7 @@ def check(path: Path | None) -> None:
     sys.exit(check_all(path, Console(), state_folder()))
 
 
-@commands.command(short_help="Measure how fast this device is.")
+@commands.command(short_help="Measure the speed of this device.")
 @config_option
 @click.option(
     "--for",
@@ -152,13 +152,13 @@ def check(path: Path | None) -> None:
     default=5.0,
     show_default=True,
     metavar="SECONDS",
-    help="How long to measure.",
+    help="Duration of the measurement.",
 )
-@click.option("--json", "as_json", is_flag=True, help="The figures as JSON instead of a table.")
+@click.option("--json", "as_json", is_flag=True, help="Print figures as JSON instead of a table.")
 def bench(path: Path | None, seconds: float, *, as_json: bool) -> None:
-    """Measure how long this device takes to find faces and to read one, with the models and sizes of the settings.
+    """Measure detection and classification on this device, with the models and sizes of the settings.
 
-    Needs no camera and no broker. A daemon that runs meanwhile makes it slower.
+    Needs no camera and no broker. Stop a running daemon first, it distorts the result.
     """
     from rich.console import Console  # noqa: PLC0415
 
@@ -169,24 +169,43 @@ def bench(path: Path | None, seconds: float, *, as_json: bool) -> None:
     sys.exit(run_bench(settings, seconds, Console(highlight=False), as_json=as_json))
 
 
-@commands.command(short_help="Try other thresholds on recorded scores.")
+@commands.command(short_help="Replay recorded scores with other thresholds.")
 @click.argument("sources", nargs=-1, required=True, type=click.Path(exists=True, path_type=Path), metavar="SCORES...")
 @click.option(
-    "--config", "path", type=click.Path(path_type=Path), metavar="FILE", help="Try the thresholds of this file."
+    "--config", "path", type=click.Path(path_type=Path), metavar="FILE", help="Replay with the thresholds of this file."
 )
 @click.option(
-    "--set", "changes", multiple=True, metavar="KEY=VALUE", help="Try this, e.g. enter=0.6 or happy.enter=0.7."
+    "--set",
+    "changes",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Replay with this threshold, e.g. enter=0.6 or happy.enter=0.7.",
 )
-@click.option("--at-most", "per_hour", type=FiniteRange(min=0.0), metavar="N", help="Propose: N events an hour.")
 @click.option(
-    "--labels", type=click.Path(path_type=Path), metavar="FILE", help="Propose: best F1 by from_s,to_s,emotion."
+    "--at-most",
+    "per_hour",
+    type=FiniteRange(min=0.0),
+    metavar="N",
+    help="Propose thresholds for at most N events per hour.",
 )
 @click.option(
-    "-o", "--picture", type=click.Path(path_type=Path), metavar="FILE", help="Draw events against thresholds."
+    "--labels",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Propose thresholds with the best F1 on labels from_s,to_s,emotion.",
 )
-@click.option("--json", "as_json", is_flag=True, help="All differences and figures as JSON.")
+@click.option(
+    "-o",
+    "--picture",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Plot the number of events against thresholds.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print all differences and figures as JSON.")
 def tune(sources: tuple[Path, ...], path: Path | None, **options: Any) -> None:
-    """Say what other thresholds would have told, from scores alone: of `fer-edge video` or of a daemon's record folder.
+    """Show which events other thresholds would have produced, from recorded scores.
+
+    Scores come from `fer-edge video` or from a daemon's record folder.
 
     \b
     fer-edge tune clip.scores.csv --set happy.enter=0.7
@@ -200,34 +219,36 @@ def tune(sources: tuple[Path, ...], path: Path | None, **options: Any) -> None:
     sys.exit(command.tune(sources, command.TuneOptions(decide=decide, **options), Console()))
 
 
-@commands.command(short_help="Show the events that arrive, or judge whether all came.")
+@commands.command(short_help="Show published events, or audit them for losses.")
 @config_option
 @click.option(
     "--device",
     metavar="NAME",
     callback=_device_name,
-    help="Whose events; + for all devices. Without it: this device; of files, all.",
+    help="Device to show; + for all devices. Default: this device; for files, all.",
 )
-@click.option("--all", "everything", is_flag=True, help="Show state, health, info and availability as well.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON lines; they can be judged later.")
+@click.option("--all", "everything", is_flag=True, help="Also show state, health, info and availability.")
+@click.option("--json", "as_json", is_flag=True, help="Print JSON lines, which --audit accepts as FILE.")
 @click.option(
     "--audit",
     is_flag=True,
-    help="End with a verdict: 0, nothing is missing in silence, altered or out of order; else 1.",
+    help="Audit the events: exit 0 if none was lost unannounced, altered or reordered, else 1.",
 )
 @click.option(
-    "--from-start", is_flag=True, help="For --audit: listening began before the daemon did, event 1 must come."
+    "--from-start", is_flag=True, help="For --audit: fail unless event 1 arrives. Subscribe before the daemon starts."
 )
-@click.option("--for", "for_s", type=FiniteRange(min=0.0), metavar="SECONDS", help="End after so long; not for files.")
-@click.option("--count", type=click.IntRange(min=1), metavar="N", help="End after so many events.")
+@click.option(
+    "--for", "for_s", type=FiniteRange(min=0.0), metavar="SECONDS", help="Stop after this time; not for files."
+)
+@click.option("--count", type=click.IntRange(min=1), metavar="N", help="Stop after N events.")
 @click.argument("files", nargs=-1, type=click.Path(path_type=Path), metavar="[FILE]...")
 def events(path: Path | None, device: str | None, files: tuple[Path, ...], **options: Any) -> None:
-    """Subscribe and show events as they come, until Ctrl-C; or read them from recorded JSON lines FILEs.
+    """Subscribe and show events until Ctrl-C, or read them from FILEs of recorded JSON lines.
 
     \b
-    fer-edge events --audit --for 3600              an hour, then the verdict
+    fer-edge events --audit --for 3600              audit one hour
     fer-edge events --json > events.jsonl           record
-    fer-edge events --audit events.jsonl            judge what was recorded
+    fer-edge events --audit events.jsonl            audit a recording
     """  # noqa: D301 - click wants the character itself
     import signal  # noqa: PLC0415
     import socket  # noqa: PLC0415
@@ -243,28 +264,28 @@ def events(path: Path | None, device: str | None, files: tuple[Path, ...], **opt
     console = Console(highlight=False)
     if files:
         if options["for_s"] is not None:
-            raise click.UsageError("--for is for listening; FILEs are read to their end.")
+            raise click.UsageError("--for cannot be used with FILEs, which are read to their end.")
         sys.exit(read_recorded(files, device, EventsOptions(**{**options, "for_s": math.inf}), console))
     if options["for_s"] is None:
         options["for_s"] = math.inf
     path = _settings_file(path)
     settings = load_settings(path) if path else Settings()
     device = device or settings.device or socket.gethostname()
-    signal.signal(signal.SIGTERM, signal.default_int_handler)  # `timeout` and systemd end it as Ctrl-C does
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # stop for `timeout` and systemd as for Ctrl-C
     sys.exit(follow(settings.mqtt, device, EventsOptions(**options), console, Console(stderr=True, highlight=False)))
 
 
 @commands.command(short_help="Print the JSON schema of config.yaml.")
 def schema() -> None:
-    """Print the JSON schema of config.yaml, for editors that complete and check as one types."""
+    """Print the JSON schema of config.yaml, for completion and checks in editors."""
     from fer_edge.config.json_schema import settings_schema  # noqa: PLC0415
 
     click.echo(json.dumps(settings_schema(), indent=2))
 
 
-@commands.command(short_help="Show it without a camera and a broker.")
+@commands.command(short_help="Run a demo without a camera or broker.")
 def demo() -> None:
-    """Show the main job without a camera or a broker of your own: half a minute of a staged scene."""
+    """Run half a minute of a staged scene through the pipeline, without a camera or broker."""
     from rich.console import Console  # noqa: PLC0415
 
     from fer_edge.demo.command import show_demo  # noqa: PLC0415
@@ -274,43 +295,43 @@ def demo() -> None:
 
 @commands.group(short_help="Install, inspect or remove the systemd service.")
 def service() -> None:
-    """Make a systemd service of this program, see how it is, take it away again."""
+    """Install, inspect or remove the systemd service."""
 
 
-@service.command("install", short_help="Install or upgrade it, start it, say what it sees.")
+@service.command("install", short_help="Install or upgrade the service and start it.")
 def service_install() -> None:
-    """Install the service, or take over from an older version; start it, and say what it sees. Needs root."""
+    """Install or upgrade the service, start it, and print camera and broker status. Needs root."""
     from fer_edge.service.install import install  # noqa: PLC0415
 
     install(load_settings, click.echo)
 
 
-@service.command("status", short_help="Say how it is.")
+@service.command("status", short_help="Show service status.")
 def service_status() -> None:
-    """Say how the service is; the exit code is 0 where it runs, 1 where it does not."""
+    """Show service status; exit 0 if it runs, else 1."""
     from fer_edge.service.status import status  # noqa: PLC0415
 
     sys.exit(status(click.echo))
 
 
-@service.command("uninstall", short_help="Stop and remove it.")
+@service.command("uninstall", short_help="Stop and remove the service.")
 @click.option("--purge", is_flag=True, help="Also remove settings, password, state and the service's user.")
 def service_uninstall(*, purge: bool) -> None:
-    """Stop and remove the service; settings and state stay. Needs root."""
+    """Stop and remove the service; keep settings and state. Needs root."""
     from fer_edge.service.install import uninstall  # noqa: PLC0415
 
     uninstall(click.echo, purge=purge)
 
 
-@commands.group("home-assistant", short_help="Be forgotten by Home Assistant.")
+@commands.group("home-assistant", short_help="Manage the Home Assistant device.")
 def home_assistant() -> None:
-    """The device in Home Assistant; it appears there with home_assistant.discovery in config.yaml."""
+    """Manage the Home Assistant device; home_assistant.discovery in config.yaml adds it."""
 
 
 @home_assistant.command(short_help="Remove the device and its entities.")
 @config_option
 def remove(path: Path | None) -> None:
-    """Remove the device and all of its entities from Home Assistant, by taking its message back from the broker."""
+    """Remove the device and its entities from Home Assistant, by clearing its retained discovery message."""
     import socket  # noqa: PLC0415
 
     from fer_edge.homeassistant.discovery import removal  # noqa: PLC0415
@@ -322,8 +343,8 @@ def remove(path: Path | None) -> None:
     topics = Topics(settings.mqtt.prefix, settings.device or socket.gethostname())
     message = removal(topics, settings.home_assistant.prefix)
     broker = clear_retained(settings.mqtt, topics.device, message)
-    click.echo(f"{message.topic} is taken back from {broker}: Home Assistant forgets {topics.device}.")
+    click.echo(f"{message.topic} cleared on {broker}: Home Assistant removes {topics.device}.")
     if settings.home_assistant.discovery:
         click.echo(
-            "A running daemon publishes it again: set home_assistant.discovery to false and restart it.", err=True
+            "A running daemon publishes it again: set home_assistant.discovery to false, then restart it.", err=True
         )

@@ -1,1 +1,1 @@
-"""Living with the daemon: its health, what it tells systemd, what is known of the clock."""
+"""The daemon: composition, main loop, commands, health, systemd."""

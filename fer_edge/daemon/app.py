@@ -1,6 +1,6 @@
-"""The one composition root: settings in, a running daemon out. Threads, clocks and signals meet here and nowhere else.
+"""Composition root of the daemon: the only place that joins settings, threads, clocks and signals.
 
-capture thread -> [latest_frame, newest wins] -> main thread: vision, decide, messages -> outbox -> link, store threads
+capture thread -> latest frame -> main thread: vision, events, messages -> outbox -> link thread, disk thread
 """
 
 import logging
@@ -50,17 +50,17 @@ logger = logging.getLogger(__name__)
 
 
 class App:
-    """The daemon, built from settings; what it is built of belongs to the main thread.
+    """The daemon, built from settings; the main thread owns all parts.
 
-    ``document`` is where the settings come from and ``settings_path`` what a reload reads again. ``state`` and
-    ``runtime`` are the folders, on disk and in memory, for what outlives it; without one nothing does. ``preview``
-    serves the live page whatever the settings say.
+    ``document`` is the origin of the settings, ``settings_path`` the file that a reload reads. ``state`` and
+    ``runtime`` are the folders on disk and on tmpfs that survive the process; None disables persistence. ``preview``
+    serves the live page even if `preview.enabled` is false.
 
     Raises:
-        UserError: what it needs cannot be had: a model, a password file, a certificate.
+        UserError: a model, password file or certificate is missing or wrong.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is made of, by name
+    def __init__(  # noqa: PLR0913 - settings, their origin, and folders
         self,
         settings: Settings,
         settings_path: Path | None = None,
@@ -93,7 +93,7 @@ class App:
         inbox = RequestQueue()
         birth = BirthWatch(settings.home_assistant, random.random)
         self._discovery = discovery_of(settings, topics, self._vision) if settings.home_assistant.discovery else None
-        heard = (topics.requests, birth.topic) if self._discovery else (topics.requests,)
+        subscribed = (topics.requests, birth.topic) if self._discovery else (topics.requests,)
         self._delivery = Delivery(
             settings.mqtt,
             topics,
@@ -102,7 +102,7 @@ class App:
             random.random,
             folders=folders,
             first=(topics.info, topics.settings, topics.state),
-            listening=Subscription(heard, inbox.put),
+            listening=Subscription(subscribed, inbox.put),
         )
         self._link = self._delivery.link
         self._reporter = MqttPublisher(self._delivery.messages, self._delivery, settings.publish, aggregate=aggregate)
@@ -113,8 +113,8 @@ class App:
         self._preview = self._open_preview(topics.device, keeper) if preview or settings.preview.enabled else None
         self._recorder = self._open_recorder(state, now) if settings.record.enabled else None
         parts = (self._windows, self._preview.stage if self._preview else None, self._recorder)
-        observeres: list[PipelineObserver] = [part for part in parts if part is not None]
-        pipeline = Pipeline(self._vision.see, self._decider, self._reporter, observeres, self._vision.forget)
+        observers: list[PipelineObserver] = [part for part in parts if part is not None]
+        pipeline = Pipeline(self._vision.see, self._decider, self._reporter, observers, self._vision.forget)
         latest_frame = LatestFrame()
         if settings.camera.username:
             check_login(settings.camera)
@@ -132,7 +132,7 @@ class App:
             topics=topics,
             reporter=self._reporter,
             live=self._live,
-            look=self._look,
+            set_capturing=self._set_capturing,
             apply=self._apply,
             birth=birth,
             reannounce=self._reannounce,
@@ -143,11 +143,11 @@ class App:
             latest_frame=latest_frame,
             capture=self._capture,
             link=self._link,
-            governor=ThermalThrottle(settings.governor.hot_c),
+            throttle=ThermalThrottle(settings.governor.hot_c),
             reporter=self._reporter,
             stage=self._preview.stage if self._preview else None,
             recorder=self._recorder,
-            requests=self._commands.figures,
+            requests=self._commands.counts,
         )
         self._loop = MainLoop(
             signals=self._signals,
@@ -166,12 +166,12 @@ class App:
         )
 
     def run(self) -> int:
-        """Runs until SIGTERM, Ctrl-C or the end of a video; gives the exit code.
+        """Run until SIGTERM, Ctrl-C or the end of a video; return the exit code.
 
         Raises:
-            UserError: the camera's source can never be read, whatever the wait.
+            UserError: the camera's source cannot be read, and a retry cannot help.
         """
-        with self._signals.heard():
+        with self._signals.handled():
             self._reporter.info(info_facts(self._vision, self._kernels, self._live.settings.privacy))
             self._commands.publish_settings()
             if self._discovery is not None:
@@ -179,25 +179,25 @@ class App:
             return self._loop.run()
 
     def _open_recorder(self, state: Path | None, now: float) -> "Recorder":
-        """The ring of scores; a daemon without one does not load it."""
+        """Open the recorder, which is imported only where it is used."""
         from fer_edge.recording.recorder import open_recorder  # noqa: PLC0415
 
         model = self._vision.classifier.card.sha256
         return open_recorder(self._live.settings, state, model, now, time.time())
 
     def _open_preview(self, device: str, keeper: CommandQueue) -> "Preview":
-        """The live page; a daemon without one does not load it."""
+        """Open the live page, which is imported only where it is used."""
         from fer_edge.web.server import Preview  # noqa: PLC0415
 
         return Preview(self._live.settings, device, keeper)
 
-    def _look(self, may: bool) -> None:  # noqa: FBT001 - the one thing there is to say
-        """Opens the camera or closes it, and says so at once."""
-        self._watch.look(may)
-        self._health.tell(time.monotonic())
+    def _set_capturing(self, *, enabled: bool) -> None:
+        """Open or close the camera, and publish its phase and `health` at once."""
+        self._watch.set_capturing(enabled=enabled)
+        self._health.publish(time.monotonic())
 
     def _apply(self, settings: Settings) -> None:
-        """Settings that changed are in force from the next frame on."""
+        """Apply changed settings, from the next frame on."""
         set_level(settings.log_level)
         self._vision.reconfigure(settings.gates)
         self._decider.reconfigure(settings.decide, settings.track.lost_s)
@@ -210,8 +210,8 @@ class App:
         self._health.reconfigure(settings.publish.health_s)
 
     def _reannounce(self) -> None:
-        """Says everything again: Home Assistant has started, and may have heard nothing of it."""
+        """Publish discovery and all retained messages again, for a Home Assistant that has just started."""
         if self._discovery is not None:
             topics = self._discovery.topics
             self._link.repeat((self._discovery.topic, topics.info, topics.settings, topics.state))
-            self._health.tell(time.monotonic())
+            self._health.publish(time.monotonic())

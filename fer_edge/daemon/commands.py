@@ -1,4 +1,4 @@
-"""Does what is asked of the device over MQTT or by a signal, and answers."""
+"""Commands: requests over MQTT, SIGHUP, and saves of the live page."""
 
 import logging
 from collections.abc import Callable, Mapping
@@ -6,7 +6,7 @@ from concurrent.futures import Future
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from threading import Lock
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 
@@ -23,8 +23,8 @@ from fer_edge.terminal import printable
 
 logger = logging.getLogger(__name__)
 
-ANSWER_S = 10.0  # seconds the page waits for the main thread, which looks at it after every frame
-REFUSAL_S = 600.0  # between two lines about refused response topics
+ANSWER_S = 10.0  # longest wait of the page for the main thread, which serves it after every frame
+REFUSAL_S = 600.0  # between two log lines about refused response topics
 LONGEST_TOPIC_SHOWN = 100  # characters
 
 
@@ -123,21 +123,27 @@ def over(decide: DecideSettings, before: DecideSettings) -> dict[str, Any]:
     return {"decide": values}
 
 
-class CommandHandler:
-    """Not thread-safe; the main thread owns it.
+class SetCapturing(Protocol):
+    """Open or close the camera."""
 
-    ``look`` opens the camera or closes it; ``apply`` hands settings that are in force now to whom they concern;
-    ``reannounce`` says everything again to a Home Assistant that has just started.
+    def __call__(self, *, enabled: bool) -> None: ...
+
+
+class CommandHandler:
+    """Handlers of requests and reloads. Not thread-safe; the main thread owns it.
+
+    ``set_capturing`` opens or closes the camera; ``apply`` reconfigures all parts; ``reannounce`` publishes discovery
+    and retained messages again for a Home Assistant that has just started.
     """
 
-    def __init__(  # noqa: PLR0913 - the parts that it attends to, by name
+    def __init__(  # noqa: PLR0913 - the parts that commands reach
         self,
         *,
         inbox: RequestQueue,
         topics: Topics,
         reporter: MqttPublisher,
         live: RuntimeConfig,
-        look: Callable[[bool], None],
+        set_capturing: SetCapturing,
         apply: Callable[[Settings], None],
         birth: BirthWatch,
         reannounce: Callable[[], None],
@@ -146,47 +152,47 @@ class CommandHandler:
         self._topics = topics
         self._reporter = reporter
         self._live = live
-        self._look = look
+        self._set_capturing = set_capturing
         self._apply = apply
         self._birth = birth
         self._reannounce = reannounce
         self._done = self._refused = 0
         self._refusals = Seldom(REFUSAL_S)
         self.mistake = ""
-        """Why config.yaml as it was last read is not in force; empty where it is."""
+        """Why config.yaml as last read is not in force; empty where it is."""
         self._verbs: dict[str, Callable[[Request], dict[str, Any]]] = {
             Verb.PAUSE: lambda request: self._pause(paused=request.body.get(PAUSED, True)),
             Verb.RESUME: lambda _: self._pause(paused=False),
             Verb.SETTINGS: self._change,
-            Verb.RELOAD: lambda _: self._read_again(),
+            Verb.RELOAD: lambda _: self._reload(),
             Verb.SNAPSHOT_STATE: lambda _: self._reporter.snapshot(),
         }
 
-    def figures(self) -> dict[str, int]:
-        """What became of the requests since the start, for `health`."""
+    def counts(self) -> dict[str, int]:
+        """Return the counts of requests since the start, for `health`."""
         return {"done": self._done, "refused": self._refused, "dropped": self._inbox.dropped}
 
     def publish_settings(self) -> None:
-        """Publishes what can be changed, as it is."""
+        """Publish the retained `settings`."""
         self._reporter.settings(self._live.table(), paused=self._live.paused)
 
     def serve(self, now: float) -> None:
-        """Does and answers at most one request, so that a flood costs one a frame; ``now`` in monotonic seconds."""
+        """Handle at most one request, so that a flood costs one per frame; ``now`` in monotonic seconds."""
         if self._birth.is_due(now):
             self._reannounce()
-        heard = self._inbox.take(now)
-        if heard is not None and heard.topic == self._birth.topic:
-            self._birth.hear(heard, now)
+        message = self._inbox.take(now)
+        if message is not None and message.topic == self._birth.topic:
+            self._birth.hear(message, now)
             return
-        request = None if heard is None else read_request(heard, self._topics, self._birth.prefix)
+        request = None if message is None else read_request(message, self._topics, self._birth.prefix)
         if request is not None:
-            self._complain(request, now)
+            self._log_refused_topic(request, now)
             self._answer(request)
 
     def reload(self) -> None:
-        """Reads config.yaml again, as SIGHUP asks; mistakes are named in the log and change nothing."""
+        """Reload config.yaml, for SIGHUP; a mistake is logged and changes nothing."""
         try:
-            self._read_again()
+            self._reload()
         except UserError as error:
             logger.error("the old settings stay in force:\n%s", error)  # noqa: TRY400  no traceback for a user's mistake
 
@@ -199,17 +205,17 @@ class CommandHandler:
         taken = self._live.change(change, draft)
         self._apply(self._live.settings)
         self.publish_settings()
-        logger.info("settings changed on the live page: %s", ", ".join(taken.keys) or "to what they were")
+        logger.info("settings changed on the live page: %s", ", ".join(taken.keys) or "to the same values")
         if draft is not None:
             self.mistake = ""
-            self._warn_of(taken)
+            self._warn_of_restart(taken)
 
-    def _complain(self, request: Request, now: float) -> None:
-        """Log a response topic that is refused: somebody tries to make the device publish where it must not."""
+    def _log_refused_topic(self, request: Request, now: float) -> None:
+        """Log a refused response topic: a requester may not make the device publish anywhere."""
         if request.refused_reply_to is not None:
             topic = printable(request.refused_reply_to[:LONGEST_TOPIC_SHOWN])
             if line := self._refusals.line(f"request {request.verb}: no answer on {topic!r}", now):
-                logger.warning("%s: the topic is not the requester's to choose, see docs/mqtt.md", line)
+                logger.warning("%s: response topic not allowed, see docs/mqtt.md", line)
 
     def _answer(self, request: Request) -> None:
         mistakes, data = list(request.mistakes), None
@@ -226,8 +232,8 @@ class CommandHandler:
         changed = paused is not self._live.paused
         kept = self._live.pause(paused=paused)
         if changed:
-            self._look(not paused)
-            logger.info("paused: nobody is looked at" if paused else "resumed")
+            self._set_capturing(enabled=not paused)
+            logger.info("paused: camera closed" if paused else "resumed")
             self.publish_settings()
         return {PAUSED: paused, "kept": kept}
 
@@ -236,11 +242,11 @@ class CommandHandler:
             taken = self._live.change(request.body)
             self._apply(self._live.settings)
             self.publish_settings()
-            logger.info("settings changed over MQTT: %s", ", ".join(taken.keys) or "to what they were")
+            logger.info("settings changed over MQTT: %s", ", ".join(taken.keys) or "to the same values")
         return {PAUSED: self._live.paused, "settings": self._live.table()}
 
-    def _read_again(self) -> dict[str, Any]:
-        """Applies what config.yaml changes since it was last read, and says so.
+    def _reload(self) -> dict[str, Any]:
+        """Apply changes of config.yaml since it was last read.
 
         Raises:
             SettingsError: it has mistakes; nothing has changed.
@@ -253,10 +259,10 @@ class CommandHandler:
         self.mistake = ""
         self._apply(self._live.settings)
         self.publish_settings()
-        logger.info("settings reloaded: %s", ", ".join(taken.keys) or "nothing to take over has changed")
-        self._warn_of(taken)
+        logger.info("settings reloaded: %s", ", ".join(taken.keys) or "no reloadable key changed")
+        self._warn_of_restart(taken)
         return {"taken_over": taken.keys, "need_restart": taken.need_restart}
 
-    def _warn_of(self, taken: AppliedChange) -> None:
+    def _warn_of_restart(self, taken: AppliedChange) -> None:
         if taken.need_restart:
             logger.warning("these changes need a restart: %s", ", ".join(taken.need_restart))

@@ -1,19 +1,19 @@
-"""Where the daemon keeps what must outlive it."""
+"""State directory and runtime directory of the daemon."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 NAME = "fer-edge"
-SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - tmpfs on every Linux; our folder in it is checked to be ours
-SYSTEM = Path("/var/lib/fer-edge")  # for whoever has no home: the place of a service's state, hier(7)
+SHARED_MEMORY = Path("/dev/shm")  # noqa: S108 - tmpfs on every Linux; the folder in it must be this user's
+SYSTEM = Path("/var/lib/fer-edge")  # for a user without a home, hier(7)
 
 
 def runtime_folder(environment: Mapping[str, str] = os.environ, shared: Path = SHARED_MEMORY) -> Path | None:
-    """A folder in memory: what is in it outlives the process, not a reboot.
+    """Return a folder on tmpfs: its content survives the process, not a reboot.
 
     systemd's RuntimeDirectory= (with RuntimeDirectoryPreserve=yes), else `$XDG_RUNTIME_DIR`, else shared memory. None
-    where there is none that is ours alone.
+    where no folder belongs to this user alone.
     """
     given = environment.get("RUNTIME_DIRECTORY", "").partition(":")[0]  # several are separated by colons
     if given:
@@ -25,20 +25,19 @@ def runtime_folder(environment: Mapping[str, str] = os.environ, shared: Path = S
         owner = folder.lstat()
     except OSError:
         return None
-    mine = owner.st_uid == os.getuid() and not folder.is_symlink() and not owner.st_mode & 0o077
-    return folder if mine else None
+    private = owner.st_uid == os.getuid() and not folder.is_symlink() and not owner.st_mode & 0o077
+    return folder if private else None
 
 
 def state_folder(environment: Mapping[str, str] = os.environ) -> Path:
-    """The state directory that systemd made (`StateDirectory=`, systemd.exec(5)), else a user's own by the XDG rule.
+    """Return systemd's directory (`StateDirectory=`, systemd.exec(5)), else one below `$XDG_STATE_HOME` or its default.
 
-    It need not exist yet. A container's user may have neither `$HOME` nor an entry in the list of users: then it is
-    SYSTEM.
+    It need not exist yet. It is SYSTEM for a user with neither `$HOME` nor an entry in passwd(5), as in containers.
     """
     given = environment.get("STATE_DIRECTORY", "").partition(":")[0]  # several are separated by colons
     if given:
         return Path(given)
-    # A relative path is to be ignored, by the XDG base directory specification.
+    # The XDG base directory specification: ignore a relative path.
     home = Path(environment.get("XDG_STATE_HOME", ""))
     if home.is_absolute():
         return home / "fer-edge"

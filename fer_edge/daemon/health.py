@@ -1,4 +1,4 @@
-"""How the daemon is doing: rates, latency and why faces gave no event, gathered between two health messages."""
+"""Health: rates, latency and outcomes of faces between two `health` messages, and the status of all parts."""
 
 import logging
 import time
@@ -14,8 +14,8 @@ from fer_edge.capture.camera import Camera, LatestFrame
 from fer_edge.capture.supervisor import CameraPhase, CameraState
 from fer_edge.config.model import PrivacySettings, Settings
 from fer_edge.config.runtime import RuntimeConfig
-from fer_edge.daemon.host import MIB, ProcessUse, soc_temperature_c, throttled
-from fer_edge.daemon.memory import MemoryBound
+from fer_edge.daemon.host import MIB, ProcessUse, is_throttled, soc_temperature_c
+from fer_edge.daemon.memory import MemoryLimit
 from fer_edge.daemon.status import FrameStatus, StatusPart
 from fer_edge.daemon.throttle import ThermalThrottle
 from fer_edge.events.lifecycle import Decision
@@ -33,29 +33,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-WELL = (CameraPhase.RUNNING, CameraPhase.ENDED, CameraPhase.PAUSED)  # how a camera may be without anything being wrong
+WELL = (CameraPhase.RUNNING, CameraPhase.ENDED, CameraPhase.PAUSED)  # without a fault
 
 
 class Health(msgspec.Struct, frozen=True):
-    """The figures of one window, from one health message to the next."""
+    """Metrics of one window, from one health message to the next."""
 
     window_s: float
     uptime_s: float
-    frame_rate_hz: float  # frames that were looked at, a second
+    frame_rate_hz: float  # processed frames per second
     frames: int
-    dropped: int  # frames the camera gave while the one before was still being looked at
-    skipped: int  # frames that were not looked at because the device is too hot
+    dropped: int  # frames that a newer one replaced before they were processed
+    skipped: int  # frames not processed because the device was too hot
     latency_ms: dict[str, float] | None  # p50, p95, p99 from capture to outbox; None without a frame
-    faces: dict[str, int]  # every face in every frame, by what became of it; sums to faces_seen
+    faces: dict[str, int]  # faces of all frames by outcome; sums to faces_seen
     faces_seen: int
     rss_mib: float
     cpu_percent: float  # of one core
-    soc_temperature_c: float | None  # None where the device does not tell
-    throttled: bool | None  # None where the device does not tell
+    soc_temperature_c: float | None  # None where the device has no sensor
+    throttled: bool | None  # None on other devices than a Raspberry Pi
 
 
 class HealthMeter:
-    """Counts until `report` empties it. Not thread-safe; the main thread owns it."""
+    """Counters of one window, reset by `report`. Not thread-safe; the main thread owns it."""
 
     def __init__(self, now: float) -> None:
         self._started = now
@@ -64,16 +64,16 @@ class HealthMeter:
         self._begin(now)
 
     def frame(self, latency_s: float, verdicts: Iterable[FaceState]) -> None:
-        """Counts one frame that was looked at, with the outcome of each face in it."""
+        """Count a processed frame and the outcome of each face in it."""
         self._latencies_s.append(latency_s)
         self._outcomes.update(verdict.outcome for verdict in verdicts)
 
     def skip(self) -> None:
-        """Counts one frame that was not looked at."""
+        """Count a skipped frame."""
         self._skipped += 1
 
     def report(self, now: float, dropped: int) -> Health:
-        """The figures since the last report; ``dropped`` is the latest_frame's count since the start."""
+        """Return the metrics since the last report; ``dropped`` is the count of replaced frames since the start."""
         window_s = max(now - self._window_began, 1e-9)
         use = self._process.since_last(now)
         health = Health(
@@ -89,7 +89,7 @@ class HealthMeter:
             rss_mib=round(use.rss_bytes / MIB, 1),
             cpu_percent=round(use.cpu_percent, 1),
             soc_temperature_c=soc_temperature_c(),
-            throttled=throttled(),
+            throttled=is_throttled(),
         )
         self._dropped_before = dropped
         self._begin(now)
@@ -110,7 +110,7 @@ def _percentiles_ms(latencies_s: list[float]) -> dict[str, float] | None:
 
 
 def info_facts(vision: FaceAnalyzer, kernels: DelegateInfo, privacy: PrivacySettings) -> dict[str, Any]:
-    """Program, network, detector and runtime, and what is not told or not seen."""
+    """Return the payload of `info`: program, network, runtime, detector, privacy."""
     card, runner = vision.classifier.card, vision.classifier.runner
     return {
         "version": __version__,
@@ -123,7 +123,7 @@ def info_facts(vision: FaceAnalyzer, kernels: DelegateInfo, privacy: PrivacySett
 
 
 def discovery_of(settings: Settings, topics: Topics, vision: FaceAnalyzer) -> Discovery:
-    """The device as Home Assistant is to show it."""
+    """Return the device's Home Assistant discovery."""
     return Discovery(
         topics,
         settings.home_assistant.prefix,
@@ -135,7 +135,7 @@ def discovery_of(settings: Settings, topics: Topics, vision: FaceAnalyzer) -> Di
     )
 
 
-def health_figures(  # noqa: PLR0913, PLR0917 - each of the parts of a running daemon
+def health_figures(  # noqa: PLR0913, PLR0917 - each part of a running daemon
     health: Health,
     kernels: DelegateInfo,
     camera: CameraState,
@@ -144,7 +144,7 @@ def health_figures(  # noqa: PLR0913, PLR0917 - each of the parts of a running d
     requests: dict[str, int],
     recording: dict[str, str],
 ) -> dict[str, Any]:
-    """The figures of a window, what runs the network, the camera, the link, the requests and the recording."""
+    """Return the payload of `health`: metrics, delegate, camera, link, outbox, requests, recording."""
     return {
         **msgspec.to_builtins(health),
         "kernels": msgspec.to_builtins(kernels),
@@ -166,29 +166,27 @@ def health_figures(  # noqa: PLR0913, PLR0917 - each of the parts of a running d
 
 
 def recording_state(failure: str | None) -> dict[str, str]:
-    """State of the recorded scores; ``failure`` is why they are lost just now, None where none are recorded."""
+    """Return the state of recording; ``failure`` is why scores are being lost, None where recording is off."""
     if failure is None:
         return {"state": "off", "reason": ""}
     return {"state": "failing" if failure else "running", "reason": failure}
 
 
-def status_of(
-    camera: CameraState, link: LinkState, pictures: FrameStatus, troubles: Mapping[str, str]
-) -> list[StatusPart]:
-    """How the daemon is, for `systemctl status`; ``troubles`` names what else may be wrong, empty while it is not."""
+def status_of(camera: CameraState, link: LinkState, frames: FrameStatus, faults: Mapping[str, str]) -> list[StatusPart]:
+    """Return the parts of the status line; ``faults`` are further parts, each with its fault or an empty text."""
     parts = [
         StatusPart("camera", camera.phase in WELL, _joined(camera.phase, camera.reason)),
         StatusPart("broker", link.connected, link.text),
-        StatusPart("pictures", pictures.any or camera.phase is CameraPhase.PAUSED, _told(pictures)),
+        StatusPart("frames", frames.any or camera.phase is CameraPhase.PAUSED, _frames_text(frames)),
     ]
-    return parts + [StatusPart(name, ok=False, text=trouble) for name, trouble in troubles.items() if trouble]
+    return parts + [StatusPart(name, ok=False, text=fault) for name, fault in faults.items() if fault]
 
 
-def _told(pictures: FrameStatus) -> str:
-    if not pictures.any:
+def _frames_text(frames: FrameStatus) -> str:
+    if not frames.any:
         return "none yet"
-    rate = "" if pictures.rate_hz is None else f"{pictures.rate_hz:.1f} a second, "
-    return f"{rate}{pictures.faces} face{'' if pictures.faces == 1 else 's'} in view"
+    rate = "" if frames.rate_hz is None else f"{frames.rate_hz:.1f} fps, "
+    return f"{rate}{frames.faces} face{'' if frames.faces == 1 else 's'} in view"
 
 
 def _joined(phase: CameraPhase, reason: str) -> str:
@@ -196,9 +194,12 @@ def _joined(phase: CameraPhase, reason: str) -> str:
 
 
 class HealthReporter:
-    """Not thread-safe; the main thread owns it. ``requests`` gives what became of the requests since the start."""
+    """Publisher of `health` and of the status parts. Not thread-safe; the main thread owns it.
 
-    def __init__(  # noqa: PLR0913 - whose state it tells, by name
+    ``requests`` returns the counts of requests since the start.
+    """
+
+    def __init__(  # noqa: PLR0913 - the parts that it reports
         self,
         *,
         live: RuntimeConfig,
@@ -206,7 +207,7 @@ class HealthReporter:
         latest_frame: LatestFrame,
         capture: Camera,
         link: Link,
-        governor: ThermalThrottle,
+        throttle: ThermalThrottle,
         reporter: MqttPublisher,
         stage: "LiveState | None",
         recorder: "Recorder | None",
@@ -214,40 +215,40 @@ class HealthReporter:
     ) -> None:
         self._live, self._kernels = live, kernels
         self._latest_frame, self._capture, self._link = latest_frame, capture, link
-        self._governor = governor
+        self._throttle = throttle
         self._reporter, self._stage, self._recorder = reporter, stage, recorder
         self._requests = requests
         now = time.monotonic()
-        self._memory = MemoryBound(live.settings.memory_max_mib * MIB)
-        self._pictures, self._meter = FrameStatus(now), HealthMeter(now)
+        self._memory = MemoryLimit(live.settings.memory_max_mib * MIB)
+        self._frames, self._meter = FrameStatus(now), HealthMeter(now)
         self._due = now + live.settings.publish.health_s
 
     def admits(self, frame: Frame) -> bool:
-        """Whether a frame is to be looked at; counts it where it is not, because the device is too hot."""
-        if self._governor.admits(frame.captured_at):
+        """Return whether to process a frame; one that is skipped for heat is counted."""
+        if self._throttle.admits(frame.captured_at):
             return True
         self._meter.skip()
         return False
 
     def on_frame(self, frame: Frame, decision: Decision) -> None:
-        """Counts a frame that was looked at."""
+        """Count a processed frame."""
         self._meter.frame(time.monotonic() - frame.captured_at, decision.in_frame)
-        self._pictures.looked_at(len(decision.in_frame))
+        self._frames.count(len(decision.in_frame))
 
-    def look(self, now: float) -> None:
-        """Shows watchers how camera and broker are."""
-        self._pictures.pass_time(now)
+    def update(self, now: float) -> None:
+        """Update the frame rate and the live page's camera and broker state."""
+        self._frames.update(now)
         if self._stage:
             camera, link = self._capture.state(now), self._link.state(now)
             self._stage.states(camera.phase, camera.reason, link.text, connected=link.connected)
 
     def publish_if_due(self, now: float) -> None:
-        """Publishes `health` where it is time."""
+        """Publish `health` where it is due."""
         if now >= self._due:
-            self.tell(now)
+            self.publish(now)
 
-    def tell(self, now: float) -> None:
-        """Publishes `health`."""
+    def publish(self, now: float) -> None:
+        """Publish `health`."""
         self._due = now + self._live.settings.publish.health_s
         health = self._meter.report(now, self._latest_frame.dropped)
         camera, link = self._capture.state(now), self._link.state(now)
@@ -258,23 +259,23 @@ class HealthReporter:
             self._stage.health(figures)
 
     def reconfigure(self, health_s: float) -> None:
-        """Another `publish.health_s`."""
+        """Apply a new `publish.health_s`."""
         self._due = min(self._due, time.monotonic() + health_s)
 
     def parts(self, now: float, mistake: str) -> list[StatusPart]:
-        """What must be well for the daemon to do its work; ``mistake`` is that in config.yaml, if any."""
-        troubles = {
-            "heat": self._governor.text,
+        """Return the parts of the status line; ``mistake`` is the one in config.yaml, or empty."""
+        faults = {
+            "heat": self._throttle.text,
             "settings": mistake,
             "record": "" if self._recorder is None else self._recorder.failure,
         }
-        return status_of(self._capture.state(now), self._link.state(now), self._pictures, troubles)
+        return status_of(self._capture.state(now), self._link.state(now), self._frames, faults)
 
-    def too_large(self, now: float) -> bool:
-        """Whether memory has passed its bound: then the daemon ends, and whoever watches over it starts a fresh one."""
-        held = self._memory.passed(now)
-        if held is None:
+    def exceeds_memory(self, now: float) -> bool:
+        """Return whether memory is above its limit: then the daemon stops, for systemd to restart it."""
+        resident = self._memory.exceeded(now)
+        if resident is None:
             return False
         limit = self._live.settings.memory_max_mib
-        logger.error("holding %d MiB, memory_max_mib is %d: ending, to be started afresh", held // MIB, limit)
+        logger.error("memory %d MiB is above memory_max_mib (%d): stopping for a restart", resident // MIB, limit)
         return True

@@ -1,4 +1,4 @@
-"""Where the log goes: stderr, one line a record, in the form that whoever reads it expects."""
+"""Log output: stderr, in the format of journald or of a terminal."""
 
 import faulthandler
 import logging
@@ -13,9 +13,9 @@ CONTINUED = "\n  "  # before the second and further lines of a message
 
 
 class PlainFormatter(logging.Formatter):
-    """Formatter for terminals and files: nothing in a message moves the cursor or looks like another record.
+    """Formatter for terminals and files: no message moves the cursor or looks like another record.
 
-    What cannot be printed is written out, and lines of a message after its first are indented.
+    Unprintable characters are escaped, further lines of a message are indented.
     """
 
     def format(self, record: logging.LogRecord) -> str:
@@ -28,19 +28,18 @@ class PlainFormatter(logging.Formatter):
 
 
 class JournalFormatter(PlainFormatter):
-    """Formatter for journald, which knows the time itself: each line begins with the record's level."""
+    """Formatter for journald, which adds the time: each line begins with the record's level."""
 
     def format(self, record: logging.LogRecord) -> str:
-        """Return the record, each of its lines behind its level."""
+        """Return the record with its level before each line."""
         level = SYSLOG_LEVELS.get(record.levelno, 6)
         return "\n".join(f"<{level}>{line}" for line in super().format(record).split("\n"))
 
 
 def enable_crash_traces() -> None:
-    """Have each thread's place written to stderr when SIGSEGV or the like, or systemd's watchdog, ends the process.
+    """Write each thread's stack to stderr when SIGSEGV or the like, or systemd's watchdog, ends the process.
 
-    To a descriptor of its own: while a library is loaded, descriptor 2 is caught (vision/native_stderr.py), and a crash
-    in it would be written where nobody reads it.
+    Uses a duplicate of descriptor 2, which vision/interpreter.py redirects while a library is loaded.
     """
     try:
         faulthandler.enable(os.dup(2))
@@ -49,13 +48,13 @@ def enable_crash_traces() -> None:
 
 
 def escape_warnings() -> None:
-    """Have warnings of a command that sets up no log, which go to stderr as they are, formatted by PlainFormatter."""
+    """Format warnings of commands that set up no log, which go to stderr, by PlainFormatter."""
     if logging.lastResort is not None:
         logging.lastResort.setFormatter(PlainFormatter())
 
 
 def set_up_logging(level: str) -> None:
-    """Sends this program's records of ``level`` and above to stderr; libraries speak from warning on."""
+    """Log this program's records from ``level`` on and libraries' from warning on to stderr."""
     handler = logging.StreamHandler(sys.stderr)
     if os.environ.get("JOURNAL_STREAM"):
         handler.setFormatter(JournalFormatter("%(name)s: %(message)s"))
@@ -68,5 +67,5 @@ def set_up_logging(level: str) -> None:
 
 
 def set_level(level: str) -> None:
-    """Changes how much this program says, at any time."""
+    """Change this program's log level."""
     logging.getLogger("fer_edge").setLevel(level.upper())

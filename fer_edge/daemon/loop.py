@@ -1,4 +1,4 @@
-"""What the main thread does while the daemon lives: frame after frame, whatever is due between them, the end."""
+"""Main loop: frames, periodic work, orderly shutdown."""
 
 import time
 from contextlib import ExitStack
@@ -21,53 +21,53 @@ if TYPE_CHECKING:
     from fer_edge.recording.recorder import Recorder
     from fer_edge.web.server import Preview
 
-# While nobody is looked at, faces are said to be gone, for this reason.
-UNSEEING = {
+# Camera phases without frames, and the reason with which faces are closed.
+WITHOUT_FRAMES = {
     CameraPhase.LOST: "camera",
     CameraPhase.SILENT: "camera",
     CameraPhase.FROZEN: "camera",
     CameraPhase.PAUSED: "paused",
 }
-# How long the main thread waits for a frame before it looks at the time, the camera and the signals.
+# Longest wait for a frame before the periodic work.
 TICK_S = 0.25
-SETTLED_S = 5.0  # after the start: all that runs once has run
-# A stop is over within five seconds (the unit grants ten): all farewells together, and of it the broker's last answer.
+SETTLED_S = 5.0  # after the start: one-time work is done
+# A stop takes at most 5 s (the unit allows 10 s): all steps together, and of that the broker's last acknowledgement.
 STOP_S = 4.0
 LINK_STOP_S = 3.0
 
 
 class CameraMonitor:
-    """Not thread-safe; the main thread owns it."""
+    """Reaction to camera phases: publish them, close faces. Not thread-safe; the main thread owns it."""
 
     def __init__(self, capture: Camera, reporter: MqttPublisher, pipeline: Pipeline) -> None:
         self._capture, self._reporter, self._pipeline = capture, reporter, pipeline
         self.phase = CameraPhase.OPENING
-        """The camera's, as it was last told."""
+        """The camera's phase, as last published."""
 
-    def look(self, may: bool) -> None:  # noqa: FBT001 - the one thing there is to say
-        """Opens the camera or closes it, and says so at once."""
+    def set_capturing(self, *, enabled: bool) -> None:
+        """Open or close the camera, and publish its phase at once."""
         now = time.monotonic()
-        if may:
+        if enabled:
             self._capture.resume()
         else:
             self._capture.pause(now)
-        self.watch(now)
+        self.update(now)
 
-    def watch(self, now: float) -> None:
-        """Takes note of a camera that went away or came back."""
+    def update(self, now: float) -> None:
+        """Publish a new camera phase; close all faces where it gives no frames."""
         phase = self._capture.state(now).phase
         if phase is self.phase:
             return
         self.phase = phase
         self._reporter.camera(phase)
-        if phase in UNSEEING:
-            self._pipeline.close(now, UNSEEING[phase])
+        if phase in WITHOUT_FRAMES:
+            self._pipeline.close(now, WITHOUT_FRAMES[phase])
 
 
 class MainLoop:
-    """Runs once. ``preview`` and ``recorder`` are there where they are asked for."""
+    """The daemon's loop; runs once. ``preview`` and ``recorder`` are None where the settings disable them."""
 
-    def __init__(  # noqa: PLR0913 - what it goes round, by name
+    def __init__(  # noqa: PLR0913 - the parts that it runs
         self,
         *,
         signals: Signals,
@@ -95,10 +95,10 @@ class MainLoop:
         self._stop_by = float("inf")
 
     def run(self) -> int:
-        """Until SIGTERM, Ctrl-C, the end of a video or of the memory that is granted; gives the exit code.
+        """Run until SIGTERM, Ctrl-C, the end of a video or the memory limit; return the exit code.
 
         Raises:
-            UserError: the camera's source can never be read, whatever the wait.
+            UserError: the camera's source cannot be read, and a retry cannot help.
         """
         with ExitStack() as ending:
             self._start(ending)
@@ -107,14 +107,14 @@ class MainLoop:
         return self._exit_code
 
     def _start(self, ending: ExitStack) -> None:
-        """Start all parts, and register their end in ``ending``, which runs each step whatever became of the others.
+        """Start all parts, and register their stop in ``ending``, which runs each step even if another fails.
 
         Last in, first out: camera, last events, recorded scores, `offline` acknowledged, link.
         """
         ending.callback(self._systemd.close)
         ending.callback(lambda: self._delivery.stop(min(LINK_STOP_S, self._stop_by - time.monotonic())))
         if self._recorder:
-            ending.callback(self._recorder.check)  # its last write may fail as well
+            ending.callback(self._recorder.check)  # its last write may fail
             stop = self._recorder.stop
             ending.callback(lambda: stop(max(0.0, self._stop_by - time.monotonic() - LINK_STOP_S)))
         ending.callback(lambda: self._windows.end(time.monotonic()))
@@ -128,12 +128,12 @@ class MainLoop:
         ending.callback(self._begin_stop)
 
     def _begin_stop(self) -> None:
-        """From now on everything has STOP_S in all."""
+        """Set the deadline of the stop, STOP_S from now."""
         self._stop_by = time.monotonic() + STOP_S
         self._systemd.stopping()
 
     def _tick(self) -> bool:
-        """One frame, or the passing of time without one; False when there is nothing more to do."""
+        """Process a frame or an interval without one; return False to end the loop."""
         frame = self._latest_frame.take(TICK_S)
         self._capture.check()
         now = time.monotonic()
@@ -142,7 +142,7 @@ class MainLoop:
             self._recorder.check()
         if self._preview:
             self._preview.check(now)
-        self._watch.watch(now)
+        self._watch.update(now)
         if frame is not None:
             if self._health.admits(frame):
                 self._health.on_frame(frame, self._pipeline.step(frame))
@@ -150,21 +150,21 @@ class MainLoop:
             return False
         else:
             self._pipeline.idle(now)
-        self._health.look(now)
+        self._health.update(now)
         self._serve(now)
         self._health.publish_if_due(now)
-        # Asked no more once READY was said: the link's state counts what waits, which is work for each frame.
+        # Not computed after READY: the link's state counts the queues, too costly for each frame.
         tried = self._systemd.ready or (self._watch.phase is not CameraPhase.OPENING and self._link.state(now).tried)
-        deadline = {"camera": self._capture.deadline, "link": self._link.deadline}
+        deadlines = {"camera": self._capture.deadline, "link": self._link.deadline}
         mistake = self._commands.mistake
-        self._systemd.look(now, tried=tried, parts=lambda: self._health.parts(now, mistake), deadline=deadline)
-        if self._health.too_large(now):
+        self._systemd.update(now, tried=tried, parts=lambda: self._health.parts(now, mistake), deadlines=deadlines)
+        if self._health.exceeds_memory(now):
             self._exit_code = EXIT_FAILED
             return False
         return True
 
     def _serve(self, now: float) -> None:
-        """What signals, requests and the page ask for, and what waits for its time."""
+        """Serve signals, requests and page saves; release memory once after the start."""
         if self._signals.reload.is_set() and self._systemd.ready:
             self._signals.reload.clear()
             self._systemd.reloading()

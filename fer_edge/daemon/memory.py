@@ -1,7 +1,7 @@
-"""Memory: what was needed only to start goes back to the system (docs/decisions/004), and what is held has a bound.
+"""Memory: release of what only the start needed (docs/decisions/004), and the limit `memory_max_mib`.
 
-The bound is the daemon's own because Raspberry Pi OS boots with the kernel's memory controller switched off: there
-`MemoryMax=` of the unit does nothing, and a leak would end in swapping until the device hangs.
+The daemon checks the limit itself because Raspberry Pi OS boots with the kernel's memory controller switched off. There
+the unit's `MemoryMax=` has no effect, and a leak would make the device swap until it hangs.
 """
 
 import ctypes
@@ -11,7 +11,7 @@ from pathlib import Path
 
 from fer_edge.daemon.host import resident_bytes
 
-LOOK_S = 5.0  # memory is looked at so often; reading it takes some microseconds
+CHECK_S = 5.0  # interval of memory checks; one takes some microseconds
 MAPS = Path("/proc/self/maps")
 MADV_DONTNEED = 4  # <asm-generic/mman-common.h>
 
@@ -20,45 +20,48 @@ _libc.madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
 
 
 def release_unused() -> None:
-    """Gives back free heap, and the code of libraries that ran once; what is still in use returns by itself.
+    """Release free heap and mapped library code; the kernel maps code in use again on access.
 
-    Takes some milliseconds, and as many again until the code in use is mapped again, so it is done once.
+    Takes some milliseconds, and as many for mapping it again: call it once.
     """
-    trim = getattr(_libc, "malloc_trim", None)  # glibc's; other C libraries give memory back unasked
+    trim = getattr(_libc, "malloc_trim", None)  # glibc only; other C libraries release memory by themselves
     if trim is not None:
         trim(0)
     for start, length in code_mappings(MAPS.read_text()):
         _libc.madvise(start, length, MADV_DONTNEED)
 
 
-class MemoryBound:
-    """Whether this process holds more than it may even after it gave back what it could. Not thread-safe."""
+class MemoryLimit:
+    """Memory limit of this process. Not thread-safe."""
 
     def __init__(
-        self, limit_bytes: int, held: Callable[[], int] = resident_bytes, give_back: Callable[[], object] | None = None
+        self,
+        limit_bytes: int,
+        resident: Callable[[], int] = resident_bytes,
+        release: Callable[[], object] | None = None,
     ) -> None:
         self._limit_bytes = limit_bytes
-        self._held = held
-        self._give_back = give_back or _collect
+        self._resident = resident
+        self._release = release or _collect
         self._next_at = float("-inf")
 
-    def passed(self, now: float) -> int | None:
-        """The bytes held at ``now`` (monotonic seconds) where they are too many; None while all is well."""
+    def exceeded(self, now: float) -> int | None:
+        """Return the resident bytes if they exceed the limit even after a release; ``now`` in monotonic seconds."""
         if now < self._next_at:
             return None
-        self._next_at = now + LOOK_S
-        if self._held() <= self._limit_bytes:
+        self._next_at = now + CHECK_S
+        if self._resident() <= self._limit_bytes:
             return None
-        self._give_back()
-        held = self._held()
-        return held if held > self._limit_bytes else None
+        self._release()
+        resident = self._resident()
+        return resident if resident > self._limit_bytes else None
 
 
 def code_mappings(maps: str) -> list[tuple[int, int]]:
-    """(address, bytes) of each mapping of a file's code in ``maps``, the text of proc_pid_maps(5).
+    """Return (address, bytes) of each mapping of a file's code in ``maps``, the text of proc_pid_maps(5).
 
-    Only private ones that can be executed and not written: their pages are the file's own, unchanged, so the kernel may
-    read them again at any time. Read-only data is left alone, because the linker has written into some of it.
+    Only private, executable, unwritable mappings: the kernel can read their unchanged pages from the file again.
+    Read-only data is left out, because the linker has written into some of it.
     """
     found = []
     for line in maps.splitlines():

@@ -1,6 +1,6 @@
-"""One line for people about how the daemon is, as `systemctl status` shows it, and the same line read back. Pure.
+"""Status line of the daemon, as `systemctl status` shows it, and its parser. Pure.
 
-camera ok: running | broker not ok: connection refused; next attempt in 4 s | pictures ok: 14.9 a second, 1 face
+camera ok: running | broker not ok: connection refused; next attempt in 4 s | frames ok: 14.9 fps, 1 face in view
 """
 
 from dataclasses import dataclass
@@ -14,15 +14,15 @@ RATE_WINDOW_S = 5.0
 
 @dataclass(frozen=True, slots=True)
 class StatusPart:
-    """One thing that must be well for the daemon to do its work."""
+    """State of one part of the daemon."""
 
     name: str  # one word
     ok: bool
-    text: str  # how it is, or what is wrong
+    text: str  # state, or what is wrong
 
 
 def status_line(parts: list[StatusPart]) -> str:
-    """The parts in one line."""
+    """Return the parts in one line."""
     return SEPARATOR.join(
         part.name + (OK if part.ok else NOT_OK) + escaped(" ".join(part.text.replace("|", "/").split()))
         for part in parts
@@ -30,7 +30,7 @@ def status_line(parts: list[StatusPart]) -> str:
 
 
 def status_parts(line: str) -> list[StatusPart]:
-    """The parts that `status_line` made a line of; what is not one is left out."""
+    """Return the parts of a `status_line`; text of another form is left out."""
     parts = []
     for text in line.split(SEPARATOR):
         for word, ok in ((NOT_OK, False), (OK, True)):
@@ -42,24 +42,24 @@ def status_parts(line: str) -> list[StatusPart]:
 
 
 class FrameStatus:
-    """Counts what the vision loop has looked at. Not thread-safe."""
+    """Count and rate of processed frames. Not thread-safe."""
 
     def __init__(self, now: float) -> None:
         self._began, self._count = now, 0
         self.any = False
-        """Whether there was one since the start."""
+        """True after the first frame."""
         self.faces = 0
-        """In the latest."""
+        """Faces in the latest frame."""
         self.rate_hz: float | None = None
-        """Pictures a second, of the last whole window; None before its end."""
+        """Frames per second of the last whole window; None before its end."""
 
-    def looked_at(self, faces: int) -> None:
-        """One more, with so many faces in it."""
+    def count(self, faces: int) -> None:
+        """Count a frame with that many faces."""
         self._count += 1
         self.any, self.faces = True, faces
 
-    def pass_time(self, now: float) -> None:
-        """Closes the window where it is over at ``now``, monotonic seconds."""
+    def update(self, now: float) -> None:
+        """Close the window where it is over at ``now``, monotonic seconds."""
         if now - self._began >= RATE_WINDOW_S:
             self.rate_hz = self._count / (now - self._began)
             self._began, self._count = now, 0

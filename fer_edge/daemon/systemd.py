@@ -1,4 +1,4 @@
-"""What the service manager hears of the daemon's life: ready, how it is, that it moves, reloading, stopping."""
+"""Notifications to systemd, sd_notify(3): READY, STATUS, WATCHDOG, RELOADING, STOPPING."""
 
 import logging
 import os
@@ -10,29 +10,29 @@ from fer_edge.daemon.status import StatusPart, status_line
 
 logger = logging.getLogger(__name__)
 
-FEED_S = 1.0  # at most so often: the loop passes many times a second, the watchdog waits for many seconds
-STATUS_S = 1.0  # a new status at most so often
-# A first attempt at camera or broker that takes longer counts as made: who waits for READY learns from the status.
+WATCHDOG_S = 1.0  # least interval of watchdog notifications; WatchdogSec= is many times longer
+STATUS_S = 1.0  # least interval of status updates
+# READY is sent at the latest after this time, even while the first attempt at camera or broker still runs.
 FIRST_ATTEMPTS_S = 45.0
 
 
 class Notifier:
-    """Talks to systemd where it listens, and says nothing elsewhere. The main thread owns it."""
+    """sd_notify client; does nothing where `$NOTIFY_SOCKET` is not set. The main thread owns it."""
 
     def __init__(self) -> None:
-        # Taken out of the environment so that no child speaks in our name.
+        # Removed from the environment so that no child process sends notifications.
         address = os.environ.pop("NOTIFY_SOCKET", "")
         self._socket: socket.socket | None = None
-        self._complained = False
+        self._failing = False
         if address:
             kind = socket.SOCK_DGRAM | socket.SOCK_CLOEXEC | socket.SOCK_NONBLOCK
             self._socket = socket.socket(socket.AF_UNIX, kind)
             self._socket.connect("\0" + address[1:] if address.startswith("@") else address)
 
-    def tell(self, **values: str | int) -> None:
-        """Sends ``READY=1``, ``STATUS=...`` and the like; keys are systemd's own, in capitals.
+    def notify(self, **values: str | int) -> None:
+        """Send ``READY=1``, ``STATUS=...`` and the like; keys are systemd's own, in capitals.
 
-        A manager that is away or too busy to listen is no reason to stop: the word is lost, and that is logged.
+        A notification that cannot be sent is dropped, and the first of them is logged.
         """
         if self._socket is None:
             return
@@ -40,87 +40,90 @@ class Notifier:
         try:
             self._socket.send("\n".join(lines).encode())
         except OSError as error:
-            if not self._complained:
-                logger.warning("the service manager does not listen (%s); the daemon works on", error.strerror)
-            self._complained = True
+            if not self._failing:
+                logger.warning("cannot notify systemd: %s; the daemon continues", error.strerror)
+            self._failing = True
         else:
-            self._complained = False
+            self._failing = False
 
     def close(self) -> None:
-        """Ends the talk."""
+        """Close the socket."""
         if self._socket is not None:
             self._socket.close()
             self._socket = None
 
 
 class Watchdog:
-    """The main thread calls `look` on each turn of its loop; where the loop hangs nobody does. Not thread-safe."""
+    """Watchdog notifications, sent only while all threads make progress. Not thread-safe.
 
-    def __init__(self, feed: Callable[[], None]) -> None:
-        self._feed = feed
+    The main thread calls `check` in each iteration of its loop, so a loop that hangs sends none either.
+    """
+
+    def __init__(self, notify: Callable[[], None]) -> None:
+        self._notify = notify
         self._next_at = float("-inf")
         self._late: list[str] = []
 
-    def look(self, now: float, deadline: Mapping[str, float]) -> None:
-        """Feeds, unless one of the named threads should have shown progress before ``now`` (monotonic seconds)."""
-        late = [name for name, due in deadline.items() if now > due]
+    def check(self, now: float, deadlines: Mapping[str, float]) -> None:
+        """Notify, unless the deadline of one of the named threads is before ``now`` (monotonic seconds)."""
+        late = [name for name, deadline in deadlines.items() if now > deadline]
         if late != self._late:
             if late:
-                logger.error("no progress: %s; the watchdog is fed no more until there is", ", ".join(late))
+                logger.error("no progress: %s; watchdog notifications stopped", ", ".join(late))
             else:
-                logger.warning("progress again: the watchdog is fed")
+                logger.warning("progress again: watchdog notifications resumed")
             self._late = late
         if not late and now >= self._next_at:
-            self._next_at = now + FEED_S
-            self._feed()
+            self._next_at = now + WATCHDOG_S
+            self._notify()
 
 
 class Systemd:
-    """Silent where no service manager listens. Not thread-safe; the main thread owns it."""
+    """The daemon's state as systemd sees it. Not thread-safe; the main thread owns it."""
 
     def __init__(self, notifier: Notifier, now: float) -> None:
         self._notifier = notifier
-        self._watchdog = Watchdog(lambda: notifier.tell(WATCHDOG=1))
+        self._watchdog = Watchdog(lambda: notifier.notify(WATCHDOG=1))
         self._ready_by = now + FIRST_ATTEMPTS_S
         self._status = ""
         self._status_due = now
         self.ready = False
-        """Whether READY was said: models are loaded, camera and broker were tried, whatever came of it."""
+        """True once READY was sent: models are loaded, camera and broker were tried, with or without success."""
 
-    def look(
-        self, now: float, *, tried: bool, parts: Callable[[], list[StatusPart]], deadline: Mapping[str, float]
+    def update(
+        self, now: float, *, tried: bool, parts: Callable[[], list[StatusPart]], deadlines: Mapping[str, float]
     ) -> None:
-        """Tells what there is to tell at ``now``, monotonic seconds; once in each turn of the main loop.
+        """Send what is due at ``now``, monotonic seconds; once in each iteration of the main loop.
 
-        ``tried``: the first attempts at camera and broker are over; ``parts`` is asked only when a status is due.
+        ``tried``: the first attempts at camera and broker are over; ``parts`` is called only when a status is due.
         """
         ready_now = not self.ready and (tried or now >= self._ready_by)
         if ready_now or now >= self._status_due:
             self._status_due = now + STATUS_S
-            self._tell_status(status_line(parts()))
+            self._send_status(status_line(parts()))
         if ready_now:
             self.ready = True
-            self._notifier.tell(READY=1)
-        self._watchdog.look(now, deadline)
+            self._notifier.notify(READY=1)
+        self._watchdog.check(now, deadlines)
 
     def reloading(self) -> None:
-        """Settings are being read; `reloaded` follows. systemd takes the time to tell this reload from an older one."""
-        self._notifier.tell(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
+        """Announce a reload; `reloaded` must follow. systemd uses the time to match them."""
+        self._notifier.notify(RELOADING=1, MONOTONIC_USEC=time.clock_gettime_ns(time.CLOCK_MONOTONIC) // 1000)
 
     def reloaded(self) -> None:
-        """The reload is over, and the status is told at once."""
-        self._notifier.tell(READY=1)
+        """Announce the end of a reload; the status is sent with the next update."""
+        self._notifier.notify(READY=1)
         self._status_due = float("-inf")
 
     def stopping(self) -> None:
-        """The farewells begin."""
-        self._notifier.tell(STOPPING=1, STATUS="saying farewell")
+        """Announce the stop."""
+        self._notifier.notify(STOPPING=1, STATUS="stopping")
 
     def close(self) -> None:
-        """Nothing will be told any more."""
+        """Close the socket."""
         self._notifier.close()
 
-    def _tell_status(self, status: str) -> None:
+    def _send_status(self, status: str) -> None:
         if status != self._status:
             self._status = status
-            self._notifier.tell(STATUS=status)
+            self._notifier.notify(STATUS=status)

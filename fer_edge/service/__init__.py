@@ -1,1 +1,1 @@
-"""`fer-edge service`: makes a systemd service of the program that runs, says how it is, and takes it away again."""
+"""`fer-edge service`: install, inspect and remove the systemd service."""

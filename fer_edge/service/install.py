@@ -1,4 +1,4 @@
-"""`fer-edge service install`, which is also how a new version takes over from an older one."""
+"""`fer-edge service install`, which also upgrades, and `fer-edge service uninstall`."""
 
 import os
 import pwd
@@ -25,29 +25,29 @@ from fer_edge.service.paths import (
     remove_path,
     shipped,
 )
-from fer_edge.service.status import cure_for, status_text, watch_start
+from fer_edge.service.status import hint_for, status_text, watch_start
 from fer_edge.service.systemctl import need_root, need_systemd
 from fer_edge.service.unit import this_program, unit_for
 
 JOURNAL_LINES = 15
-READABLE_BY_THE_SERVICE = 0o640  # a camera's address may hold a password
+READABLE_BY_THE_SERVICE = 0o640  # a camera's URI may contain a password
 
 
-def install(check_settings: Callable[[Path], object], say: Callable[[str], None]) -> None:
-    """Makes a service of this program, starts it, and says what it sees.
+def install(check_settings: Callable[[Path], object], echo: Callable[[str], None]) -> None:
+    """Install this program as a service, start it, and print the status of its parts.
 
-    ``check_settings`` raises SettingsError for a settings file that the daemon would refuse. Settings that are there
-    are never touched: this version's defaults are put beside them.
+    ``check_settings`` raises SettingsError for a settings file that the daemon would reject. Existing settings stay;
+    this version's defaults are written beside them.
 
     Raises:
-        UserError: what is in the way, in one line; a service that ran before is then left as it was.
+        UserError: the installation is impossible; a service that runs is left as it was.
     """
     need_root("install")
     need_systemd()
     if PACKAGED_UNIT.exists():
-        hidden = f"; {UNIT} hides it: `fer-edge service uninstall` first" if UNIT.exists() else ""
+        hidden = f" ({UNIT} hides it: run `fer-edge service uninstall`)" if UNIT.exists() else ""
         raise UserError(
-            f"the Debian package has a service of its own: use that one{hidden}, or `apt remove fer-edge` first"
+            f"the Debian package already installed a service: use that one{hidden}, or run `apt remove fer-edge` first"
         )
     unit = unit_for(this_program(), shipped("fer-edge.service"))
     if SETTINGS.exists():
@@ -55,87 +55,87 @@ def install(check_settings: Callable[[Path], object], say: Callable[[str], None]
     install_file(SYSUSERS, shipped("sysusers.conf"))
     install_file(TMPFILES, shipped("tmpfiles.conf"))
     systemctl.run("systemd-sysusers", str(SYSUSERS))
-    _put_settings(say)
+    _install_settings(echo)
     systemctl.run("systemd-tmpfiles", "--create", str(TMPFILES))
-    say(f"unit      {UNIT} {'written' if install_file(UNIT, unit) else 'is up to date'}")
-    _start(say)
+    echo(f"unit      {UNIT} {'written' if install_file(UNIT, unit) else 'is up to date'}")
+    _start(echo)
     for part in watch_start(systemctl.show, time.monotonic, time.sleep):
-        say(status_text(part))
-        if what_to_do := cure_for(part):
-            say(f"{'':18}{what_to_do}")
-    say("The service runs, also after the next boot. More: fer-edge service status; journalctl -u fer-edge")
+        echo(status_text(part))
+        if hint := hint_for(part):
+            echo(f"{'':18}{hint}")
+    echo("The service runs and starts at boot. Status: fer-edge service status. Log: journalctl -u fer-edge")
 
 
-def _put_settings(say: Callable[[str], None]) -> None:
+def _install_settings(echo: Callable[[str], None]) -> None:
     default = SETTINGS.with_name(SETTINGS.name + ".default")
     install_file(default, shipped("config.yaml"))
     if SETTINGS.exists():
-        say(f"settings  {SETTINGS} kept; this version's defaults are in {default.name} beside it")
+        echo(f"settings  {SETTINGS} kept; this version's defaults: {default.name}")
         return
     install_file(SETTINGS, shipped("config.yaml"), READABLE_BY_THE_SERVICE)
     shutil.chown(SETTINGS, group=NAME)
-    say(f"settings  {SETTINGS} written; the broker's password, if it wants one, belongs in {PASSWORD}")
+    echo(f"settings  {SETTINGS} written; the broker's password, if any, goes into {PASSWORD}")
 
 
-def _start(say: Callable[[str], None]) -> None:
-    """Starts what is new, or starts it anew; returns when the daemon is ready."""
+def _start(echo: Callable[[str], None]) -> None:
+    """Enable and restart the service; return when the daemon is ready."""
     systemctl.run("systemctl", "daemon-reload")
     systemctl.run("systemctl", "enable", "--quiet", NAME)
-    os.sync()  # a device whose power is cut right after an installation should have it
-    systemctl.forget_failures()
+    os.sync()  # an installation survives a power cut right after it
+    systemctl.reset_failures()
     try:
         systemctl.run("systemctl", "restart", NAME)
     except UserError as error:
-        raise _not_started(systemctl.show(), systemctl.last_words(JOURNAL_LINES), say) from error
+        raise _not_started(systemctl.show(), systemctl.journal_tail(JOURNAL_LINES), echo) from error
 
 
-def _not_started(shown: Mapping[str, str], said: list[str], say: Callable[[str], None]) -> UserError:
-    for words in said:
-        say(f"  {words}")
+def _not_started(shown: Mapping[str, str], journal: list[str], echo: Callable[[str], None]) -> UserError:
+    for line in journal:
+        echo(f"  {line}")
     if shown.get("ExecMainStatus") == str(EXIT_BAD_CONFIG):
-        return SettingsError(f"the service does not start with these settings: mend {SETTINGS}, then install again")
-    why = f"{shown.get('Result', '')}, code {shown.get('ExecMainStatus', '')}"
-    return UserError(f"the service is installed, but does not start ({why}); all it said: journalctl -u {NAME}")
+        return SettingsError(f"the service does not start with these settings: correct {SETTINGS}, then install again")
+    result = f"{shown.get('Result', '')}, code {shown.get('ExecMainStatus', '')}"
+    return UserError(f"the service is installed, but does not start ({result}); its log: journalctl -u {NAME}")
 
 
-def uninstall(say: Callable[[str], None], *, purge: bool) -> None:
-    """Stops the service and takes it out of the system; with ``purge`` also settings, password, state and user.
+def uninstall(echo: Callable[[str], None], *, purge: bool) -> None:
+    """Stop and remove the service; with ``purge`` also settings, password, state and user.
 
-    Where the Debian package was installed over it, only what hides the package's service goes.
+    Where the Debian package is installed too, only the unit that hides the package's is removed.
 
     Raises:
-        UserError: what is in the way.
+        UserError: the service is not this program's to remove.
     """
     need_root("uninstall")
     need_systemd()
     packaged = PACKAGED_UNIT.exists()
     if packaged and (purge or not UNIT.exists()):  # settings, state and user are the package's as well
-        raise UserError("the service is the Debian package's: `apt remove fer-edge`, or `apt purge fer-edge`")
+        raise UserError("the service belongs to the Debian package: run `apt remove fer-edge` or `apt purge fer-edge`")
     if UNIT.exists():
         systemctl.run("systemctl", "disable", "--quiet", "--now", NAME)
-    gone = [path for path in (UNIT, SYSUSERS, TMPFILES) if remove_path(path)]
+    removed = [path for path in (UNIT, SYSUSERS, TMPFILES) if remove_path(path)]
     systemctl.run("systemctl", "daemon-reload")
-    for path in gone:
-        say(f"removed   {path}")
+    for path in removed:
+        echo(f"removed   {path}")
     if purge:
-        _purge(say)
+        _purge(echo)
     else:
         kept = [str(path) for path in (SETTINGS.parent, STATE, DROP_INS) if path.exists()]
         if kept:
-            say(f"kept      {', '.join(kept)} (`--purge` removes them)")
+            echo(f"kept      {', '.join(kept)} (`--purge` removes them)")
     if packaged:
-        say(f"The Debian package's service is left and does not run: sudo systemctl enable --now {NAME}")
-    say(f"The program itself is still in {sys.prefix}: remove it as it was installed.")
+        echo(f"The Debian package's service is stopped; start it: sudo systemctl enable --now {NAME}")
+    echo(f"The program is still installed in {sys.prefix}.")
 
 
-def _purge(say: Callable[[str], None]) -> None:
+def _purge(echo: Callable[[str], None]) -> None:
     for path in (SETTINGS.parent, STATE, RUNTIME, DROP_INS):
         if remove_path(path):
-            say(f"removed   {path}")
+            echo(f"removed   {path}")
     systemctl.run("systemctl", "daemon-reload")
     try:
         pwd.getpwnam(NAME)
     except KeyError:
         return
     systemctl.run("userdel", NAME)
-    say(f"removed   user {NAME}")
+    echo(f"removed   user {NAME}")

@@ -1,4 +1,7 @@
-"""Where the service keeps what; and what comes with the program: `shipped/` holds links to the only copies."""
+"""Paths of the service, its shipped files, and installing and removing files.
+
+`shipped/` holds links to the repository's copies.
+"""
 
 import errno
 import os
@@ -11,29 +14,29 @@ from pathlib import Path
 
 from fer_edge.errors import UserError
 
-NAME = "fer-edge"  # of the unit, the user and the folders
+NAME = "fer-edge"  # unit, user and folders
 UNIT = Path("/etc/systemd/system/fer-edge.service")
-DROP_INS = Path("/etc/systemd/system/fer-edge.service.d")  # made by `systemctl edit`, the user's own
+DROP_INS = Path("/etc/systemd/system/fer-edge.service.d")  # the user's, made by `systemctl edit`
 SYSUSERS = Path("/etc/sysusers.d/fer-edge.conf")
 TMPFILES = Path("/etc/tmpfiles.d/fer-edge.conf")
 SETTINGS = Path("/etc/fer-edge/config.yaml")
 PASSWORD = Path("/etc/fer-edge/mqtt-password")
 STATE = Path("/var/lib/fer-edge")
-RUNTIME = Path("/run/fer-edge")  # notes on what is not delivered yet; they outlive a stop, not a reboot
+RUNTIME = Path("/run/fer-edge")  # records of undelivered events; they survive a stop, not a reboot
 PACKAGED_UNIT = Path("/usr/lib/systemd/system/fer-edge.service")  # the Debian package's
 
 
 def shipped(name: str) -> str:
-    """The text of `fer-edge.service`, `sysusers.conf`, `tmpfiles.conf` or `config.yaml` as of this version."""
+    """Return this version's `fer-edge.service`, `sysusers.conf`, `tmpfiles.conf` or `config.yaml`."""
     return files("fer_edge.service").joinpath("shipped", name).read_text()
 
 
 def use_service_folders(
     path: Path | None, environment: MutableMapping[str, str] = os.environ, settings: Path = SETTINGS
 ) -> None:
-    """Where ``path`` is the service's settings file, its password and its state folder are found as the service does.
+    """Set the service's credentials and state directory in ``environment`` if ``path`` is the service's settings file.
 
-    The password lies beside the settings, under the name of its credential. What is set already stays.
+    The passwords are beside the settings, under their credentials' names. Variables that are set already stay.
     """
     if path is not None and path.resolve().parent == settings.parent:
         environment.setdefault("CREDENTIALS_DIRECTORY", str(settings.parent))
@@ -41,12 +44,12 @@ def use_service_folders(
 
 
 def install_file(path: Path, text: str, mode: int = 0o644) -> bool:
-    """Makes ``path`` hold ``text``; whether that changed anything. Nobody ever reads a half-written file.
+    """Write ``text`` to ``path`` atomically; return whether that changed the file.
 
     Raises:
         UserError: it cannot be written.
     """
-    with _told(path):
+    with _user_errors(path):
         if path.is_file() and path.read_text() == text:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -65,12 +68,12 @@ def install_file(path: Path, text: str, mode: int = 0o644) -> bool:
 
 
 def remove_path(path: Path) -> bool:
-    """Takes a file or a folder with all that is in it away; whether there was one.
+    """Remove a file, or a folder with its content; return whether there was one.
 
     Raises:
         UserError: it cannot be removed.
     """
-    with _told(path):
+    with _user_errors(path):
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         elif path.exists() or path.is_symlink():
@@ -81,9 +84,9 @@ def remove_path(path: Path) -> bool:
 
 
 @contextmanager
-def _told(path: Path) -> Iterator[None]:
+def _user_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        hint = ": switch the overlay file system off for this" if error.errno == errno.EROFS else ""
+        hint = ": switch the overlay file system off first" if error.errno == errno.EROFS else ""
         raise UserError(f"{path}: {error.strerror}{hint}") from error

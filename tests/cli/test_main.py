@@ -1,4 +1,4 @@
-"""What the command line refuses before it does anything, and what it says then."""
+"""Rejected options and help of the command line."""
 
 import pytest
 from click.testing import CliRunner
@@ -8,29 +8,29 @@ from fer_edge.errors import EXIT_USAGE
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("options", "message"),
     [
         (["--for", "nan"], "nan is not a finite number"),
         (["--for", "inf"], "inf is not a finite number"),
         (["--for", "-1"], "x>=0"),
-        (["--for", "3", "events.jsonl"], "--for is for listening"),
+        (["--for", "3", "events.jsonl"], "--for cannot be used with FILEs"),
         (["--device", "#"], "+ for all devices"),
         (["--device", "a+"], "+ for all devices"),
         (["--device", "a/b"], "+ for all devices"),
         (["--device", ""], "+ for all devices"),
     ],
 )
-def test_wish_that_cannot_be_had_is_refused_as_wrong_usage(words: list[str], said: str) -> None:
-    result = CliRunner().invoke(commands, ["events", *words])
-    assert (result.exit_code, said in " ".join(result.output.split())) == (EXIT_USAGE, True), result.output
+def test_impossible_option_is_a_usage_error(options: list[str], message: str) -> None:
+    result = CliRunner().invoke(commands, ["events", *options])
+    assert (result.exit_code, message in " ".join(result.output.split())) == (EXIT_USAGE, True), result.output
 
 
 @pytest.mark.parametrize("device", ["porch", "+"])
-def test_device_that_can_be_is_taken(device: str) -> None:
+def test_valid_device_is_accepted(device: str) -> None:
     result = CliRunner().invoke(commands, ["events", "--device", device, "/dev/null"])
     assert (result.exit_code, result.output) == (0, "")
 
 
-def test_help_says_what_the_verdict_asks_for() -> None:
-    words = " ".join(CliRunner().invoke(commands, ["events", "--help"]).output.split())
-    assert "0, nothing is missing in silence, altered or out of order; else 1." in words
+def test_help_names_the_conditions_of_the_audit() -> None:
+    text = " ".join(CliRunner().invoke(commands, ["events", "--help"]).output.split())
+    assert "exit 0 if none was lost unannounced, altered or reordered, else 1." in text

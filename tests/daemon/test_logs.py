@@ -20,7 +20,7 @@ SCRIPT = (
 )
 
 
-def test_level_is_ours_to_change_at_run_time_and_libraries_speak_from_warning_on() -> None:
+def test_level_changes_at_run_time_and_libraries_log_from_warning_on() -> None:
     result = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert [line.split(" ", 2)[2] for line in result.stderr.splitlines()] == [
         "WARNING fer_edge.x: shown",
@@ -37,7 +37,7 @@ def test_every_line_of_a_journal_record_carries_its_level() -> None:
 
 
 @pytest.mark.parametrize("formatter", [PlainFormatter, JournalFormatter])
-def test_what_a_terminal_would_obey_is_written_out(formatter: type[logging.Formatter]) -> None:
+def test_terminal_control_characters_are_escaped(formatter: type[logging.Formatter]) -> None:
     record = record_of("card %s", "\x1b[2J\x07\r\x9b1m\u202e\ud800 café 笑")
     line = formatter("%(message)s").format(record).removeprefix("<3>")
     assert line == r"card \x1b[2J\x07\r\x9b1m\u202e\ud800 café 笑"
@@ -51,7 +51,7 @@ def test_no_text_breaks_out_of_its_record(formatter: type[logging.Formatter], te
     assert all(line.removeprefix("<3>").startswith("  ") for line in lines[1:])
 
 
-def test_traceback_keeps_its_lines_and_nothing_else_that_cannot_be_printed() -> None:
+def test_traceback_keeps_its_line_breaks_and_no_other_unprintable_character() -> None:
     record = record_of("failed")
     try:
         int("of \x1b[31m")
@@ -62,7 +62,7 @@ def test_traceback_keeps_its_lines_and_nothing_else_that_cannot_be_printed() -> 
     assert last == r"ValueError: invalid literal for int() with base 10: 'of \x1b[31m'"
 
 
-def test_error_of_the_command_line_is_printed_without_what_a_terminal_would_obey(tmp_path: Path) -> None:
+def test_error_of_the_command_line_is_printed_with_control_characters_escaped(tmp_path: Path) -> None:
     (tmp_path / "net\x1b[31m.csv").write_text("nothing of ours\n")
     command = [sys.executable, "-m", "fer_edge", "tune", str(tmp_path / "net\x1b[31m.csv")]
     done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=120)
@@ -71,7 +71,7 @@ def test_error_of_the_command_line_is_printed_without_what_a_terminal_would_obey
     assert "\x1b" not in done.stderr
 
 
-def test_warning_of_a_command_without_a_log_is_printed_without_what_a_terminal_would_obey(tmp_path: Path) -> None:
+def test_warning_of_a_command_without_a_log_is_printed_with_control_characters_escaped(tmp_path: Path) -> None:
     for name in ("a\x1b[31m", "b"):
         (tmp_path / f"{name}.scores.csv").write_text("nothing of ours\n")
     origin = Origin(decide=DecideSettings(), lost_s=1.0, model="ab", source="x")
@@ -95,14 +95,14 @@ with logged_native_stderr("Library"):
 """
 
 
-def test_crash_while_a_library_is_loaded_leaves_its_place_on_stderr() -> None:
+def test_crash_while_a_library_is_loaded_writes_its_stack_to_stderr() -> None:
     done = subprocess.run([sys.executable, "-c", CRASH], capture_output=True, text=True, check=False, timeout=60)
     assert done.returncode == -signal.SIGSEGV
     assert done.stderr.startswith("Fatal Python error: Segmentation fault")
     assert "in crash_in_a_library" in done.stderr
 
 
-def test_daemon_that_a_signal_ends_leaves_the_place_of_each_thread_on_stderr(tmp_path: Path) -> None:
+def test_daemon_ended_by_a_signal_writes_the_stack_of_each_thread_to_stderr(tmp_path: Path) -> None:
     (tmp_path / "config.yaml").write_text("camera: {source: /dev/video99}\nmqtt: {host: 127.0.0.1, port: 9}\n")
     command = [sys.executable, "-m", "fer_edge", "run", "--config", str(tmp_path / "config.yaml")]
     environment = {**os.environ, "STATE_DIRECTORY": str(tmp_path), "XDG_RUNTIME_DIR": str(tmp_path)}
@@ -110,10 +110,10 @@ def test_daemon_that_a_signal_ends_leaves_the_place_of_each_thread_on_stderr(tmp
         assert daemon.stderr is not None
         assert any("camera" in line for line in daemon.stderr)  # it runs
         daemon.send_signal(signal.SIGSEGV)
-        said = daemon.stderr.read()
+        output = daemon.stderr.read()
     assert daemon.returncode == -signal.SIGSEGV
-    assert "Fatal Python error: Segmentation fault" in said
-    assert "loop.py" in said
+    assert "Fatal Python error: Segmentation fault" in output
+    assert "loop.py" in output
 
 
 def test_process_without_stderr_has_no_crash_traces_and_runs() -> None:

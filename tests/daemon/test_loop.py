@@ -1,4 +1,4 @@
-"""The main loop's end: each step is taken whatever became of the others, and a failure is never lost."""
+"""Shutdown of the main loop: each step runs even if another fails, and no failure is lost."""
 
 import time
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ from fer_edge.types import Event, Face, Frame
 
 
 class Observer:
-    """A witness whose `closed` fails where it is asked to."""
+    """Observer whose `on_close` raises the given error."""
 
     def __init__(self, error: Exception | None) -> None:
         self._error = error
@@ -34,8 +34,8 @@ class Observer:
             raise self._error
 
 
-class House:
-    """A main loop with real decisions between a camera, a link and a recorder that note their calls in `steps`."""
+class FakeDaemon:
+    """Main loop with a real pipeline, and fakes of camera, link and recorder that record their calls in `steps`."""
 
     def __init__(
         self, closing: Exception | None = None, recording: Exception | None = None, page: object = None
@@ -46,27 +46,27 @@ class House:
         now = time.monotonic()
         observer = Observer(closing)
         publisher = SimpleNamespace(event=lambda event: None, seen=lambda seen, now: None, nobody=lambda now: None)
-        recorder = SimpleNamespace(stop=lambda timeout_s: self._note("recorder"), check=self._check)
+        recorder = SimpleNamespace(stop=lambda timeout_s: self._record("recorder"), check=self._check)
         link = SimpleNamespace(state=lambda now: SimpleNamespace(tried=True), deadline=now + 60.0)
         parts: dict[str, Any] = {
             "signals": self.signals,
             "systemd": Systemd(Notifier(), now),
             "latest_frame": LatestFrame(),
             "capture": SimpleNamespace(
-                start=lambda: None, check=lambda: None, stop=lambda: self._note("camera"), deadline=now + 60.0
+                start=lambda: None, check=lambda: None, stop=lambda: self._record("camera"), deadline=now + 60.0
             ),
-            "watch": SimpleNamespace(watch=lambda now: None, phase=CameraPhase.RUNNING),
+            "watch": SimpleNamespace(update=lambda now: None, phase=CameraPhase.RUNNING),
             "pipeline": Pipeline(lambda frame: (), EventDetector(DecideSettings(), 1.0), publisher, [observer]),
-            "windows": SummaryScheduler(lambda window: self._note("summary"), 300.0, now - 1.0),
+            "windows": SummaryScheduler(lambda window: self._record("summary"), 300.0, now - 1.0),
             "delivery": SimpleNamespace(
-                link=link, start=lambda: None, check=lambda now: None, stop=lambda timeout_s: self._note("offline")
+                link=link, start=lambda: None, check=lambda now: None, stop=lambda timeout_s: self._record("offline")
             ),
             "commands": SimpleNamespace(serve=lambda now: None, mistake=""),
             "keeper": SimpleNamespace(serve=lambda: None),
             "health": SimpleNamespace(
-                look=lambda now: None,
+                update=lambda now: None,
                 publish_if_due=lambda now: self.signals.stop.set(),
-                too_large=lambda now: False,
+                exceeds_memory=lambda now: False,
                 parts=lambda now, mistake: [],
             ),
             "preview": page,
@@ -74,7 +74,7 @@ class House:
         }
         self.loop = MainLoop(**parts)
 
-    def _note(self, step: str) -> None:
+    def _record(self, step: str) -> None:
         self.steps.append(step)
 
     def _check(self) -> None:
@@ -83,40 +83,40 @@ class House:
             raise error
 
 
-def test_stop_takes_its_steps_in_order() -> None:
-    house = House()
-    assert house.loop.run() == 0
-    assert house.steps == ["camera", "summary", "recorder", "offline"]
+def test_stop_runs_its_steps_in_order() -> None:
+    daemon = FakeDaemon()
+    assert daemon.loop.run() == 0
+    assert daemon.steps == ["camera", "summary", "recorder", "offline"]
 
 
-def test_observer_that_fails_at_the_end_keeps_neither_offline_nor_the_scores_from_being_written() -> None:
-    house = House(closing=ZeroDivisionError("of an observer"))
+def test_observer_that_fails_at_the_end_prevents_neither_offline_nor_the_writing_of_scores() -> None:
+    daemon = FakeDaemon(closing=ZeroDivisionError("of an observer"))
     with pytest.raises(ZeroDivisionError, match="of an observer"):
-        house.loop.run()
-    assert house.steps == ["camera", "summary", "recorder", "offline"]
+        daemon.loop.run()
+    assert daemon.steps == ["camera", "summary", "recorder", "offline"]
 
 
 def test_recorder_whose_thread_ended_ends_the_daemon_in_order_and_with_its_error() -> None:
-    house = House(recording=ValueError("of the recorder's thread"))
+    daemon = FakeDaemon(recording=ValueError("of the recorder's thread"))
     with pytest.raises(ValueError, match="of the recorder's thread"):
-        house.loop.run()
-    assert house.steps == ["camera", "summary", "recorder", "offline"]
+        daemon.loop.run()
+    assert daemon.steps == ["camera", "summary", "recorder", "offline"]
 
 
 def test_page_whose_thread_ended_ends_the_daemon_in_order_and_with_its_error() -> None:
     def check(now: float) -> None:
         raise ValueError("of the encoder's thread")
 
-    house = House(page=SimpleNamespace(start=lambda: None, check=check, stop=lambda: None))
+    daemon = FakeDaemon(page=SimpleNamespace(start=lambda: None, check=check, stop=lambda: None))
     with pytest.raises(ValueError, match="of the encoder's thread"):
-        house.loop.run()
-    assert house.steps == ["camera", "summary", "recorder", "offline"]
+        daemon.loop.run()
+    assert daemon.steps == ["camera", "summary", "recorder", "offline"]
 
 
 def test_first_failure_stays_in_the_traceback_of_a_later_one() -> None:
-    house = House(recording=ValueError("first"), closing=ZeroDivisionError("later"))
+    daemon = FakeDaemon(recording=ValueError("first"), closing=ZeroDivisionError("later"))
     with pytest.raises(ZeroDivisionError, match="later") as caught:
-        house.loop.run()
+        daemon.loop.run()
     chain, error = [], caught.value
     while error is not None and len(chain) < 9:
         chain.append(str(error))

@@ -1,7 +1,7 @@
 import subprocess
 import sys
 
-from fer_edge.daemon.memory import MemoryBound, code_mappings
+from fer_edge.daemon.memory import MemoryLimit, code_mappings
 
 # A heap with a hole: large blocks freed below a small one that keeps the top of the heap where it is.
 SCRIPT = """
@@ -23,7 +23,7 @@ print(before - resident_bytes())
 """
 
 
-def test_heap_that_was_freed_goes_back_to_the_system() -> None:
+def test_freed_heap_is_released_to_the_system() -> None:
     result = subprocess.run([sys.executable, "-c", SCRIPT], capture_output=True, text=True, check=True)
     assert int(result.stdout) > 10_000_000
 
@@ -55,51 +55,51 @@ print(before - resident_bytes(), (cv2.resize(picture, (50, 50)) == small).all())
 """
 
 
-def test_code_that_ran_once_is_given_back_and_runs_again_as_before() -> None:
+def test_code_that_ran_once_is_released_and_runs_again() -> None:
     result = subprocess.run([sys.executable, "-c", CODE_SCRIPT], capture_output=True, text=True, check=True)
     freed, same = result.stdout.split()
     assert int(freed) > 5_000_000
     assert same == "True"
 
 
-def bound(*held: int) -> tuple[MemoryBound, list[str]]:
-    """A bound of 300 bytes over a process that holds these, one after the other, and what was done about it."""
-    left, done = list(held), []
-    return MemoryBound(300, lambda: left.pop(0), lambda: done.append("gave back")), done
+def limit(*held: int) -> tuple[MemoryLimit, list[str]]:
+    """Return a limit of 300 bytes with these resident sizes in turn, and the list of its releases."""
+    left, releases = list(held), []
+    return MemoryLimit(300, lambda: left.pop(0), lambda: releases.append("released")), releases
 
 
-def test_memory_up_to_the_bound_is_left_alone() -> None:
-    memory, done = bound(300)
-    assert memory.passed(0.0) is None
-    assert done == []
+def test_memory_up_to_the_limit_is_not_released() -> None:
+    memory, releases = limit(300)
+    assert memory.exceeded(0.0) is None
+    assert releases == []
 
 
-def test_bound_is_passed_only_when_giving_back_does_not_help() -> None:
-    memory, done = bound(301, 299, 301, 302)
-    assert memory.passed(0.0) is None
-    assert done == ["gave back"]
-    assert memory.passed(5.0) == 302
+def test_limit_is_exceeded_only_if_a_release_does_not_help() -> None:
+    memory, releases = limit(301, 299, 301, 302)
+    assert memory.exceeded(0.0) is None
+    assert releases == ["released"]
+    assert memory.exceeded(5.0) == 302
 
 
-def test_memory_is_looked_at_every_five_seconds() -> None:
-    memory, _ = bound(301, 301, 1, 999)  # two looks of which the second would be too soon
-    assert memory.passed(0.0) == 301
-    assert memory.passed(4.9) is None
-    assert memory.passed(5.0) is None
+def test_memory_is_checked_every_five_seconds() -> None:
+    memory, _ = limit(301, 301, 1, 999)  # the check at 4.9 s is too soon
+    assert memory.exceeded(0.0) == 301
+    assert memory.exceeded(4.9) is None
+    assert memory.exceeded(5.0) is None
 
 
-def test_memory_that_python_no_longer_needs_is_given_back_before_the_daemon_ends() -> None:
+def test_garbage_is_collected_before_the_limit_counts_as_exceeded() -> None:
     script = """
 from fer_edge.daemon.host import resident_bytes
-from fer_edge.daemon.memory import MemoryBound
+from fer_edge.daemon.memory import MemoryLimit
 class Ring:
     def __init__(self):
         self.me, self.load = self, bytearray(b"x" * 50_000_000)
 import gc; gc.disable()
-bound = MemoryBound(resident_bytes() + 20_000_000)
+limit = MemoryLimit(resident_bytes() + 20_000_000)
 Ring()
 held = resident_bytes()
-print(held > bound._limit_bytes, bound.passed(0.0))
+print(held > limit._limit_bytes, limit.exceeded(0.0))
 """
     result = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert result.stdout.split() == ["True", "None"]

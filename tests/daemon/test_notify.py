@@ -7,19 +7,19 @@ import pytest
 from fer_edge.daemon.systemd import Notifier
 
 
-def test_service_manager_hears_what_is_told_and_children_do_not_speak(
+def test_notification_reaches_systemd_and_children_do_not_inherit_the_socket(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
         manager.bind(str(tmp_path / "notify"))
         monkeypatch.setenv("NOTIFY_SOCKET", str(tmp_path / "notify"))
         notifier = Notifier()
-        notifier.tell(READY=1, STATUS="watching")
-        assert manager.recv(100) == b"READY=1\nSTATUS=watching"
+        notifier.notify(READY=1, STATUS="running")
+        assert manager.recv(100) == b"READY=1\nSTATUS=running"
         assert "NOTIFY_SOCKET" not in os.environ
         notifier.close()
 
 
-def test_nothing_is_said_where_no_service_manager_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notification_without_a_socket_does_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NOTIFY_SOCKET", raising=False)
-    Notifier().tell(READY=1)
+    Notifier().notify(READY=1)

@@ -8,20 +8,20 @@ import pytest
 from fer_edge.daemon.directories import state_folder
 
 
-def test_folder_is_the_service_manager_s_where_it_made_one() -> None:
+def test_state_folder_is_that_of_systemd_where_it_made_one() -> None:
     assert state_folder({"STATE_DIRECTORY": "/var/lib/fer-edge", "XDG_STATE_HOME": "/x"}) == Path("/var/lib/fer-edge")
     assert state_folder({"STATE_DIRECTORY": "/var/lib/a:/var/lib/b"}) == Path("/var/lib/a")
 
 
-def test_folder_is_the_user_s_own_otherwise() -> None:
+def test_state_folder_is_the_user_s_otherwise() -> None:
     assert state_folder({"XDG_STATE_HOME": "/x/state"}) == Path("/x/state/fer-edge")
     assert state_folder({"XDG_STATE_HOME": "relative"}) == Path.home() / ".local/state/fer-edge"
     assert state_folder({}) == Path.home() / ".local/state/fer-edge"
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root becomes another user")
-def test_user_without_home_and_name_has_the_system_s_folder() -> None:
-    """A container's user; in a process of its own, because the process's user and surroundings decide."""
+def test_user_without_home_and_name_has_the_system_s_state_folder() -> None:
+    """A container's user, in a subprocess that changes its user id."""
     program = """\
 import os
 from fer_edge.daemon.directories import state_folder

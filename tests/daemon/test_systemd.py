@@ -1,4 +1,4 @@
-"""What systemd hears, on a real socket in its place."""
+"""Notifications to systemd, received on a real socket."""
 
 import socket
 import time
@@ -10,7 +10,7 @@ import pytest
 from fer_edge.daemon.status import StatusPart
 from fer_edge.daemon.systemd import Notifier, Systemd
 
-WELL = {"camera": 1e9, "link": 1e9}
+ON_TIME = {"camera": 1e9, "link": 1e9}
 
 
 def parts(text: str = "opening") -> list[StatusPart]:
@@ -33,74 +33,70 @@ def systemd(manager: socket.socket) -> Iterator[Systemd]:
     one.close()
 
 
-def heard(manager: socket.socket) -> list[str]:
-    said = []
+def received(manager: socket.socket) -> list[str]:
+    notifications = []
     while True:
         try:
-            said.append(manager.recv(1000).decode())
+            notifications.append(manager.recv(1000).decode())
         except BlockingIOError:
-            return said
+            return notifications
 
 
-def test_ready_is_said_once_and_only_when_camera_and_broker_were_tried(
+def test_ready_is_sent_once_and_only_when_camera_and_broker_were_tried(
     manager: socket.socket, systemd: Systemd
 ) -> None:
-    systemd.look(0.5, tried=False, parts=parts, deadline=WELL)
+    systemd.update(0.5, tried=False, parts=parts, deadlines=ON_TIME)
     assert not systemd.ready
-    assert "READY=1" not in heard(manager)
-    systemd.look(0.7, tried=True, parts=parts, deadline=WELL)
-    assert heard(manager).count("READY=1") == 1
-    systemd.look(0.8, tried=True, parts=parts, deadline=WELL)
-    assert "READY=1" not in heard(manager)
+    assert "READY=1" not in received(manager)
+    systemd.update(0.7, tried=True, parts=parts, deadlines=ON_TIME)
+    assert received(manager).count("READY=1") == 1
+    systemd.update(0.8, tried=True, parts=parts, deadlines=ON_TIME)
+    assert "READY=1" not in received(manager)
 
 
-def test_first_attempt_that_does_not_end_holds_ready_back_for_45_seconds_at_most(
+def test_first_attempt_that_does_not_end_delays_ready_by_45_seconds_at_most(
     manager: socket.socket, systemd: Systemd
 ) -> None:
-    systemd.look(44.9, tried=False, parts=parts, deadline=WELL)
-    assert "READY=1" not in heard(manager)
-    systemd.look(45.0, tried=False, parts=parts, deadline=WELL)
-    assert "READY=1" in heard(manager)
+    systemd.update(44.9, tried=False, parts=parts, deadlines=ON_TIME)
+    assert "READY=1" not in received(manager)
+    systemd.update(45.0, tried=False, parts=parts, deadlines=ON_TIME)
+    assert "READY=1" in received(manager)
 
 
-def test_status_stands_before_ready_and_is_repeated_only_when_it_changes(
-    manager: socket.socket, systemd: Systemd
-) -> None:
-    systemd.look(0.0, tried=True, parts=parts, deadline=WELL)
-    assert heard(manager) == ["STATUS=camera not ok: opening", "READY=1", "WATCHDOG=1"]
-    systemd.look(5.0, tried=True, parts=parts, deadline=WELL)
-    assert heard(manager) == ["WATCHDOG=1"]
-    systemd.look(6.5, tried=True, parts=lambda: parts("lost"), deadline=WELL)
-    assert heard(manager) == ["STATUS=camera not ok: lost", "WATCHDOG=1"]
+def test_status_is_sent_before_ready_and_again_only_when_it_changes(manager: socket.socket, systemd: Systemd) -> None:
+    systemd.update(0.0, tried=True, parts=parts, deadlines=ON_TIME)
+    assert received(manager) == ["STATUS=camera not ok: opening", "READY=1", "WATCHDOG=1"]
+    systemd.update(5.0, tried=True, parts=parts, deadlines=ON_TIME)
+    assert received(manager) == ["WATCHDOG=1"]
+    systemd.update(6.5, tried=True, parts=lambda: parts("lost"), deadlines=ON_TIME)
+    assert received(manager) == ["STATUS=camera not ok: lost", "WATCHDOG=1"]
 
 
-def test_reload_names_its_moment_and_ends_with_ready_and_a_fresh_status(
-    manager: socket.socket, systemd: Systemd
-) -> None:
-    systemd.look(0.0, tried=True, parts=parts, deadline=WELL)
-    heard(manager)
+def test_reload_has_its_time_and_ends_with_ready_and_a_new_status(manager: socket.socket, systemd: Systemd) -> None:
+    systemd.update(0.0, tried=True, parts=parts, deadlines=ON_TIME)
+    received(manager)
     before = time.monotonic_ns() // 1000
     systemd.reloading()
     systemd.reloaded()
-    first, second = heard(manager)
-    word, moment = first.splitlines()
-    assert word == "RELOADING=1"
+    first, second = received(manager)
+    state, moment = first.splitlines()
+    assert state == "RELOADING=1"
     assert before <= int(moment.removeprefix("MONOTONIC_USEC=")) <= time.monotonic_ns() // 1000
     assert second == "READY=1"
-    systemd.look(0.1, tried=True, parts=lambda: parts("lost"), deadline=WELL)
-    assert heard(manager) == ["STATUS=camera not ok: lost"]
+    systemd.update(0.1, tried=True, parts=lambda: parts("lost"), deadlines=ON_TIME)
+    assert received(manager) == ["STATUS=camera not ok: lost"]
 
 
-def test_late_thread_is_not_covered_up_by_a_loop_that_goes_on(manager: socket.socket, systemd: Systemd) -> None:
-    systemd.look(10.0, tried=True, parts=parts, deadline=WELL | {"link": 9.0})
-    assert "WATCHDOG=1" not in heard(manager)
+def test_late_thread_stops_the_watchdog_although_the_loop_runs(manager: socket.socket, systemd: Systemd) -> None:
+    systemd.update(10.0, tried=True, parts=parts, deadlines=ON_TIME | {"link": 9.0})
+    assert "WATCHDOG=1" not in received(manager)
 
 
-def test_manager_that_went_away_is_logged_once_and_ends_nothing(
+def test_lost_systemd_socket_is_logged_once_and_raises_nothing(
     manager: socket.socket, systemd: Systemd, caplog: pytest.LogCaptureFixture
 ) -> None:
     manager.close()
     for now in range(5):
-        systemd.look(float(now), tried=True, parts=parts, deadline=WELL)
+        systemd.update(float(now), tried=True, parts=parts, deadlines=ON_TIME)
     assert len(caplog.records) == 1
-    assert "does not listen" in caplog.records[0].message
+    assert "cannot notify systemd" in caplog.records[0].message

@@ -114,7 +114,7 @@ def _request(parts: Parts, folder: Path) -> bool:
         topics=TOPICS,
         reporter=MqttPublisher(Messages(TOPICS, "0" * 64, "0" * 8, CLOCKS), Nowhere(), PublishSettings()),
         live=live,
-        look=lambda _may: None,
+        set_capturing=lambda *, enabled: None,
         apply=lambda _settings: None,
         birth=BirthWatch(HomeAssistantSettings(), lambda: 0.5),
         reannounce=lambda: None,
@@ -122,7 +122,7 @@ def _request(parts: Parts, folder: Path) -> bool:
     topic = TOPICS.requests.removesuffix("+") + verb.decode(errors="replace")
     inbox.put(ReceivedMessage(topic, payload, False, reply_to.decode(errors="replace") or None, correlation or None))
     commands.serve(0.0)
-    return bool(commands.figures()["done"])
+    return bool(commands.counts()["done"])
 
 
 def _card(load: Callable[[Path], object]) -> Callable[[Parts, Path], bool]:

@@ -11,7 +11,7 @@ from fer_edge.service.unit import reachable
 
 @dataclass
 class Place:
-    """Folders that stand for /home, in which a user's own is closed to others as on Debian, and for /tmp."""
+    """Stand-ins for /home, with a closed home as on Debian, and for /tmp."""
 
     top: Path
 
@@ -26,28 +26,28 @@ class Place:
 
 @pytest.fixture
 def place() -> Iterator[Place]:
-    """Not below /tmp's usual subfolder of pytest, whose own folders are closed to others."""
+    """A folder that other users can read, unlike pytest's."""
     with TemporaryDirectory(dir="/var/tmp") as folder:
         Path(folder).chmod(0o755)
         yield Place(Path(folder))
 
 
-def test_program_outside_of_homes_needs_nothing(place: Place) -> None:
+def test_program_outside_of_homes_needs_no_bind_mount(place: Place) -> None:
     assert place.in_homes(Path("/usr")) == ()
 
 
-def test_program_in_a_closed_home_is_shown_once_though_its_parts_overlap(place: Place) -> None:
+def test_program_in_a_closed_home_is_mounted_once_although_its_parts_overlap(place: Place) -> None:
     (place.venv / "lib").mkdir()
     assert place.in_homes(place.venv, place.venv / "lib", Path("/usr")) == (place.venv,)
 
 
-def test_folder_in_a_home_that_is_closed_itself_is_told_with_the_cure(place: Place) -> None:
+def test_closed_folder_in_a_home_is_an_error_with_its_fix(place: Place) -> None:
     place.venv.chmod(0o700)
     with pytest.raises(UserError, match=f"chmod o\\+rx {place.venv}$"):
         place.in_homes(place.venv)
 
 
-def test_closed_folder_on_the_way_is_told_outside_of_homes(place: Place) -> None:
+def test_closed_parent_folder_outside_of_homes_is_an_error_with_its_fix(place: Place) -> None:
     inner = place.top / "srv" / "venv"
     inner.mkdir(parents=True)
     (place.top / "srv").chmod(0o700)
@@ -55,6 +55,6 @@ def test_closed_folder_on_the_way_is_told_outside_of_homes(place: Place) -> None
         place.in_homes(inner)
 
 
-def test_temporary_folder_is_no_place_for_a_service(place: Place) -> None:
+def test_temporary_folder_is_an_error(place: Place) -> None:
     with pytest.raises(UserError, match="temporary"):
         place.in_homes(place.top / "tmp" / "venv")

@@ -18,13 +18,13 @@ def test_file_is_written_with_its_folders_and_mode_and_only_when_it_differs(tmp_
     assert [one.name for one in path.parent.iterdir()] == ["x.conf"]
 
 
-def test_what_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_failed_write_is_an_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match=r"file/x\.conf: (Not a directory|File exists)$"):
         install_file(tmp_path / "file" / "x.conf", "one")
 
 
-def test_removing_takes_files_and_folders_and_tells_what_was_not_there(tmp_path: Path) -> None:
+def test_files_and_folders_are_removed_and_missing_ones_reported(tmp_path: Path) -> None:
     (tmp_path / "folder" / "inner").mkdir(parents=True)
     (tmp_path / "link").symlink_to("nowhere")
     assert remove_path(tmp_path / "folder")

@@ -1,4 +1,4 @@
-"""The unit: what is shipped, and what becomes of it for a program in a place of its own."""
+"""The shipped unit, and the unit rendered for other program paths."""
 
 import json
 import shutil
@@ -17,7 +17,7 @@ needs_systemd_analyze = pytest.mark.skipif(
 )
 
 
-def test_program_ships_the_very_files_that_people_read() -> None:
+def test_shipped_files_are_those_of_the_repository() -> None:
     for name, path in {
         "fer-edge.service": "systemd/fer-edge.service",
         "sysusers.conf": "systemd/sysusers.conf",
@@ -38,7 +38,7 @@ def test_only_the_program_differs_from_the_shipped_unit() -> None:
     ]
 
 
-def test_program_in_a_home_is_all_that_is_shown_of_homes() -> None:
+def test_only_the_program_s_folders_in_homes_are_visible() -> None:
     home = Path("/home/pi/.local/pipx/venvs/fer-edge")
     unit = unit_for(Program((f"{home}/bin/fer-edge",), (home, Path("/home/pi/my python"))), SHIPPED)
     assert "ProtectHome=yes" not in unit
@@ -51,8 +51,8 @@ def test_path_that_systemd_would_misread_is_quoted() -> None:
 
 
 @needs_systemd_analyze
-def test_systemd_understands_every_line(tmp_path: Path) -> None:
-    """systemd-analyze ends with 0 where it ignores a line, so any word of it is a failure."""
+def test_systemd_accepts_every_line(tmp_path: Path) -> None:
+    """systemd-analyze exits with 0 for an ignored line, so any output is a failure."""
     (tmp_path / "fer-edge.service").write_text(unit_for(Program(("/bin/true",), (Path("/home/a b"),)), SHIPPED))
     command = ["systemd-analyze", "verify", "--man=no", tmp_path / "fer-edge.service"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -61,7 +61,7 @@ def test_systemd_understands_every_line(tmp_path: Path) -> None:
 
 @needs_systemd_analyze
 @pytest.mark.parametrize("in_homes", [(), (Path("/home/pi/venv"),)])
-def test_exposure_is_at_most_2_wherever_the_program_lies(tmp_path: Path, in_homes: tuple[Path, ...]) -> None:
+def test_exposure_is_at_most_2_at_any_program_path(tmp_path: Path, in_homes: tuple[Path, ...]) -> None:
     (tmp_path / "fer-edge.service").write_text(unit_for(Program(("/bin/true",), in_homes), SHIPPED))
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=20", tmp_path / "fer-edge.service"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -69,17 +69,17 @@ def test_exposure_is_at_most_2_wherever_the_program_lies(tmp_path: Path, in_home
 
 
 @needs_systemd_analyze
-def test_service_may_ask_whether_its_clock_is_kept(tmp_path: Path) -> None:
-    """Both of systemd's ways to forbid it are open; that it works is seen on a booted machine (tests/system)."""
+def test_service_can_query_clock_synchronisation(tmp_path: Path) -> None:
+    """Neither of systemd's two options blocks it; tests/system tries it on a booted machine."""
     (tmp_path / "fer-edge.service").write_text(unit_for(Program(("/bin/true",), ()), SHIPPED))
     command = ["systemd-analyze", "security", "--offline=true", "--json=short", tmp_path / "fer-edge.service"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     forbids = {row["json_field"]: row["set"] for row in json.loads(done.stdout)}
     assert (forbids["ProtectClock"], forbids["SystemCallFilter_clock"]) == (False, False)
-    assert forbids["CapabilityBoundingSet_CAP_SYS_TIME"]  # to set it stays forbidden
+    assert forbids["CapabilityBoundingSet_CAP_SYS_TIME"]  # setting it stays forbidden
 
 
-def test_every_directive_that_is_less_strict_than_it_could_be_says_why() -> None:
+def test_every_relaxed_directive_has_its_reason_in_a_comment() -> None:
     lines = SHIPPED.splitlines()
     for directive in ("DeviceAllow=", "RestrictAddressFamilies=", "SupplementaryGroups="):
         for number, line in enumerate(lines):

@@ -36,7 +36,7 @@ def misbehave(machine: Commanded, *more: str, limit_s: float = 4.0) -> None:
     lines = ["[Service]", "ExecStart=", f"ExecStart={command}", f"Environment=LIMIT_S={limit_s}", "RestartSec=100ms"]
     machine.write(f"{DROP_INS}/misbehave.conf", "\n".join([*lines, *more]))
     machine.run("systemctl daemon-reload; systemctl restart fer-edge")
-    machine.wait_for(STATUS, "pictures ok")
+    machine.wait_for(STATUS, "frames ok")
 
 
 def order(machine: Commanded, words: str) -> None:
@@ -45,4 +45,4 @@ def order(machine: Commanded, words: str) -> None:
     machine.run(f"echo {words} > {ORDERS}")
     machine.wait_for(f"test $(systemctl show -P NRestarts fer-edge) -gt {before} && echo anew", "anew")
     machine.run(f"rm {ORDERS}")
-    machine.wait_for(STATUS, "pictures ok")
+    machine.wait_for(STATUS, "frames ok")

@@ -67,7 +67,7 @@ def test_hot_device_looks_at_fewer_frames_says_so_and_still_tells_of_the_face(
         cannot_run("a processor that seems hot takes root, and a kernel with /sys/class/thermal")
     clip = data / "videos" / "single_face.mp4"
     daemon = start(settings(broker.port, clip), ("unshare", "--mount", "sh", "-c", HOT, "sh"))
-    daemon.wait_for_log("the processor has 84 degrees Celsius: leaving out up to 1 of 2 frames")
+    daemon.wait_for_log("CPU temperature 84 °C: skipping up to 1 of 2 frames")
     subscriber.wait_for(lambda heard: len(heard.of("health")) >= 3, "three times health")
     health = subscriber.of("health")[2]
     assert health["soc_temperature_c"] == 84.0

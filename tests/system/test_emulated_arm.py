@@ -94,7 +94,7 @@ def there(machine: VirtualMachine) -> Any:
 @pytest.fixture(scope="module")
 def on_its_feet(machine: VirtualMachine) -> None:
     """The service, as the package started it at the boot, has seen its first picture."""
-    machine.wait_for(STATUS, "pictures ok")
+    machine.wait_for(STATUS, "frames ok")
 
 
 def test_package_s_service_runs_from_the_boot_on_and_tells_of_a_face(

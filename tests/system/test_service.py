@@ -115,8 +115,8 @@ def test_first_event_of_a_film_arrives_and_the_status_says_that_all_is_well(mach
     event = heard(machine, "event")
     assert event["event_type"] in ("face_appeared", "emotion_changed")
     assert event["device"] == "porch"
-    words = machine.wait_for("systemctl show -P StatusText fer-edge", "a second, 1 face in view")
-    assert words.startswith("camera ok: running | broker ok: connected to localhost:1883 (MQTT 5) | pictures ok: ")
+    words = machine.wait_for("systemctl show -P StatusText fer-edge", "fps, 1 face in view")
+    assert words.startswith("camera ok: running | broker ok: connected to localhost:1883 (MQTT 5) | frames ok: ")
     status = machine.done(f"{PROGRAM[machine.suite]} service status")
     assert [line.split()[:2] for line in status.stdout.splitlines() if line[0] != " "] == [
         ["ok", name] for name in ("service", "camera", "broker", "pictures")
@@ -215,7 +215,7 @@ def test_daemon_that_grows_beyond_its_bound_ends_in_good_order_and_is_begun_anew
     machine.run(f"{follow} > /run/availability 2>&1 & echo")
     order(machine, "grow 10")
     said = machine.run("journalctl -u fer-edge -o cat --no-pager")
-    assert "memory_max_mib is 300: ending, to be started afresh" in said
+    assert "above memory_max_mib (300): stopping for a restart" in said
     assert machine.wait_for("cat /run/availability | tr '\\n' ' '", "online offline online")
 
 
@@ -307,7 +307,7 @@ def test_uninstall_keeps_what_is_the_user_s_and_purge_does_not(machine: Machine)
     status = machine.done(f"{fer_edge} service status")
     assert (status.returncode, status.stdout.strip()) == (
         1,
-        "failed  service   is not installed: sudo fer-edge service install",
+        "failed  service   not installed: run sudo fer-edge service install",
     )
     machine.run(f"{fer_edge} service uninstall --purge")
     machine.run(f"{fer_edge} service uninstall --purge")  # what is gone is no trouble

@@ -39,7 +39,7 @@ def machine(fresh: VirtualMachine) -> VirtualMachine:
     fresh.run("chgrp video /dev/video0; chmod 660 /dev/video0")
     fresh.write("/etc/fer-edge/config.yaml", SETTINGS)
     fresh.run("systemctl reset-failed fer-edge; systemctl restart fer-edge")
-    fresh.wait_for(STATUS, "pictures ok")
+    fresh.wait_for(STATUS, "frames ok")
     return fresh
 
 
@@ -61,7 +61,7 @@ def test_camera_that_is_unplugged_is_told_and_used_again_when_it_is_back(machine
         assert heard(machine, "health")["camera"]["state"] == "lost"
         machine.run(f"echo vivid.0 > {DRIVER}/bind")
         machine.wait_for(STATUS, "camera ok: running")
-        machine.wait_for(STATUS, "pictures ok")
+        machine.wait_for(STATUS, "frames ok")
         assert machine.run("stat -c '%a %U %G' /dev/video0") == "660 root video"  # udev's rules, not the test's
     assert (shown(machine)["MainPID"], shown(machine)["NRestarts"]) == (before, "0")
 
@@ -92,7 +92,7 @@ def test_daemon_bounds_its_own_memory_and_ends_in_good_order(machine: VirtualMac
     machine.run("systemctl show -P MemoryMax fer-edge | grep -qx $((400 * 1024 * 1024))")
     order(machine, "grow 5")
     said = machine.run("journalctl -u fer-edge -o cat --no-pager -b")
-    assert "memory_max_mib is 300: ending, to be started afresh" in said
+    assert "above memory_max_mib (300): stopping for a restart" in said
     assert "oom-kill" not in said
 
 
