@@ -167,6 +167,4 @@ def _print(result: Result, console: Console) -> None:
     if result.soc_temperature_c is not None:
         console.print(f"CPU temperature: {result.soc_temperature_c:.0f} °C")
     if result.throttled:
-        console.print(
-            "The CPU is throttled by heat or undervoltage: cool the device or use a stronger power supply."
-        )
+        console.print("The CPU is throttled by heat or undervoltage: cool the device or use a stronger power supply.")

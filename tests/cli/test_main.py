@@ -1,5 +1,7 @@
 """Rejected options and help of the command line."""
 
+from pathlib import Path
+
 import pytest
 from click.testing import CliRunner
 
@@ -26,8 +28,9 @@ def test_impossible_option_is_a_usage_error(options: list[str], message: str) ->
 
 
 @pytest.mark.parametrize("device", ["porch", "+"])
-def test_valid_device_is_accepted(device: str) -> None:
-    result = CliRunner().invoke(commands, ["events", "--device", device, "/dev/null"])
+def test_valid_device_is_accepted(device: str, tmp_path: Path) -> None:
+    (tmp_path / "empty.jsonl").touch()
+    result = CliRunner().invoke(commands, ["events", "--device", device, str(tmp_path / "empty.jsonl")])
     assert (result.exit_code, result.output) == (0, "")
 
 

@@ -97,8 +97,8 @@ def test_installation_says_what_it_sees_and_what_to_do(first_words: str) -> None
     assert lines[1] == "unit      /etc/systemd/system/fer-edge.service written"
     assert lines[2] == "ok      broker    connected to localhost:1883 (MQTT 5)"
     assert lines[3] == "waiting camera    lost: /dev/video0: no such camera: is it plugged in?"
-    assert lines[4].strip().startswith("another camera: camera.source in /etc/fer-edge/config.yaml")
-    assert lines[-1].startswith("The service runs, also after the next boot.")
+    assert lines[4].strip().startswith("set camera.source in /etc/fer-edge/config.yaml")
+    assert lines[-1].startswith("The service runs and starts at boot.")
 
 
 def test_service_belongs_to_a_user_of_its_own_and_its_secrets_to_nobody_else(machine: Machine) -> None:
@@ -280,8 +280,8 @@ def test_upgrade_keeps_the_settings_and_puts_the_new_defaults_beside_them(machin
     before = shown(machine)["MainPID"]
     machine.run("echo old > /etc/fer-edge/config.yaml.default; echo '# old' >> /etc/systemd/system/fer-edge.service")
     words = machine.run(f"export {OFFLINE_PIP}; {UPGRADE[machine.suite]}")
-    assert "config.yaml kept; this version's defaults are in config.yaml.default" in words
-    for part in ("camera", "broker", "pictures"):
+    assert "config.yaml kept; this version's defaults: config.yaml.default" in words
+    for part in ("camera", "broker", "frames"):
         assert f"ok      {part}" in words
     assert machine.run("cat /etc/fer-edge/config.yaml").strip() == SETTINGS.strip()
     assert machine.run("cat /etc/fer-edge/config.yaml.default") == (REPOSITORY / "config.yaml").read_text().strip()
@@ -294,7 +294,7 @@ def test_only_root_changes_the_system_and_others_are_told_the_command(machine: M
     for verb in ("install", "uninstall"):
         tried = machine.done(f"su {user} -s /bin/sh -c '{PROGRAM[machine.suite]} service {verb}'")
         assert tried.returncode == 1
-        assert tried.stdout.startswith("fer-edge: this changes the system and needs root: sudo /")
+        assert tried.stdout.startswith("fer-edge: root needed: sudo /")
         assert tried.stdout.strip().endswith(f"/bin/fer-edge service {verb}")
 
 
