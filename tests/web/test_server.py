@@ -8,9 +8,11 @@ from pathlib import Path
 
 import flask
 import pytest
+from waitress.task import ErrorTask
 
 from fer_edge.config.model import PreviewSettings
 from fer_edge.errors import SettingsError, UserError
+from fer_edge.web.connections import Channel
 from fer_edge.web.server import Server, read_token
 
 TIMEOUT_S = 30.0  # a bound for a machine that is busy; nothing is measured
@@ -163,6 +165,31 @@ def test_malformed_request_is_answered_as_such_and_no_exception_is_logged(serve,
     assert [record.getMessage() for record in caplog.records if record.levelname in ("ERROR", "CRITICAL")] == []
 
 
+def test_client_that_disconnects_before_a_malformed_request_is_answered_is_not_logged_as_an_exception(caplog) -> None:
+    class GoneTask(ErrorTask):  # type: ignore[misc]
+        def execute(self) -> None:
+            self.channel.connected = False
+            super().execute()
+
+    class GoneChannel(Channel):
+        error_task_class = GoneTask
+
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = int(free.getsockname()[1])
+    server = Server(flask.Flask("x"), PreviewSettings(port=port))
+    server._server.channel_class = GoneChannel
+    caplog.set_level("INFO", "waitress")
+    server.start()
+    client = connected(port, b"GET\r\n\r\n")
+    assert client.recv(4096) == b""
+    client.close()
+    server.stop()
+    messages = [record.getMessage() for record in caplog.records if record.name.startswith("waitress")]
+    assert any(message.startswith("Client disconnected") for message in messages)
+    assert not any("xception" in message for message in messages)
+
+
 def test_end_of_the_server_s_thread_reaches_the_main_loop(serve) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -172,6 +199,6 @@ def test_end_of_the_server_s_thread_reaches_the_main_loop(serve) -> None:
     server._server._map.clear()  # what it serves is gone: its loop has nothing to do
     server.start()
     server._thread.join(TIMEOUT_S)
-    with pytest.raises(RuntimeError, match="has ended by itself"):
+    with pytest.raises(RuntimeError, match="stopped unexpectedly"):
         server.check()
     server.stop()
