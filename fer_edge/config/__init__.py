@@ -1,1 +1,1 @@
-"""Settings: types, loading, overrides at run time."""
+"""Settings: types, loading, run-time overrides."""

@@ -1,4 +1,4 @@
-"""The JSON schema of `config.yaml`, so that editors complete its keys and explain them."""
+"""JSON schema of `config.yaml`, for completion and help in editors."""
 
 import ast
 import inspect
@@ -10,7 +10,7 @@ from fer_edge.config import model as config
 
 
 def settings_schema() -> dict[str, Any]:
-    """JSON Schema (2020-12) of the settings; each key's description is its docstring in `config.py`."""
+    """Return the JSON Schema (2020-12) of the settings; descriptions are the docstrings in `model.py`."""
     schema = msgspec.json.schema(config.Settings)
     for section, fields in _docstrings().items():
         properties = schema["$defs"].get(section, {}).get("properties", {})
@@ -20,7 +20,7 @@ def settings_schema() -> dict[str, Any]:
 
 
 def _docstrings() -> dict[str, dict[str, str]]:
-    """{class: {field: the string that follows it}}; Python keeps no such docstring, its source does."""
+    """Return {class: {field: docstring}} from the source; Python keeps no docstrings of fields."""
     found: dict[str, dict[str, str]] = {}
     for section in ast.parse(inspect.getsource(config)).body:
         if not isinstance(section, ast.ClassDef):

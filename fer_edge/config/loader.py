@@ -1,4 +1,7 @@
-"""`config.yaml` to `Settings`, naming every mistake at once, each with its place and what to do."""
+"""Config loader: YAML to `Settings`, with every mistake at once, each with line, column and remedy.
+
+A text is composed into YAML nodes, walked beside the types of `model.py`, converted, and checked by `rules.py`.
+"""
 
 import difflib
 import math
@@ -23,37 +26,35 @@ STANDARD = "tag:yaml.org,2002:"
 # ${NAME}, {NAME} as Frigate has it, and $NAME alone or before a path.
 VARIABLE = re.compile(r"\$\{[^}]*\}|\{[A-Z][A-Z0-9_]*\}|^\$[A-Z_][A-Z0-9_]*(?=/|$)")
 INSTEAD = "write the value itself; a password belongs in mqtt.password_file or camera.password_file"
-_RESOLVER = yaml.resolver.Resolver()
-MOST_LISTED = 20  # mistakes; more would be pages of a log, or an answer that the broker refuses
+HIDDEN = "a hidden value: it may hold a password"
+MOST_LISTED = 20  # mistakes; more would be pages of log, or a response above the broker's size limit
 MERGE = "<<"
-ADDRESS = "camera.source"  # an address may hold a password
-Tree = dict[str, Any]  # sections as dictionaries, values as YAML and JSON know them
-# Where `fer-edge` looks when no file is named: the folder it is started in, then where the service keeps it.
+ADDRESS = "camera.source"  # may hold a password
+Tree = dict[str, Any]  # sections as dictionaries, leaves as YAML and JSON values
+# Searched in this order when no file is named: the working directory, then the service's file.
 USUAL_PLACES = (Path("config.yaml"), Path("/etc/fer-edge/config.yaml"))
-# What PyYAML says of the mistakes that people make, and what helps.
+# Messages of PyYAML for common mistakes, each with its remedy.
 CURES = {
-    "'\\t' that cannot start": "indent with blanks, not with tabs",
-    "mapping values are not allowed": "a value that holds a colon needs quotes, or this line is indented wrongly",
-    "found another document": "it holds a second document (---): keep one",
+    "'\\t' that cannot start": "indent with spaces, not with tabs",
+    "mapping values are not allowed": "a value that contains a colon needs quotes, or this line is indented wrongly",
+    "found another document": "it contains a second document (---): keep one",
 }
-MAX_BYTES = 100_000  # the shipped one has 16 KB; PyYAML takes seconds for so much, and a reload may not take 30
-DEEPEST = 30  # brackets within brackets; settings need four
+MAX_BYTES = 100_000  # the shipped file has 12 KB; PyYAML takes seconds for 100, and a reload must end within 30 s
+DEEPEST = 30  # nested brackets; settings need four
+_RESOLVER = yaml.resolver.Resolver()
 
 
 def did_you_mean(word: str, known: Sequence[str]) -> str:
-    """The end of a sentence about the unknown ``word``: `, did you mean width?`, or all that there is."""
+    """End of a message about the unknown ``word``: `, did you mean width?`, or the list of known words."""
     close = difflib.get_close_matches(word.lower(), known, n=1, cutoff=0.6)
     return f", did you mean {close[0]}?" if close else f"; there are {', '.join(known)}"
 
 
-HIDDEN = "what is not shown: an address may hold a password"
-
-
 def value_of(node: yaml.ScalarNode, expected: inspect.Type) -> Any:
-    """The Python value of a scalar.
+    """Return the Python value of a scalar.
 
-    Where only text is expected it is what the user wrote: YAML would make a number of `protocol: 5`, a boolean of
-    `device: off`. What YAML itself cannot read (a date with month 13) stays text as well.
+    Where only text is expected the source text is kept: YAML would read `protocol: 5` as a number and `device: off` as
+    a boolean. Text that YAML cannot convert (a date with month 13) is kept as well.
     """
     if _is_text(expected):
         return None if node.tag == NULL else node.value
@@ -64,10 +65,10 @@ def value_of(node: yaml.ScalarNode, expected: inspect.Type) -> Any:
 
 
 def unsupported(node: yaml.Node, *, secret: bool) -> str | None:
-    """Return what is wrong with a node beside its value, None where nothing is: a tag such as `!secret`, a variable.
+    """Return the message on an unsupported tag (`!secret`) or variable (`${NAME}`), None without one.
 
-    Both are replaced by other programs, so that taken as text they would become a strange host or path. Only `!!str`
-    is taken: it says what the key's type says already. ``secret``: the value is not shown.
+    Other programs substitute both; read as text they would become a wrong host or path. Only `!!str` is accepted.
+    ``secret``: the value is left out of the message.
     """
     is_scalar = isinstance(node, yaml.ScalarNode)
     plain = isinstance(node, yaml.ScalarNode) and node.style is None
@@ -81,7 +82,7 @@ def unsupported(node: yaml.Node, *, secret: bool) -> str | None:
 
 
 def fits(value: Any, expected: inspect.Type) -> bool:  # noqa: PLR0911 one return a type reads best
-    """Whether a leaf's value has the type and lies in the range; NaN and infinity never do."""
+    """Return whether a leaf has the expected type and range; NaN and infinity never have."""
     match expected:
         case inspect.Metadata():
             return fits(value, expected.type)
@@ -99,17 +100,17 @@ def fits(value: Any, expected: inspect.Type) -> bool:  # noqa: PLR0911 one retur
             return isinstance(value, int) and not isinstance(value, bool) and _in_range(value, expected)
         case inspect.FloatType():
             return isinstance(value, int | float) and not isinstance(value, bool) and _in_range(value, expected)
-    raise NotImplementedError(f"config.py uses {expected}, teach settings_leaf.py to check it")
+    raise NotImplementedError(f"model.py uses {expected}, add it to fits() in config/loader.py")
 
 
-def wanted(expected: inspect.Type) -> str:  # noqa: PLR0911 one return a type reads best
-    """What a leaf must be, in words: `a number between 0 and 1`."""
+def described(expected: inspect.Type) -> str:  # noqa: PLR0911 one return a type reads best
+    """Return the expected value in words: `a number between 0 and 1`."""
     match expected:
         case inspect.Metadata():
-            described = (expected.extra_json_schema or {}).get("description")
-            return str(described) if described else wanted(expected.type)
+            text = (expected.extra_json_schema or {}).get("description")
+            return str(text) if text else described(expected.type)
         case inspect.UnionType():
-            return " or ".join(wanted(one) for one in expected.types if not isinstance(one, inspect.NoneType))
+            return " or ".join(described(one) for one in expected.types if not isinstance(one, inspect.NoneType))
         case inspect.LiteralType():
             return "one of " + ", ".join(str(one) for one in expected.values)
         case inspect.BoolType():
@@ -122,30 +123,30 @@ def wanted(expected: inspect.Type) -> str:  # noqa: PLR0911 one return a type re
             return "a number" + _range(expected)
         case inspect.VarTupleType():
             return "a list"
-    raise NotImplementedError(f"config.py uses {expected}, teach settings_leaf.py to name it")
+    raise NotImplementedError(f"model.py uses {expected}, add it to described() in config/loader.py")
 
 
 def items_of(expected: inspect.Type) -> inspect.Type:
-    """The list type below a description; any other type as it is."""
+    """Return the type without its description."""
     return items_of(expected.type) if isinstance(expected, inspect.Metadata) else expected
 
 
 def has_length(count: int, expected: inspect.VarTupleType | inspect.TupleType) -> bool:
-    """Whether a list may have so many entries."""
+    """Return whether a list may have ``count`` entries."""
     if isinstance(expected, inspect.TupleType):
         return count == len(expected.item_types)
     return (expected.min_length or 0) <= count <= (expected.max_length or count)
 
 
 def shown(node: yaml.ScalarNode) -> str:
-    """A value as the user wrote it, shortened; quotes stay, because `"5"` is not `5`."""
+    """Return a value as it is written in the file, shortened; quotes are kept, because `"5"` is not `5`."""
     if not node.value:
         return "nothing" if node.style is None else "an empty text"
     return printable(" ".join(node.value.split())) if node.style is None else repr(_short(node.value))
 
 
 def printable(text: str) -> str:
-    """``text`` shortened; escaped where a terminal could not show it, hidden where it may be an address."""
+    """Return ``text`` shortened, escaped where a terminal could not print it, hidden where it may be an address."""
     return _short(text) if text.isprintable() else repr(_short(text))
 
 
@@ -164,7 +165,7 @@ def _is_text(expected: inspect.Type) -> bool:
 
 
 def _matches(value: str, expected: inspect.StrType) -> bool:
-    r"""Return whether a text has the length and form, and can be written as UTF-8: `"\ud800"` of YAML cannot."""
+    r"""Return whether a text has the length and pattern, and is valid UTF-8: YAML's `"\ud800"` is not."""
     fitting = (expected.min_length or 0) <= len(value) <= (expected.max_length or len(value))
     encodable = not any("\ud800" <= character <= "\udfff" for character in value)
     return fitting and encodable and (expected.pattern is None or re.search(expected.pattern, value) is not None)
@@ -172,7 +173,7 @@ def _matches(value: str, expected: inspect.StrType) -> bool:
 
 def _in_range(value: float, expected: inspect.IntType | inspect.FloatType) -> bool:
     return (
-        (isinstance(value, int) or math.isfinite(value))  # a whole number may be too large to be made a float
+        (isinstance(value, int) or math.isfinite(value))  # an integer may be too large for a float
         and (expected.ge is None or value >= expected.ge)
         and (expected.gt is None or value > expected.gt)
         and (expected.le is None or value <= expected.le)
@@ -193,10 +194,10 @@ def _range(expected: inspect.IntType | inspect.FloatType) -> str:
 
 
 class Mistake(msgspec.Struct, frozen=True):
-    """One thing that is wrong in settings."""
+    """One mistake in settings."""
 
-    line: int  # from 1; 0 where there is no text
-    column: int  # from 1; 0 where there is no text
+    line: int  # from 1; 0 without a text
+    column: int  # from 1; 0 without a text
     key: str  # dotted, empty for the file as a whole
     sentence: str
 
@@ -209,21 +210,21 @@ class Mistake(msgspec.Struct, frozen=True):
 
 
 def settle(values: Tree) -> tuple[Settings | None, list[Mistake]]:
-    """The settings that checked ``values`` amount to, or None and where they contradict each other."""
+    """Convert checked ``values`` to settings; None and the mistakes where they contradict each other."""
     settings = msgspec.convert(values, Settings)
     mistakes = [Mistake(0, 0, key, sentence) for key, sentence in contradictions(settings)]
     return (None, listed(mistakes)) if mistakes else (settings, [])
 
 
 def listed(mistakes: Sequence[Mistake], more: int = 0) -> list[Mistake]:
-    """The first mistakes, and as one more how many there are beside them; ``more`` were counted already."""
+    """Return the first mistakes, and one entry with the number of the rest; ``more`` were counted before."""
     more += max(0, len(mistakes) - MOST_LISTED)
     kept = list(mistakes[:MOST_LISTED])
     return [*kept, Mistake(kept[-1].line, kept[-1].column, "", f"and {more} more mistakes")] if more else kept
 
 
 def check_values(values: Mapping[str, Any], *, nulls: bool = False) -> list[Mistake]:
-    """What is wrong with the keys and values of ``values``, each for itself; ``nulls``: any of them may be null."""
+    """Check the keys and values of ``values``, each by itself; ``nulls``: any value may be null."""
     walk = Walk(nulls=nulls)
     try:
         root = _Nodes().represent_data(dict(values))
@@ -234,9 +235,9 @@ def check_values(values: Mapping[str, Any], *, nulls: bool = False) -> list[Mist
 
 
 class Walk:
-    """Walks nodes beside types and gathers mistakes; made for one text, used once.
+    """Walk over YAML nodes and types in parallel that collects mistakes; used for one text.
 
-    ``nulls``: any value may be null, as in a change that takes something back.
+    ``nulls``: any value may be null, as in a change that removes an override.
     """
 
     def __init__(self, *, nulls: bool = False) -> None:
@@ -246,10 +247,10 @@ class Walk:
         self._places: dict[str, yaml.Node] = {}
 
     def check(self, node: yaml.Node, expected: inspect.Type, key: str) -> Any:
-        """The plain value of ``node``; what does not fit ``expected`` is noted."""
+        """Return the plain value of ``node``, and add a mistake where it does not fit ``expected``."""
         self._places[key] = node
         if (sentence := unsupported(node, secret=key == ADDRESS)) is not None:
-            self._note(node, key, sentence)
+            self._add(node, key, sentence)
             return None
         if isinstance(expected, inspect.StructType):
             return self._check_section(node, expected, key)
@@ -260,39 +261,39 @@ class Walk:
         return self._check_leaf(node, expected, key)
 
     def mistake_at(self, key: str, sentence: str) -> Mistake:
-        """A mistake at ``key``, or at the nearest section above it that the file holds."""
+        """Return a mistake at ``key``, or at the nearest section above it that is in the file."""
         place = key
         while place and place not in self._places:
             place = place.rpartition(".")[0]
         return _mistake(self._places[place], key, sentence)
 
-    def _note(self, node: yaml.Node, key: str, sentence: str) -> None:
+    def _add(self, node: yaml.Node, key: str, sentence: str) -> None:
         if len(self.mistakes) < MOST_LISTED:
             self.mistakes.append(_mistake(node, key, sentence))
         else:
             self.more += 1
 
     def _pairs(self, node: yaml.Node, known: list[str], key: str) -> Iterator[tuple[str, yaml.Node]]:
-        """The entries of a mapping whose keys are known and stand there once; the others are noted."""
+        """Yield the entries with known, unique keys; add a mistake for each other."""
         if isinstance(node, yaml.ScalarNode) and node.tag == NULL:
             return  # `camera:` with everything below it commented out
         if not isinstance(node, yaml.MappingNode):
-            self._note(node, key, f"must hold keys, indented below it: {', '.join(known)}")
+            self._add(node, key, f"must be a section of these keys, indented: {', '.join(known)}")
             return
         seen: dict[str, int] = {}
         for key_node, value_node in node.value:
             if not isinstance(key_node, yaml.ScalarNode):
-                self._note(key_node, key, "holds a list or a section where a key belongs")
+                self._add(key_node, key, "a list or a section in place of a key")
                 continue
             name = str(key_node.value)
             path = _joined(key, name if name in known else printable(name))
             if name in seen:
-                self._note(key_node, path, f"stands twice, first in line {seen[name]}: keep one")
+                self._add(key_node, path, f"duplicate key, first in line {seen[name]}: keep one")
             elif name == MERGE:
-                self._note(key_node, path, "merging is not supported in this file: write the keys out")
+                self._add(key_node, path, "merging is not supported in this file: write the keys out")
             elif name not in known:
-                guess = did_you_mean(name, known) if len(self.mistakes) < MOST_LISTED else ""  # slow, and not listed
-                self._note(key_node, path, f"unknown key{guess}")
+                guess = did_you_mean(name, known) if len(self.mistakes) < MOST_LISTED else ""  # slow, and not printed
+                self._add(key_node, path, f"unknown key{guess}")
             else:
                 yield name, value_node
             seen.setdefault(name, _line(key_node))
@@ -317,11 +318,11 @@ class Walk:
         assert isinstance(listed, inspect.VarTupleType | inspect.TupleType)
         if not isinstance(node, yaml.SequenceNode):
             got = shown(node) if isinstance(node, yaml.ScalarNode) else "a section"
-            self._note(node, key, f"must be {wanted(expected)}, got {got}")
+            self._add(node, key, f"must be {described(expected)}, got {got}")
             return None
         count = len(node.value)
         if not has_length(count, listed):
-            self._note(node, key, f"must be {wanted(expected)}, got {count} {'entry' if count == 1 else 'entries'}")
+            self._add(node, key, f"must be {described(expected)}, got {count} {'entry' if count == 1 else 'entries'}")
             return None
         types = listed.item_types if isinstance(listed, inspect.TupleType) else (listed.item_type,) * count
         pairs = zip(node.value, types, strict=True)
@@ -330,14 +331,14 @@ class Walk:
     def _check_leaf(self, node: yaml.Node, expected: inspect.Type, key: str) -> Any:
         if not isinstance(node, yaml.ScalarNode):
             kind = "a list" if isinstance(node, yaml.SequenceNode) else "a section"
-            self._note(node, key, f"must be {wanted(expected)}, got {kind}")
+            self._add(node, key, f"must be {described(expected)}, got {kind}")
             return None
         if self._nulls and node.tag == NULL:
             return None
         value = value_of(node, expected)
         if not fits(value, expected):
             got = "" if key == ADDRESS and node.value else f", got {shown(node)}"
-            self._note(node, key, f"must be {wanted(expected)}{got}")
+            self._add(node, key, f"must be {described(expected)}{got}")
         return value
 
 
@@ -346,13 +347,13 @@ def _joined(key: str, name: str) -> str:
 
 
 class _Nodes(yaml.representer.SafeRepresenter):
-    """Values as nodes, text in quotes as JSON has it."""
+    """Conversion of values to nodes, with text in quotes as in JSON."""
 
     def __init__(self) -> None:
         super().__init__(sort_keys=False)
 
-    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - its signature is the library's
-        """Each value becomes a node of its own."""
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002 - PyYAML's signature
+        """Return True: each value becomes its own node."""
         return True
 
 
@@ -369,27 +370,27 @@ def _line(node: yaml.Node) -> int:
 
 
 class Document(msgspec.Struct, frozen=True):
-    """A settings file without a mistake."""
+    """Settings file without a mistake."""
 
     settings: Settings
-    values: Tree  # what stands in it; the rest of `settings` is defaults
+    values: Tree  # the file's own values; the rest of `settings` is defaults
 
 
 def usual_file() -> Path | None:
-    """The first settings file that exists in the usual places, None where there is none."""
+    """Return the first of USUAL_PLACES that exists, else None."""
     return next((path for path in USUAL_PLACES if path.is_file()), None)
 
 
 def load_settings(path: Path) -> Settings:
-    """The settings in ``path``, see `load_document`."""
+    """Load the settings in ``path``, see `load_document`."""
     return load_document(path).settings
 
 
 def load_document(path: Path) -> Document:
-    """What ``path`` holds; an empty file gives all defaults.
+    """Load a settings file; an empty one gives all defaults.
 
     Raises:
-        SettingsError: the file cannot be read, or holds mistakes: one line for each.
+        SettingsError: the file cannot be read, or has mistakes: one line for each.
     """
     try:
         text = read_regular(path, MAX_BYTES).decode("utf-8-sig")
@@ -405,13 +406,13 @@ def load_document(path: Path) -> Document:
 
 
 def parse_settings(text: str) -> tuple[Settings | None, list[Mistake]]:
-    """The settings that ``text`` (YAML) holds, or None and all its mistakes in the order of the file."""
+    """Parse YAML to settings, or None and all mistakes in the order of the file."""
     document, mistakes = parse_document(text)
     return (None, mistakes) if document is None else (document.settings, [])
 
 
 def parse_document(text: str) -> tuple[Document | None, list[Mistake]]:
-    """What ``text`` (YAML) holds, or None and all its mistakes in the order of the file."""
+    """Parse YAML to a document, or None and all mistakes in the order of the file."""
     root = _composed(text)
     if isinstance(root, Mistake):
         return None, [root]
@@ -432,7 +433,7 @@ class _Loader(yaml.SafeLoader):
         """Begin a list or mapping in brackets.
 
         Raises:
-            RecursionError: it is nested too deeply. PyYAML's time for such is quadratic: 3 KB of `[` take 20 s.
+            RecursionError: it is nested too deeply. PyYAML's time is quadratic in the depth: 3 KB of `[` take 20 s.
         """
         if self.flow_level >= DEEPEST:
             raise RecursionError
@@ -440,9 +441,9 @@ class _Loader(yaml.SafeLoader):
 
 
 def _composed(text: str) -> yaml.Node | Mistake | None:
-    r"""The root of YAML's nodes, None of an empty text, or why there is none.
+    r"""Return the root node, None for an empty text, or a mistake.
 
-    Beside its own YAMLError PyYAML raises ValueError (`"\UFFFFFFFF"`, `%YAML` with 5,000 digits) and RecursionError.
+    Beside YAMLError, PyYAML raises ValueError (`"\UFFFFFFFF"`, `%YAML` with 5,000 digits) and RecursionError.
     """
     try:
         loader = _Loader(text)
@@ -462,7 +463,7 @@ def _composed(text: str) -> yaml.Node | Mistake | None:
 
 
 def _from_yaml_error(error: yaml.YAMLError) -> Mistake:
-    """YAML's own complaint as one line; its place is where it noticed, which may be after the cause."""
+    """Return PyYAML's error as one line; its position may be after the cause."""
     if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark is not None:
         mark = error.problem_mark
         problem = str(error.problem)

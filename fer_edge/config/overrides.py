@@ -1,4 +1,4 @@
-"""What was changed while the daemon ran, on disk: a small JSON file beside which config.yaml stays the user's own."""
+"""Persisted run-time overrides: a small JSON file in the state directory. config.yaml is never rewritten."""
 
 import contextlib
 import os
@@ -10,12 +10,12 @@ import msgspec
 from fer_edge.errors import UserError
 from fer_edge.untrusted import DecodeError, decode_json, read_regular
 
-MAX_BYTES = 100_000  # all that can be overridden is below 2 KB
-ASIDE = ".rejected"  # appended to the name of a file that cannot be used
+MAX_BYTES = 100_000  # all overridable settings take less than 2 KB; zones at most 100 x 100 points
+ASIDE = ".rejected"  # suffix of a file that cannot be used
 
 
 class Overrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What outlives the daemon."""
+    """State that survives a restart."""
 
     schema: int = 1
     paused: bool = False
@@ -23,20 +23,20 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
 
 
 class OverridesError(UserError):
-    """The overlay cannot be read or written; one line that says what to do."""
+    """The overrides cannot be read or written; the message is one line."""
 
 
 class OverridesFile:
-    """The file at ``path``; its folder is made when it is first written. The main thread owns it."""
+    """Overrides file at ``path``; its folder is created on the first write. Owned by the main thread."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
 
     def load(self) -> Overrides:
-        """What it holds; nothing where there is none.
+        """Read the file; without one there are no overrides.
 
         Raises:
-            OverlayError: it is there and cannot be read, or holds something else.
+            OverridesError: the file cannot be read, or is no overrides file.
         """
         try:
             return decode_json(read_regular(self.path, MAX_BYTES), Overrides)
@@ -45,34 +45,34 @@ class OverridesFile:
         except OSError as error:
             raise OverridesError(f"{self.path}: cannot be read: {error.strerror}") from error
         except DecodeError as error:
-            raise OverridesError(f"{self.path}: holds no changes of settings: {error}") from error
+            raise OverridesError(f"{self.path}: is no overrides file: {error}") from error
 
-    def save(self, overlay: Overrides) -> None:
-        """Replaces the file as a whole: after a power cut either the old one is there or the new one.
+    def save(self, overrides: Overrides) -> None:
+        """Replace the file atomically: after a power cut it is either the old one or the new one.
 
         Raises:
-            OverlayError: the disk does not take it; the old file stays.
+            OverridesError: it cannot be written; the old file stays.
         """
-        beside = self.path.with_name(self.path.name + ".new")
+        temporary = self.path.with_name(self.path.name + ".new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with beside.open("wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(overlay)) + b"\n")
+            with temporary.open("wb") as file:
+                file.write(msgspec.json.format(msgspec.json.encode(overrides)) + b"\n")
                 file.flush()
                 os.fsync(file.fileno())
-            beside.replace(self.path)
+            temporary.replace(self.path)
             _sync_folder(self.path.parent)
         except OSError as error:
             with contextlib.suppress(OSError):
-                beside.unlink(missing_ok=True)
-            what = "the daemon needs a folder that it may write to, see STATE_DIRECTORY in docs/mqtt.md"
+                temporary.unlink(missing_ok=True)
+            what = "the daemon needs a writable folder, see STATE_DIRECTORY in docs/mqtt.md"
             raise OverridesError(f"{self.path}: cannot be written: {error.strerror}: {what}") from error
 
     def set_aside(self) -> Path:
-        """Renames the file, so that it is in nobody's way and can be looked at; gives its new name.
+        """Rename the file, so that it is out of use and can be inspected; return the new name.
 
         Raises:
-            OverlayError: it cannot be renamed.
+            OverridesError: it cannot be renamed.
         """
         aside = self.path.with_name(self.path.name + ASIDE)
         try:
@@ -83,7 +83,7 @@ class OverridesFile:
 
 
 def _sync_folder(folder: Path) -> None:
-    """Makes a rename in it outlive a power cut."""
+    """Flush a rename in ``folder`` to the disk."""
     handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
     try:
         os.fsync(handle)

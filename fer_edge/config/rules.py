@@ -1,7 +1,6 @@
-"""Settings that are fine alone and, beside others, are wrong or have no effect. Pure.
+"""Cross-field rules: settings that contradict each other, and settings without effect. Pure.
 
-What would be dangerous without a word is refused (a password that goes in clear, or nowhere); what is merely without
-effect is a warning.
+Contradictions are errors (a password sent in clear, or not at all); settings without effect are warnings.
 """
 
 import re
@@ -19,31 +18,30 @@ from fer_edge.config.model import (
 )
 
 Point = tuple[float, float]
-LEAST_AREA = 1e-6  # of the frame; below one pixel of a 1000x1000 picture it is a line
-PATIENT_PICTURES = 2.0  # for so many a live camera must be waited for, or it is taken for silent between two of them
+LEAST_AREA = 1e-6  # of the frame: one pixel of 1000x1000
+MIN_STALL_FRAMES = 2.0  # a shorter stall_s would fire between two frames of a working camera
 MQTT_TEXT_BYTES = 65_535  # of a topic, a client id or a user name; MQTT 5, 1.5.4
-HOST_NAME = "x" * 64  # the longest that Linux has; it is the device's name where none is set
+HOST_NAME = "x" * 64  # longest host name on Linux, the default of `device`
 LONGEST_TOPIC = "{prefix}/{device}/response/snapshot-state"
 LONGEST_DISCOVERY = "{prefix}/device/" + 64 * "x" + "/config"
-SINGLE_FACES = "shows single faces, which privacy.mode aggregate does not: switch one of the two off"
+SINGLE_FACES = "shows single faces, which privacy.mode aggregate excludes: disable one of the two"
 
 
 def polygon_flaw(polygon: Sequence[Point]) -> str | None:
-    """What is wrong with a polygon of three points or more, None where nothing is.
+    """Return the fault of a polygon of three points or more, None without one.
 
-    Edges that meet are refused because filling leaves holes between them, and a hole is what nobody may see into: a
-    zone that is gone round twice would hide nothing at all.
+    Crossing edges are refused because even-odd filling leaves unmasked holes; a polygon traced twice masks nothing.
     """
     ends = zip(polygon, [*polygon[1:], polygon[0]], strict=True)
-    edges = [(number, edge) for number, edge in enumerate(ends, 1) if edge[0] != edge[1]]  # a point may stand twice
+    edges = [(number, edge) for number, edge in enumerate(ends, 1) if edge[0] != edge[1]]  # points may repeat
     for first, (number, one) in enumerate(edges):
         for second in range(first + 1, len(edges)):
             neighbours = second == first + 1 or (first == 0 and second == len(edges) - 1)
             other, crossing = edges[second]
             if not neighbours and _meet(one, crossing):
-                return f"its edges {number} and {other} cross or touch: go round the zone once, point by point"
+                return f"its edges {number} and {other} cross or touch: list the corners once, in order"
     if abs(_area(polygon)) < LEAST_AREA:
-        return "it has no area: its points are one point or lie on one line"
+        return "it has no area: all points are equal or on one line"
     return None
 
 
@@ -54,7 +52,7 @@ def _area(polygon: Sequence[Point]) -> float:
 
 
 def _meet(one: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
-    """Whether two edges have a point in common."""
+    """Return whether two edges intersect."""
     (a, b), (c, d) = one, other
     if not all(_overlap(a[axis], b[axis], c[axis], d[axis]) for axis in (0, 1)):
         return False
@@ -62,17 +60,17 @@ def _meet(one: tuple[Point, Point], other: tuple[Point, Point]) -> bool:
 
 
 def _overlap(a: float, b: float, c: float, d: float) -> bool:
-    """Whether the stretches from ``a`` to ``b`` and from ``c`` to ``d`` of one axis have a point in common."""
+    """Return whether the intervals ``a`` to ``b`` and ``c`` to ``d`` overlap."""
     return min(a, b) <= max(c, d) and min(c, d) <= max(a, b)
 
 
 def _side(start: Point, end: Point, point: Point) -> float:
-    """Positive left of the line, negative right of it, 0 on it."""
+    """Return a positive value left of the line, a negative one right of it, 0 on it."""
     return (end[0] - start[0]) * (point[1] - start[1]) - (end[1] - start[1]) * (point[0] - start[0])
 
 
 def contradictions(settings: Settings) -> list[tuple[str, str]]:
-    """Return the (dotted key, sentence) of each setting that cannot be used beside another; empty when all agree."""
+    """Return the (dotted key, message) of each setting that contradicts another."""
     found: list[tuple[str, str]] = []
     decide = settings.decide
     if decide.leave > decide.enter:
@@ -103,61 +101,61 @@ def contradictions(settings: Settings) -> list[tuple[str, str]]:
 
 
 def _source_flaws(settings: Settings) -> list[tuple[str, str]]:
-    """What is wrong with the camera's address, and with how seldom it is looked at."""
+    """Return the faults of the camera's source and of the intervals that depend on its frame rate."""
     found: list[tuple[str, str]] = []
     camera = settings.camera
     source = str(camera.source).strip()
     scheme = scheme_of(source)
     if not source:
-        found.append(("camera.source", "is empty: name a camera, an address, a video or a folder"))
+        found.append(("camera.source", "is empty: set a camera, a URL, a video or a folder"))
     elif scheme is not None and scheme.lower() not in STREAM_SCHEMES:
-        found.append(("camera.source", f"cameras are reached by rtsp:// or http://, not by {scheme}://"))
+        found.append(("camera.source", f"must be rtsp:// or http://, not {scheme}://"))
     elif (flaw := picamera_flaw(source)) is not None:
         found.append(("camera.source", f"{flaw}, got {source}"))
     if not (source.isdecimal() or source.startswith("/dev/") or picamera_number(source) is not None):
-        return found  # what has a rate of its own, or may be as slow as it likes
-    least_s = PATIENT_PICTURES / camera.rate_hz
+        return found  # streams and files set their own rate
+    least_s = MIN_STALL_FRAMES / camera.rate_hz
     if camera.stall_s < least_s:
-        what = f"must be at least {least_s:g}, two pictures at camera.rate_hz, got {camera.stall_s:g}"
+        what = f"must be at least {least_s:g}, two frames at camera.rate_hz, got {camera.stall_s:g}"
         found.append(("camera.stall_s", what))
     apart_s = settings.detect.every / camera.rate_hz
     if settings.track.lost_s < apart_s:
-        what = f"must be at least {apart_s:g}, for that seldom detect.every and camera.rate_hz look for faces"
+        what = f"must be at least {apart_s:g}, the detection interval by detect.every and camera.rate_hz"
         found.append(("track.lost_s", f"{what}, got {settings.track.lost_s:g}"))
     return found
 
 
 def _login_flaws(camera: CameraSettings) -> list[tuple[str, str]]:
-    """A camera's user name in two places, or its password without one."""
+    """Return the faults of a camera's user name and password."""
     if camera.username and _has_login(str(camera.source)):
-        return [("camera.username", "camera.source holds a user name too: take it out of the address")]
+        return [("camera.username", "camera.source contains a user name too: remove it from the URL")]
     if camera.password_file and not camera.username:
-        return [("camera.password_file", "is sent with camera.username alone: set that too")]
+        return [("camera.password_file", "has no effect without camera.username: set it too")]
     return []
 
 
 def _has_login(source: str) -> bool:
-    """Return whether an address names a user: an @ before its path."""
+    """Return whether a URL contains a user name: an @ before its path."""
     _, _, rest = source.partition("://")
     return "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]
 
 
 def _broker_flaws(mqtt: MqttSettings) -> list[tuple[str, str]]:
-    """Means to prove who is who that would not be used."""
+    """Return the faults of TLS files and password."""
     found = []
     tls = mqtt.tls
     if not tls.enabled:
-        without = "is used with mqtt.tls.enabled: true alone; without TLS all is sent in clear"
+        without = "has no effect without mqtt.tls.enabled: true; without TLS everything is sent in clear"
         found = [(f"mqtt.tls.{key}", without) for key in ("ca", "certificate", "key") if getattr(tls, key)]
     elif bool(tls.certificate) != bool(tls.key):
         found.append(("mqtt.tls.certificate", "and mqtt.tls.key belong together: set both or neither"))
     if mqtt.password_file and not mqtt.username:
-        found.append(("mqtt.password_file", "is sent with mqtt.username alone: set that too"))
+        found.append(("mqtt.password_file", "has no effect without mqtt.username: set it too"))
     return found
 
 
 def _length_flaws(settings: Settings) -> list[tuple[str, str]]:
-    """Texts that are longer than MQTT takes."""
+    """Return the faults of texts above MQTT's limit."""
     mqtt, home_assistant = settings.mqtt, settings.home_assistant
     texts = {
         "mqtt.username": mqtt.username,
@@ -166,32 +164,32 @@ def _length_flaws(settings: Settings) -> list[tuple[str, str]]:
         "home_assistant.prefix": LONGEST_DISCOVERY.format(prefix=home_assistant.prefix),
     }
     sizes = {key: len(text.encode()) for key, text in texts.items()}
-    what = f"is too long: it makes {{}} bytes of UTF-8, MQTT takes {MQTT_TEXT_BYTES}"
+    what = f"is too long: {{}} bytes of UTF-8, the limit of MQTT is {MQTT_TEXT_BYTES}"
     return [(key, what.format(size)) for key, size in sizes.items() if size > MQTT_TEXT_BYTES]
 
 
 def _host_flaws(section: str, key: str, host: str) -> list[tuple[str, str]]:
-    """An address where a name belongs; two colons and more are an IPv6 address. A password is never repeated."""
+    """Return the faults of a host; two colons or more are an IPv6 address. A password is not repeated."""
     scheme = scheme_of(host)
     if scheme is not None:
         flaw = f", without {scheme}://"
     elif "@" in host:
         flaw = ", without a user name"
     elif re.search(r"\s", host):
-        flaw = ", and holds a blank: take it out"
+        flaw = " without spaces"
     elif re.fullmatch(r"\[.*\]", host):
         flaw = f", an IPv6 address without brackets: {host[1:-1]}"
     elif host.count(":") == 1 or re.match(r"\[.*\]:", host):
-        flaw = f": the port belongs into {section}.port, got {host}"
-    elif not _can_be_looked_up(host):
+        flaw = f": the port belongs in {section}.port, got {host}"
+    elif not _is_host_name(host):
         flaw = ": no part of a name may be empty or longer than 63 characters"
     else:
         return []
-    return [(f"{section}.{key}", f"is a name or an IP address alone{flaw}")]
+    return [(f"{section}.{key}", f"must be only a host name or an IP address{flaw}")]
 
 
-def _can_be_looked_up(host: str) -> bool:
-    """Return whether a name server can be asked for a name; socket.getaddrinfo raises UnicodeError where not."""
+def _is_host_name(host: str) -> bool:
+    """Return whether IDNA can encode a name; socket.getaddrinfo raises UnicodeError for others."""
     try:
         host.encode("idna")
     except UnicodeError:
@@ -200,7 +198,7 @@ def _can_be_looked_up(host: str) -> bool:
 
 
 def without_effect(settings: Settings) -> list[tuple[str, str]]:
-    """Return the (dotted key, sentence) of each setting that differs from its default and changes nothing."""
+    """Return the (dotted key, message) of each setting that differs from its default and has no effect."""
     default = Settings()
     return [
         (f"{section}.{key}", f"has no effect {why}")
@@ -210,17 +208,17 @@ def without_effect(settings: Settings) -> list[tuple[str, str]]:
 
 
 def _unused(settings: Settings) -> Iterator[tuple[str, str, str]]:
-    """Section, key and reason of all that is not looked at, whatever its value."""
+    """Yield (section, key, reason) of each unused setting, whatever its value."""
     source = str(settings.camera.source).strip()
     scheme = (scheme_of(source) or "").lower()
     local = source.isdecimal() or source.startswith("/dev/") or picamera_number(source) is not None
     haar = settings.detect.backend == "haar"
     aggregate = settings.privacy.mode == "aggregate"
     table = (
-        (not scheme, "camera", "username password_file", "where camera.source is no network camera"),
-        (not scheme.startswith("rtsp"), "camera", "transport", "where camera.source is not rtsp://"),
-        (not local, "camera", "width height", "on a network camera, video or folder: its pictures keep their size"),
-        (scheme.startswith("rtsp"), "camera", "rate_hz", "on rtsp://: set the rate in the camera"),
+        (not scheme, "camera", "username password_file", "unless camera.source is a network camera"),
+        (not scheme.startswith("rtsp"), "camera", "transport", "unless camera.source is rtsp://"),
+        (not local, "camera", "width height", "on a network camera, video or folder: frames keep their size"),
+        (scheme.startswith("rtsp"), "camera", "rate_hz", "on rtsp://: set the frame rate in the camera"),
         (local or bool(scheme), "camera", "loop", "on a camera"),
         (haar, "detect", "model", "where detect.backend is haar"),
         (haar, "detect", "score", "where detect.backend is haar, which has no score"),

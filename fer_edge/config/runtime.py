@@ -1,4 +1,4 @@
-"""The settings in force: `config.yaml` below what was changed while the daemon runs, and how both change."""
+"""Runtime configuration: `config.yaml` with the run-time overrides on top, reload, and the origin of each value."""
 
 import logging
 from collections.abc import Mapping
@@ -17,23 +17,24 @@ from fer_edge.errors import SettingsError
 
 logger = logging.getLogger(__name__)
 
-# Dotted keys, or sections as a whole, that SIGHUP takes over; the rest is built once. config.yaml marks the same ones.
+# Keys and sections that change at run time; others need a restart. config.yaml marks them with (reload).
 RELOADABLE = ("log_level", "gates", "decide", "publish")
 DEFAULT, FILE, OVERRIDE = "default", "file", "override"
 
 
 def changed_keys(old: Settings, new: Settings) -> list[str]:
-    """The dotted keys whose values differ, in the order of config.yaml."""
-    return [key for key, value in _flat(new).items() if _flat(old)[key] != value]
+    """Return the dotted keys whose values differ, in the order of config.yaml."""
+    before = _flat(old)
+    return [key for key, value in _flat(new).items() if before[key] != value]
 
 
 def needs_restart(keys: list[str]) -> list[str]:
-    """Those of ``keys`` that a running daemon cannot take over."""
+    """Return those of ``keys`` that take effect at the next start only."""
     return [key for key in keys if key.partition(".")[0] not in RELOADABLE]
 
 
 def merged(old: Settings, new: Settings) -> Settings:
-    """``old`` with all of ``new`` that can be taken over."""
+    """Return ``old`` with the reloadable part of ``new``."""
     return msgspec.structs.replace(old, **{key: getattr(new, key) for key in RELOADABLE})
 
 
@@ -48,7 +49,7 @@ def _flat(settings: Settings) -> dict[str, Any]:
 
 
 def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
-    """Both trees as one; where both have a value it is ``above``'s."""
+    """Merge two trees; ``above`` has precedence."""
     merged = dict(below)
     for key, value in above.items():
         under = merged.get(key)
@@ -57,7 +58,7 @@ def overlaid(below: Mapping[str, Any], above: Mapping[str, Any]) -> Tree:
 
 
 def amended(overrides: Mapping[str, Any], change: Mapping[str, Any]) -> Tree:
-    """The overrides after a change; null takes a value, or a section as a whole, back."""
+    """Return the overrides after a change; null removes a value or a whole section."""
     result = dict(overrides)
     for key, value in change.items():
         if isinstance(value, Mapping):
@@ -71,20 +72,20 @@ def amended(overrides: Mapping[str, Any], change: Mapping[str, Any]) -> Tree:
 
 
 def check_change(change: Mapping[str, Any]) -> list[Mistake]:
-    """What is wrong with a change, each key and value for itself: also what only a restart can change."""
+    """Check the keys and values of a change, each by itself; keys that need a restart are mistakes."""
     names = Settings.__struct_fields__
     found = check_values({key: value for key, value in change.items() if _open(key)}, nulls=True)
     for key in change:
         if key in names and key not in RELOADABLE:
-            what = f"cannot be changed while the daemon runs, only {', '.join(RELOADABLE)} can: edit config.yaml"
+            what = f"cannot be changed at run time, only {', '.join(RELOADABLE)} can: edit config.yaml"
             found.append(Mistake(0, 0, key, what))
     return found
 
 
 def origins(settings: Settings, given: Mapping[str, Any], overrides: Mapping[str, Any]) -> Tree:
-    """Every value that can be changed at run time, as `{"value": 0.5, "from": "default"}` in its place.
+    """Return every reloadable value as `{"value": 0.5, "from": "default"}`, in the tree of the settings.
 
-    Each of the seven expressions is there, with null where it has no threshold of its own.
+    All seven expressions are listed, with null for a threshold that is not set.
     """
     values = msgspec.to_builtins(settings)
     own = {name: settings.decide.emotions.get(name, Threshold()) for name in EMOTIONS}
@@ -103,15 +104,15 @@ def _traced(value: Any, layers: tuple[Any, Any]) -> Tree:
 
 
 def _open(key: str) -> bool:
-    """Whether a key is to be looked into: what can be changed, and what nobody knows."""
+    """Return whether a key is checked in detail: reloadable, or unknown."""
     return key in RELOADABLE or key not in Settings.__struct_fields__
 
 
 class AppliedChange(msgspec.Struct, frozen=True):
-    """What became of a change."""
+    """Result of a change."""
 
-    keys: list[str]  # dotted, in force from now on
-    need_restart: list[str]  # dotted, of a file that was read again
+    keys: list[str]  # dotted, in force now
+    need_restart: list[str]  # dotted, in force from the next start
 
 
 class RuntimeConfig:
@@ -131,7 +132,7 @@ class RuntimeConfig:
 
     @property
     def paused(self) -> bool:
-        """Whether somebody asked that nobody be looked at; outlives a restart."""
+        """The pause state; survives a restart."""
         return self._overlay.paused
 
     def table(self) -> Tree:
@@ -230,7 +231,7 @@ class RuntimeConfig:
 
 
 def _held(file: OverridesFile) -> Overrides | None:
-    """What a restart would find; None where that cannot be read."""
+    """Return what a restart would read; None where it cannot be read."""
     try:
         return file.load()
     except OverridesError:

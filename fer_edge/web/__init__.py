@@ -1,5 +1,5 @@
-"""The live page: what the daemon sees, for whoever is let in to look. Optional; nothing is encoded while nobody does.
+"""Live web page, optional. No frame is encoded without a viewer.
 
-main thread -> stage (one slot, newest wins) -> pictures (one encoder for all watchers) -> page (Flask) -> server
-guard (who may look) and seats (how many) stand at the door; drafts tries other thresholds on the last minutes
+main thread -> live_state (one slot, newest wins) -> stream (one encoder for all viewers) -> app (Flask) -> server
+auth: token and host names; connections: connection limiter; whatif: other thresholds on the last minutes
 """

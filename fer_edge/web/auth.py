@@ -1,7 +1,7 @@
-"""Authentication of the page: host names, the token, its cookie, and a limit for wrong tokens. No clock, no Flask.
+"""Authentication of the page: host names, token, cookie, and rate limit of wrong tokens. No clock, no Flask.
 
-On loopback everybody on the machine may; there the danger is another web page in the same browser, which must neither
-reach the daemon under a name of its own (DNS rebinding) nor send it orders. From anywhere else a token is demanded.
+Loopback needs no token. The threat there is another web page in the same browser: it must not reach the daemon under
+its own host name (DNS rebinding) nor send requests (CSRF). Any other address requires a token.
 """
 
 import hashlib
@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 COOKIE = "fer_edge_preview"
-OWN_HEADER = "X-Fer-Edge"  # a foreign page cannot send it without being asked for permission first (CORS)
+OWN_HEADER = "X-Fer-Edge"  # other origins cannot send it without a CORS preflight
 LEAST_TOKEN_CHARACTERS = 16
 LOOPBACK_NAMES = frozenset({"localhost", "127.0.0.1", "[::1]"})
-FREE_GUESSES = 5  # wrong tokens of an address before it has to wait
+FREE_GUESSES = 5  # wrong tokens of an address before the first wait
 MAX_WAIT_S = 30.0  # the wait doubles from one second up to this with each wrong token
-FORGET_S = 600.0  # without a wrong token, after which an address may guess freely again
-QUIET_S = 10.0  # without a wrong token, after which a burst is over and reported
-MAX_BURST_S = 60.0  # a burst that goes on is reported so often
-MAX_ADDRESSES = 256  # that are remembered; beyond, the one that was wrong longest ago is forgotten
+FORGET_S = 600.0  # without a wrong token, after which the count of an address is reset
+QUIET_S = 10.0  # without a wrong token, after which a burst is logged
+MAX_BURST_S = 60.0  # interval of log lines during a burst
+MAX_ADDRESSES = 256  # counted at once; beyond, the one with the oldest wrong token is evicted
 
 
 def is_loopback(address: str) -> bool:
-    """Whether only this machine can reach an address that is listened on."""
+    """Return whether a listening address is reachable from this machine only."""
     if address == "localhost":
         return True
     try:
@@ -34,25 +34,24 @@ def is_loopback(address: str) -> bool:
 
 
 def host_is_ours(host: str, *, has_token: bool) -> bool:
-    """Return whether the page answers under the name ``host``: with a token under any, for the token is the proof."""
+    """Return whether the page is served under the name ``host``: any with a token, otherwise loopback only."""
     return has_token or _name(host) in LOOPBACK_NAMES or is_loopback(_name(host).strip("[]"))
 
 
-class Verdict(Enum):
+class AuthResult(Enum):
     """Result of the authentication of one request."""
 
     OPEN = auto()
-    ASK = auto()  # no token was shown
+    ASK = auto()  # no token was sent
     WRONG = auto()
-    WAIT = auto()  # too many were wrong: not looked at
+    WAIT = auto()  # rate limited, token not compared
 
 
-class Door:
-    """Authentication by a token. Not thread-safe; ``now`` is monotonic seconds.
+class Authenticator:
+    """Token authentication. Not thread-safe; ``now`` is monotonic seconds.
 
-    A browser keeps a cookie of two parts. The first is derived from the token and is good after a restart as well. The
-    second is derived from a key of this process: nobody can guess it, so its owner is let in while somebody else's
-    wrong tokens, from the same address where a proxy stands between, are being refused.
+    The cookie has two parts. The first is derived from the token and stays valid after a restart. The second is derived
+    from a random key of this process: its holder is exempt from the rate limit, which a proxy's address shares.
     """
 
     def __init__(self, token: str) -> None:
@@ -63,25 +62,25 @@ class Door:
 
     @property
     def cookie(self) -> str:
-        """The value for the browser to keep. Its reader may look, but does not learn the token."""
+        """The cookie's value. It grants access, but does not reveal the token."""
         return self._session
 
-    def judge(self, shown: str, cookie: str, address: str, now: float) -> Verdict:
-        """Authenticate a request by the token that it shows, as `Bearer` or in a form, or by its cookie."""
+    def authenticate(self, token: str, cookie: str, address: str, now: float) -> AuthResult:
+        """Authenticate a request by its token (`Bearer` or form) or its cookie."""
         if _same(self._session, cookie):
-            return Verdict.OPEN
-        if not shown and not cookie:
-            return Verdict.ASK
+            return AuthResult.OPEN
+        if not token and not cookie:
+            return AuthResult.ASK
         if self._guesses.wait_s(address, now) > 0.0:
-            self._guesses.refused(address, now)
-            return Verdict.WAIT
-        if _same(self._token, shown) or _same(self._ticket, cookie.partition(".")[0]):
-            return Verdict.OPEN
+            self._guesses.rejected(address, now)
+            return AuthResult.WAIT
+        if _same(self._token, token) or _same(self._ticket, cookie.partition(".")[0]):
+            return AuthResult.OPEN
         self._guesses.failed(address, now)
-        return Verdict.WRONG
+        return AuthResult.WRONG
 
     def wait_s(self, address: str, now: float) -> float:
-        """Seconds for which no token of ``address`` is looked at."""
+        """Return the seconds until a token of ``address`` is compared again."""
         return self._guesses.wait_s(address, now)
 
     def bursts(self, now: float) -> list[tuple[str, int]]:
@@ -93,9 +92,9 @@ class Door:
 class _Guesser:
     failed: int = 0
     failed_at: float = 0.0
-    burst: int = 0  # not reported yet
+    burst: int = 0  # not logged yet
     burst_began_at: float = 0.0
-    refused_at: float = 0.0
+    rejected_at: float = 0.0
 
 
 class Guesses:
@@ -105,7 +104,7 @@ class Guesses:
         self._by: dict[str, _Guesser] = {}
 
     def failed(self, address: str, now: float) -> None:
-        """Note a wrong token."""
+        """Count a wrong token."""
         one = self._by.pop(network(address), None)
         if one is None or now - one.failed_at > FORGET_S:
             one = _Guesser(burst=one.burst if one else 0, burst_began_at=one.burst_began_at if one else now)
@@ -114,18 +113,18 @@ class Guesses:
         while len(self._by) >= MAX_ADDRESSES:
             del self._by[next(iter(self._by))]
         self._by[network(address)] = one  # at the end: the latest
-        self.refused(address, now)
+        self.rejected(address, now)
 
-    def refused(self, address: str, now: float) -> None:
-        """Note a token that was refused, for the report alone."""
+    def rejected(self, address: str, now: float) -> None:
+        """Count a rejected token, for the log only."""
         one = self._by[network(address)]
         if not one.burst:
             one.burst_began_at = now
         one.burst += 1
-        one.refused_at = now
+        one.rejected_at = now
 
     def wait_s(self, address: str, now: float) -> float:
-        """Seconds until another token of ``address`` is looked at."""
+        """Return the seconds until another token of ``address`` is compared."""
         one = self._by.get(network(address))
         if one is None or one.failed < FREE_GUESSES:
             return 0.0
@@ -133,17 +132,17 @@ class Guesses:
         return max(0.0, one.failed_at + wait_s - now)
 
     def bursts(self, now: float) -> list[tuple[str, int]]:
-        """The (address, count) of each burst that is over or long; each token is counted in one report."""
+        """Return the (address, count) of each burst that ended or is long; each token is counted once."""
         over: list[tuple[str, int]] = []
         for address, one in self._by.items():
-            if one.burst and (now - one.refused_at >= QUIET_S or now - one.burst_began_at >= MAX_BURST_S):
+            if one.burst and (now - one.rejected_at >= QUIET_S or now - one.burst_began_at >= MAX_BURST_S):
                 over.append((address, one.burst))
                 one.burst = 0
         return over
 
 
 def network(address: str) -> str:
-    """The address, or the /64 of an IPv6 address: a single machine has all of it."""
+    """Return the address, or the /64 of an IPv6 address, which one machine may own."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:
@@ -158,12 +157,12 @@ def _mac(key: bytes, text: str) -> str:
 
 
 def _same(one: str, other: str) -> bool:
-    """Compare in a time that depends on neither content; a lone surrogate is only another text."""
+    """Compare in constant time; lone surrogates are accepted."""
     return hmac.compare_digest(*(hashlib.sha256(text.encode(errors="surrogatepass")).digest() for text in (one, other)))
 
 
 def _name(host: str) -> str:
-    """The name in `name:port`."""
+    """Return the name in `name:port`."""
     if host.startswith("["):
         return host.partition("]")[0] + "]"
     return host.partition(":")[0].lower()

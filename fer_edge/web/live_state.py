@@ -1,4 +1,4 @@
-"""Where the main thread leaves what it sees and watchers find it: one slot, the newest wins, nobody waits."""
+"""Shared state of the page: the main thread writes the latest frame, faces and events; request threads read them."""
 
 import time
 from collections import Counter, deque
@@ -13,13 +13,13 @@ from fer_edge.types import Event, Face, FaceState, Frame, Image, Outcome
 
 RATE_WINDOW_S = 5.0
 KEPT_EVENTS = 100
-# Bound of the kept steps whatever the frame rate: about 1 KB each with a face in it.
+# Bound of the kept steps at any frame rate: about 1 KB each with a face.
 MOST_STEPS = 20_000
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PublishedEvent:
-    """An event with its number on this page and when it was told."""
+    """Event with its number on the page and its time."""
 
     number: int
     event: Event
@@ -28,22 +28,21 @@ class PublishedEvent:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class View:
-    """Everything there is to be seen at a moment."""
+    """Snapshot for the viewers."""
 
-    number: int  # counts up with every change
-    image: Image | None  # the latest frame; None before the first, and while the camera is away
-    verdicts: tuple[FaceState, ...]
-    camera: str  # in one word
+    number: int  # incremented with every change
+    image: Image | None  # the latest frame; None before the first, and while the camera is lost
+    faces: tuple[FaceState, ...]
+    camera: str  # state
     camera_reason: str
-    link: str  # the connection to the broker, in one line
+    link: str  # state of the broker connection, one line
     connected: bool
 
 
 class LiveState:
-    """A observer of the pipeline.
+    """Pipeline observer that publishes snapshots to the request threads.
 
-    Thread-safe: the main thread shows, any thread looks. What the main thread does here is a few assignments under a
-    lock that nobody holds while working.
+    Thread-safe. The main thread writes, any thread reads; the lock is held for a few assignments only.
     """
 
     def __init__(
@@ -61,62 +60,62 @@ class LiveState:
         self._span_s = minutes * 60.0
         self._steps: deque[Step] = deque(maxlen=MOST_STEPS)
         self._events: deque[PublishedEvent] = deque(maxlen=KEPT_EVENTS)
-        self._told = 0
+        self._numbered = 0
         self._outcomes: Counter[Outcome] = Counter()
         self._frames = 0
-        self._looks: deque[tuple[float, float]] = deque()  # when, latency; of the last RATE_WINDOW_S
+        self._latencies: deque[tuple[float, float]] = deque()  # (time, latency) of the last RATE_WINDOW_S
         self._health: dict[str, object] = {}
 
     def on_frame(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
-        """Shows a frame with what was made of it."""
+        """Publish a frame with its faces and events."""
         done_at = self._clock()
         with self._changed:
             self._keep(Step(StepKind.FRAME, now, tuple(faces), number=frame.number), decision.events)
             self._frames += 1
-            self._outcomes.update(verdict.outcome for verdict in decision.in_frame)
-            self._looks.append((done_at, done_at - frame.captured_at))
-            self._show(image=frame.image, verdicts=decision.in_frame)
+            self._outcomes.update(face.outcome for face in decision.in_frame)
+            self._latencies.append((done_at, done_at - frame.captured_at))
+            self._show(image=frame.image, faces=decision.in_frame)
 
     def on_tick(self, decision: Decision, now: float) -> None:
-        """Shows that time passes without a frame."""
+        """Publish the events of a tick without a frame."""
         with self._changed:
             self._keep(Step(StepKind.TICK, now), decision.events)
-            self._show(verdicts=())
+            self._show(faces=())
 
     def on_close(self, events: Sequence[Event], reason: str, now: float) -> None:
-        """Shows that everybody was said farewell to."""
+        """Publish the end of all tracks."""
         with self._changed:
             self._keep(Step(StepKind.CLOSED, now, reason=reason), events)
-            self._show(verdicts=())
+            self._show(faces=())
 
     def states(self, camera: str, camera_reason: str, link: str, *, connected: bool) -> None:
-        """Notes how camera and broker are; the picture of a camera that is away is taken down."""
+        """Set camera and broker state; the frame of a camera that is not running is removed."""
         with self._changed:
             view = self._view
             if (camera, camera_reason, link) == (view.camera, view.camera_reason, view.link):
                 return
             image = view.image if camera in ("running", "ended") else None
-            self._view = View(view.number + 1, image, view.verdicts, camera, camera_reason, link, connected)
+            self._view = View(view.number + 1, image, view.faces, camera, camera_reason, link, connected)
             self._changed.notify_all()
 
     def wake(self) -> None:
-        """Has all who wait look again: at the end there may be no other news."""
+        """Wake all waiting threads, for the shutdown."""
         with self._changed:
-            self._show(self._view.verdicts)
+            self._show(self._view.faces)
 
     def health(self, figures: dict[str, object]) -> None:
-        """Notes the latest health message."""
+        """Set the latest health message."""
         with self._changed:
             self._health = figures
 
     def reconfigure(self, decide: DecideSettings, lost_s: float) -> None:
-        """Other settings from now on."""
+        """Apply changed settings."""
         with self._changed:
             self._decide, self._lost_s = decide, lost_s
 
     @property
     def view(self) -> View:
-        """The latest."""
+        """The latest snapshot."""
         return self._view
 
     @property
@@ -126,23 +125,23 @@ class LiveState:
             return self._decide, self._lost_s
 
     def after(self, number: int, timeout_s: float) -> View:
-        """The first view that is newer than ``number``, or after ``timeout_s`` the latest."""
+        """Wait for a view newer than ``number``; return the latest after ``timeout_s``."""
         with self._changed:
             self._changed.wait_for(lambda: self._view.number > number, timeout_s)
             return self._view
 
     def events_after(self, number: int) -> list[PublishedEvent]:
-        """The kept events that are newer than ``number``, oldest first."""
+        """Return the kept events after ``number``, oldest first."""
         with self._changed:
-            return [told for told in self._events if told.number > number]
+            return [event for event in self._events if event.number > number]
 
     def figures(self) -> dict[str, object]:
-        """Rate and latency of the last seconds, and every face in every frame since the start by what became of it."""
+        """Return rate and latency of the last seconds, and the faces in all frames since the start, by outcome."""
         with self._changed:
             since = self._clock() - RATE_WINDOW_S
-            while self._looks and self._looks[0][0] < since:
-                self._looks.popleft()
-            latencies = sorted(latency for _, latency in self._looks)
+            while self._latencies and self._latencies[0][0] < since:
+                self._latencies.popleft()
+            latencies = sorted(latency for _, latency in self._latencies)
             outcomes = {outcome.value: self._outcomes[outcome] for outcome in Outcome}
             health, frames = self._health, self._frames
         return {
@@ -155,7 +154,7 @@ class LiveState:
         }
 
     def recording(self) -> Recording:
-        """The last minutes, as if they all had been decided by the settings in force now."""
+        """Return the scores of the last minutes, with the thresholds in force."""
         with self._changed:
             return Recording("the last minutes", (Part(tuple(self._steps), self._decide, self._lost_s),))
 
@@ -164,13 +163,13 @@ class LiveState:
         while self._steps[0].now < step.now - self._span_s:
             self._steps.popleft()
         for event in events:
-            self._told += 1
-            self._events.append(PublishedEvent(self._told, event, self._wall()))
+            self._numbered += 1
+            self._events.append(PublishedEvent(self._numbered, event, self._wall()))
 
-    def _show(self, verdicts: tuple[FaceState, ...], image: Image | None = None) -> None:
+    def _show(self, faces: tuple[FaceState, ...], image: Image | None = None) -> None:
         view = self._view
         shown = view.image if image is None else image
         self._view = View(
-            view.number + 1, shown, verdicts, view.camera, view.camera_reason, view.link, connected=view.connected
+            view.number + 1, shown, faces, view.camera, view.camera_reason, view.link, connected=view.connected
         )
         self._changed.notify_all()

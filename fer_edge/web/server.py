@@ -1,4 +1,4 @@
-"""The page's server: waitress in a thread of its own, which the daemon starts and stops."""
+"""HTTP server of the page (waitress in its own thread), and `Preview`, the page as the daemon uses it."""
 
 import logging
 import math
@@ -19,31 +19,31 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-SPARE_THREADS = 4  # for pages and drafts, beside two streams for each watcher
-# What may wait for a watcher that reads slowly: about two pictures. Waitress's own 16 MB would be a minute of the past.
+SPARE_THREADS = 4  # for short requests, beside two streams for each viewer
+# Send buffer of a slow viewer: about two frames. Waitress's default of 16 MB would delay the stream by a minute.
 UNSENT_BYTES = 128 * 1024
-SEND_BUFFER_BYTES = 64 * 1024  # the kernel's part of the same
-REQUEST_S = 10  # whole; within it a request must have arrived, counted from the connection's last answer
-CLEANUP_S = 1  # between two looks at that
+SEND_BUFFER_BYTES = 64 * 1024  # the kernel's share
+REQUEST_S = 10  # deadline of a complete request, counted from the connection's last response
+CLEANUP_S = 1  # interval of the deadline check
 MAX_HEADER_BYTES = 16 * 1024
-MAX_BODY_BYTES = 64 * 1024  # of any request; the page's own limit, which has an answer that it can show, is smaller
-UNANSWERED_MS = 15_000  # a watcher whose machine went to sleep gives its seat back after so long
-STOP_S = 0.7  # each, for the streams and for the server: the daemon's stop has four seconds for all
+MAX_BODY_BYTES = 64 * 1024  # of any request; the app's own limit is smaller and has a JSON error
+UNANSWERED_MS = 15_000  # unacknowledged data closes the connection of a suspended viewer
+STOP_S = 0.7  # each for the streams and the server; the daemon stops within 4 s
 
 
 class Server:
-    """Serves a WSGI application. `start` and `stop` belong to the main thread.
+    """WSGI server. `start` and `stop` are called by the main thread.
 
     Raises:
-        UserError: the address or port cannot be had.
+        UserError: the address or port cannot be bound.
     """
 
     def __init__(self, application: "Flask", settings: PreviewSettings, request_s: int = REQUEST_S) -> None:
         from waitress.server import create_server  # noqa: PLC0415  the extra
 
-        from fer_edge.web import connections  # noqa: PLC0415  it is made of waitress
+        from fer_edge.web import connections  # noqa: PLC0415  imports waitress
 
-        # Waitress says on INFO that it serves and on WARNING that a queue grows for a moment; both are no news here.
+        # INFO repeats the address, WARNING reports short queues: both are noise.
         logging.getLogger("waitress").setLevel(logging.ERROR)
         place = f"{settings.address}:{settings.port}"
         try:
@@ -56,8 +56,8 @@ class Server:
             application,
             sockets=[listening],
             threads=2 * settings.watchers + SPARE_THREADS,
-            channel_request_lookahead=1,  # so that a watcher who leaves is noticed between two pictures
-            # A backstop: what is evicted is closed one turn of the loop later.
+            channel_request_lookahead=1,  # detects a closed connection between two frames
+            # Backstop: an evicted connection is closed one turn of the loop later.
             connection_limit=2 * (connections.MAX_WAITING + 2 * settings.watchers),
             channel_timeout=request_s,
             cleanup_interval=CLEANUP_S,
@@ -77,7 +77,7 @@ class Server:
         self.url = f"http://{host}:{self.port}/"
 
     def start(self) -> None:
-        """Begins to serve."""
+        """Start serving."""
         self._thread.start()
         logger.info("preview: %s", self.url)
 
@@ -87,9 +87,9 @@ class Server:
             raise self._failure
 
     def stop(self) -> None:
-        """Ends; lets the streams, which have been told to end, finish first."""
+        """Stop the server after the streams, which were stopped before."""
         self._stopping = True
-        # Whoever is still served by then is cut off, and waitress's complaint of that is no news.
+        # Responses still in progress are cut off; waitress's error about it is suppressed.
         self._server.task_dispatcher.shutdown(cancel_pending=True, timeout=STOP_S)
         logging.getLogger("waitress").setLevel(logging.CRITICAL + 1)
         self._server.close()
@@ -97,25 +97,25 @@ class Server:
             self._thread.join(STOP_S)
 
     def _guarded(self) -> None:
-        """Serve, and keep whatever ends the thread for `check`: waitress's loop ends with its last descriptor too."""
+        """Run the thread, and keep the exception that ends it for `check`. The loop also ends without descriptors."""
         try:
             self._server.run()
             if not self._stopping:
-                raise RuntimeError("the preview's server has ended by itself")  # noqa: TRY301
-        except BaseException as error:  # noqa: BLE001 - handed over to the main thread, nothing is swallowed
+                raise RuntimeError("the preview's server stopped unexpectedly")  # noqa: TRY301
+        except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             self._failure = None if self._stopping else error
 
 
 def read_token(settings: PreviewSettings) -> str | None:
-    """The token that watchers must know, None where none is asked for.
+    """Read the access token, None where none is required.
 
     Raises:
-        SettingsError: there must be one and there is none, or it could be guessed.
+        SettingsError: it is missing or too short.
     """
     if not settings.token_file:
         if not is_loopback(settings.address):
             raise SettingsError(
-                f"preview.address {settings.address} can be reached from other machines: set preview.token_file"
+                f"preview.address {settings.address} is reachable from other machines: set preview.token_file"
             )
         return None
     token = read_secret(user_path(settings.token_file), "preview.token_file")
@@ -128,7 +128,7 @@ def read_token(settings: PreviewSettings) -> str | None:
 
 
 def _listening(address: str, port: int) -> socket.socket:
-    """A listening socket whose connections are cut when what was sent to them stays unanswered."""
+    """Return a listening socket whose connections are closed when sent data stays unacknowledged."""
     family, kind, protocol, _, place = socket.getaddrinfo(address, port, type=socket.SOCK_STREAM)[0]
     listening = socket.socket(family, kind, protocol)
     try:
@@ -143,20 +143,20 @@ def _listening(address: str, port: int) -> socket.socket:
 
 
 class KeepsSettings(Protocol):
-    """Where what is saved on the page goes; any thread may ask. Both say where it is kept, and raise UserError."""
+    """Store for settings saved on the page. Called from any thread; returns the place, raises UserError."""
 
     def keep(self, decide: DecideSettings, before: DecideSettings) -> str:
-        """Thresholds, in the place of those in force."""
+        """Save thresholds."""
 
     def keep_zones(self, zones: tuple[Zone, ...]) -> str:
-        """Blackout zones, for the next start."""
+        """Save privacy zones for the next start."""
 
 
 class Preview:
-    """The live page with all that belongs to it. The main thread owns it.
+    """Live page with encoder and server. Owned by the main thread.
 
     Raises:
-        UserError: the extra is not installed, the port is taken, or a token is missing.
+        UserError: the extra is not installed, the port is in use, or the token is missing.
     """
 
     def __init__(self, settings: Settings, device: str, keeper: KeepsSettings) -> None:
@@ -182,29 +182,29 @@ class Preview:
         self.url = self._server.url
 
     def start(self) -> None:
-        """Begins to serve."""
+        """Start serving."""
         self._pictures.start()
         self._server.start()
 
     def check(self, now: float) -> None:
-        """Raise the exception that ended one of the threads, if there is one; and log tokens that were refused."""
+        """Raise the exception that ended one of the threads, if there is one; and log rejected tokens."""
         self._pictures.check()
         self._server.check()
-        self._report(now)
+        self._log_rejected(now)
 
     def stop(self) -> None:
-        """Ends all streams and the server."""
+        """Stop all streams and the server."""
         self._page.close()
         self._pictures.stop()
         self.stage.wake()
         self._server.stop()
-        self._report(math.inf)
+        self._log_rejected(math.inf)
 
     @property
     def encoded(self) -> int:
-        """Pictures that were encoded since the start."""
+        """Number of frames encoded since the start."""
         return self._pictures.encoded
 
-    def _report(self, now: float) -> None:
-        for address, count in self._page.refused(now):
-            logger.warning("preview: refused %d wrong token%s from %s", count, "s" if count > 1 else "", address)
+    def _log_rejected(self, now: float) -> None:
+        for address, count in self._page.rejected(now):
+            logger.warning("preview: rejected %d wrong token%s from %s", count, "s" if count > 1 else "", address)

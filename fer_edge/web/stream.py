@@ -1,4 +1,4 @@
-"""The annotated pictures, encoded once for all who watch, and not at all while nobody does."""
+"""Streams of the page: annotated frames as MJPEG, encoded once for all viewers, and numbers as server-sent events."""
 
 import textwrap
 import time
@@ -14,17 +14,17 @@ from fer_edge.types import Image
 from fer_edge.web.live_state import LiveState, PublishedEvent, View
 from fer_edge.web.whatif import rules_of
 
-LIVE_HZ = 5.0  # how often numbers move; more is not read
-LATEST_EVENTS = 10  # in every line; the page knows by their numbers which it has
+LIVE_HZ = 5.0  # updates of the numbers; faster ones cannot be read
+LATEST_EVENTS = 10  # in every line; the page drops repeated numbers
 BOUNDARY = b"fer-edge-picture"
-QUALITY = 80  # JPEG's scale to 100: at 80 the eye sees no difference in a moving picture
+QUALITY = 80  # of JPEG, to 100: no visible difference in a moving image
 PLACARD_PX = (640, 360)
-# A still picture is sent again so often: a connection that broke is noticed only by writing to it.
+# An unchanged frame is sent again after this time: a broken connection is detected only by writing.
 REPEAT_S = 2.0
 
 
 class StreamLimit:
-    """Counts. Thread-safe; every request has a thread of its own."""
+    """Limit on concurrent streams. Thread-safe; every request has its own thread."""
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -33,24 +33,24 @@ class StreamLimit:
 
     @property
     def taken(self) -> int:
-        """How many there are now."""
+        """Number of open streams."""
         return self._taken
 
-    def take(self) -> bool:
-        """Whether there was a free seat, which is taken now."""
+    def acquire(self) -> bool:
+        """Acquire a stream; return False at the limit."""
         with self._lock:
             free = self._taken < self.limit
             self._taken += free
             return free
 
-    def leave(self) -> None:
-        """Gives a seat back."""
+    def release(self) -> None:
+        """Release a stream."""
         with self._lock:
             self._taken -= 1
 
 
 class SseFeed:
-    """Thread-safe. A line of its own for each watcher would be made 25 times a second for five of them."""
+    """Feed of server-sent events. Thread-safe; one line is encoded for all viewers."""
 
     def __init__(
         self, stage: LiveState, watching: Callable[[], int], clock: Callable[[], float] = time.monotonic
@@ -63,17 +63,17 @@ class SseFeed:
         self._line = b""
 
     def line(self, *, every_event: bool = False) -> bytes:
-        """The latest server-sent event, at most 1 / LIVE_HZ old; or a fresh one with all events that are kept."""
+        """Return the latest server-sent event, at most 1 / LIVE_HZ old; or a new one with all kept events."""
         if every_event:
-            return self._made(self._stage.events_after(0))
+            return self._encoded(self._stage.events_after(0))
         with self._lock:
             now = self._clock()
-            if now - self._made_at >= 0.9 / LIVE_HZ:  # a little less, or half of the watchers would get it twice
+            if now - self._made_at >= 0.9 / LIVE_HZ:  # 0.9: otherwise half of the viewers get each line twice
                 self._made_at = now
-                self._line = self._made(self._stage.events_after(0)[-LATEST_EVENTS:])
+                self._line = self._encoded(self._stage.events_after(0)[-LATEST_EVENTS:])
             return self._line
 
-    def _made(self, events: Sequence[PublishedEvent]) -> bytes:
+    def _encoded(self, events: Sequence[PublishedEvent]) -> bytes:
         view = self._stage.view
         decide, _ = self._stage.rules
         moment = {
@@ -87,9 +87,9 @@ class SseFeed:
                     "outcome": one.outcome.value,
                     "scores": [round(float(score), 3) for score in one.scores],
                 }
-                for one in view.verdicts
+                for one in view.faces
             ],
-            "events": [_event(told) for told in events],
+            "events": [_event(published) for published in events],
             "figures": self._stage.figures(),
             "rules": rules_of(decide),
             "watching": self._watching(),
@@ -97,10 +97,10 @@ class SseFeed:
         return b"data: " + msgspec.json.encode(moment) + b"\n\n"
 
 
-def _event(told: PublishedEvent) -> dict[str, Any]:
-    event = told.event
+def _event(published: PublishedEvent) -> dict[str, Any]:
+    event = published.event
     return {
-        "number": told.number,
+        "number": published.number,
         "type": event.kind.value,
         "face": event.face,
         "emotion": event.emotion,
@@ -108,12 +108,12 @@ def _event(told: PublishedEvent) -> dict[str, Any]:
         "confidence": round(event.confidence, 3),
         "duration_s": event.duration_s,
         "reason": event.reason,
-        "wall": told.wall,
+        "wall": published.wall,
     }
 
 
 class MjpegEncoder:
-    """One encoder thread. `watch` is called by any number of request threads."""
+    """JPEG encoder in its own thread. `watch` is called by any number of request threads."""
 
     def __init__(
         self, stage: LiveState, rate_hz: float, width_px: int, clock: Callable[[], float] = time.monotonic
@@ -123,7 +123,7 @@ class MjpegEncoder:
         self._width_px = width_px
         self._clock = clock
         self._ready = Condition()
-        self._watchers = 0
+        self._viewers = 0
         self._jpeg = b""
         self._number = 0
         self._stopping = Event()
@@ -132,7 +132,7 @@ class MjpegEncoder:
         self._thread = Thread(target=self._guarded, name="preview-encoder", daemon=True)
 
     def start(self) -> None:
-        """Begins to wait for watchers."""
+        """Start the encoder thread."""
         self._thread.start()
 
     def check(self) -> None:
@@ -141,18 +141,18 @@ class MjpegEncoder:
             raise self._failure
 
     def stop(self) -> None:
-        """Ends the thread and every stream."""
+        """Stop the thread and all streams."""
         self._stopping.set()
         with self._ready:
             self._ready.notify_all()
 
     def watch(self) -> Iterator[bytes]:
-        """The parts of a multipart/x-mixed-replace stream, the latest picture each time; ends when the daemon does.
+        """Yield the parts of a multipart/x-mixed-replace stream, each the latest frame, until `stop`.
 
-        A watcher that reads slowly is given fewer pictures, never old ones.
+        A slow viewer gets fewer frames, never old ones.
         """
         with self._ready:
-            self._watchers += 1
+            self._viewers += 1
             self._ready.notify_all()
         try:
             yield b"--" + BOUNDARY + b"\r\n"
@@ -163,26 +163,26 @@ class MjpegEncoder:
                     yield _part(jpeg)
         finally:
             with self._ready:
-                self._watchers -= 1
+                self._viewers -= 1
 
     def _after(self, seen: int) -> tuple[bytes, int]:
-        """The first picture after number ``seen``, or the same once more after REPEAT_S; and its number."""
+        """Return the first JPEG after number ``seen``, or the same one after REPEAT_S; and its number."""
         with self._ready:
             self._ready.wait_for(lambda: self._number > seen or self._stopping.is_set(), REPEAT_S)
             return self._jpeg, self._number
 
     def _guarded(self) -> None:
-        """Encode, and keep whatever ends the thread for `check`: the page would stand still without a word."""
+        """Run the thread, and keep the exception that ends it for `check`."""
         try:
             self._run()
-        except BaseException as error:  # noqa: BLE001 - handed over to the main thread, nothing is swallowed
+        except BaseException as error:  # noqa: BLE001 - raised again in the main thread
             self._failure = error
 
     def _run(self) -> None:
         shown = -1
         while not self._stopping.is_set():
             with self._ready:
-                self._ready.wait_for(lambda: self._watchers > 0 or self._stopping.is_set())
+                self._ready.wait_for(lambda: self._viewers > 0 or self._stopping.is_set())
             began = self._clock()
             view = self._stage.after(shown, REPEAT_S)
             if not self._stopping.is_set():
@@ -191,15 +191,15 @@ class MjpegEncoder:
             self._stopping.wait(max(0.0, began + self._pause_s - self._clock()))
 
     def _encode(self, view: View) -> None:
-        written, data = cv2.imencode(".jpg", self._picture(view), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
-        assert written, "OpenCV encodes every BGR picture as JPEG"
+        written, data = cv2.imencode(".jpg", self._annotated(view), [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
+        assert written, "OpenCV encodes every BGR image as JPEG"
         with self._ready:
             self._jpeg = data.tobytes()
             self._number += 1
             self.encoded += 1
             self._ready.notify_all()
 
-    def _picture(self, view: View) -> Image:
+    def _annotated(self, view: View) -> Image:
         if view.image is None:
             return placard(*PLACARD_PX, [f"camera: {view.camera}", *_wrapped(view.camera_reason)])
         image = view.image
@@ -207,11 +207,11 @@ class MjpegEncoder:
         if width > self._width_px:
             size = (self._width_px, round(height * self._width_px / width))
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)  # type: ignore[assignment]
-        return annotate(image, view.verdicts)
+        return annotate(image, view.faces)
 
 
 def _part(jpeg: bytes) -> bytes:
-    """A picture with its head and the boundary after it, without which Chromium shows each picture one too late."""
+    """Return a part with the boundary behind it; without it Chromium shows each frame one too late."""
     head = b"Content-Type: image/jpeg\r\nContent-Length: " + str(len(jpeg)).encode() + b"\r\n\r\n"
     return head + jpeg + b"\r\n--" + BOUNDARY + b"\r\n"
 

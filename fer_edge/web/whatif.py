@@ -1,4 +1,4 @@
-"""What other thresholds would have told of the last minutes; what the page's sliders show."""
+"""Replay of the last minutes with other thresholds, for the page's sliders."""
 
 from collections.abc import Mapping
 from threading import Lock
@@ -15,67 +15,67 @@ from fer_edge.web.live_state import LiveState
 
 _T = TypeVar("_T")
 
-MOST_LISTED = 200  # events; a page that shows more of them shows nothing
+MOST_LISTED = 200  # events in one answer
 
 
 class WhatIfError(ValueError):
-    """Settings that cannot be; the message says which and why."""
+    """Invalid settings in a request; the message names key and reason."""
 
 
 class WhatIf:
-    """Tries settings. Thread-safe: one replay at a time, so that ten sliders take no more than one core's share."""
+    """Replay with other settings. Thread-safe: one replay at a time, so that many requests use one core at most."""
 
     def __init__(self, stage: LiveState) -> None:
         self._stage = stage
         self._lock = Lock()
 
-    def tried(self, decide: DecideSettings) -> dict[str, object]:
-        """The events of the last minutes by ``decide``, beside those by the settings in force."""
+    def compare(self, decide: DecideSettings) -> dict[str, object]:
+        """Return the events of the last minutes with ``decide``, compared with the settings in force."""
         with self._lock:
             recording = self._stage.recording()
-            told = compare(replay(recording), replay(recording, decide))
+            comparison = compare(replay(recording), replay(recording, decide))
         end = recording.began + recording.seconds
         return {
             "seconds": round(recording.seconds, 1),
-            "counts": {name: len(getattr(told, name)) for name in ("kept", "moved", "new", "gone")},
-            "events": _listed(told, end),
+            "counts": {name: len(getattr(comparison, name)) for name in ("kept", "moved", "new", "gone")},
+            "events": _listed(comparison, end),
         }
 
 
-def converted(words: object, expected: type[_T]) -> _T:
-    """Decoded JSON as ``expected``.
+def converted(body: object, expected: type[_T]) -> _T:
+    """Convert decoded JSON to ``expected``.
 
     Raises:
-        DraftError: it is something else.
+        WhatIfError: it has another type or range.
     """
     try:
-        return msgspec.convert(words, expected)
+        return msgspec.convert(body, expected)
     except msgspec.ValidationError as error:
         raise WhatIfError(str(error)) from error
     except (ValueError, OverflowError) as error:
         raise WhatIfError("a value is out of range") from error
 
 
-def settings_from(words: object) -> DecideSettings:
-    """The settings that a page sent.
+def settings_from(body: object) -> DecideSettings:
+    """Return the thresholds in a request.
 
     Raises:
-        DraftError: a key that does not exist, a value outside its range, or two that contradict each other.
+        WhatIfError: a key that does not exist, a value outside its range, or two that contradict each other.
     """
-    decide = converted(words, DecideSettings)
+    decide = converted(body, DecideSettings)
     wrong = contradictions(Settings(decide=decide))
     if wrong:
         raise WhatIfError(": ".join(wrong[0]))
     return decide
 
 
-def zones_from(words: object) -> tuple[Zone, ...]:
-    """The blackout zones that a page sent.
+def zones_from(body: object) -> tuple[Zone, ...]:
+    """Return the privacy zones in a request.
 
     Raises:
-        DraftError: one is no polygon in the picture; which, and why.
+        WhatIfError: one is not a simple polygon; the message names it.
     """
-    zones = converted(words, tuple[Zone, ...])
+    zones = converted(body, tuple[Zone, ...])
     wrong = contradictions(Settings(privacy=PrivacySettings(zones=zones)))
     if wrong:
         raise WhatIfError(": ".join(wrong[0]))
@@ -83,7 +83,7 @@ def zones_from(words: object) -> tuple[Zone, ...]:
 
 
 def rules_of(decide: DecideSettings) -> Mapping[str, object]:
-    """The settings as the page needs them: each expression's thresholds filled in."""
+    """Return the settings for the page, with the thresholds of each expression filled in."""
     own = decide.emotions
     return {
         **msgspec.to_builtins(decide),
@@ -96,12 +96,12 @@ def _or(own: float | None, common: float) -> float:
     return common if own is None else own
 
 
-def _listed(told: Comparison, end: float) -> list[dict[str, object]]:
-    """The latest events of both sides, oldest first, by how long before the end they were."""
-    rows = [_row("kept", event, end) for event in told.kept]
-    rows += [_row("moved", after, end) for _, after in told.moved]
-    rows += [_row("new", event, end) for event in told.new]
-    rows += [_row("gone", event, end) for event in told.gone]
+def _listed(comparison: Comparison, end: float) -> list[dict[str, object]]:
+    """Return the latest events of both sides, oldest first, by their time before the end."""
+    rows = [_row("kept", event, end) for event in comparison.kept]
+    rows += [_row("moved", after, end) for _, after in comparison.moved]
+    rows += [_row("new", event, end) for event in comparison.new]
+    rows += [_row("gone", event, end) for event in comparison.gone]
     return sorted(rows, key=lambda row: -float(str(row["ago_s"])))[-MOST_LISTED:]
 
 

@@ -69,7 +69,7 @@ def test_setting_without_effect_is_a_warning_and_no_failure(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("preview", "text", "code"),
     [
-        ("address: 0.0.0.0", "can be reached from other machines: set preview.token_file", 78),
+        ("address: 0.0.0.0", "is reachable from other machines: set preview.token_file", 78),
         ("token_file: /nowhere/token", "preview.token_file: cannot read /nowhere/token", 78),
         ("port: {taken}", "cannot listen on 127.0.0.1:{taken}: address already in use; if no running daemon", 1),
     ],

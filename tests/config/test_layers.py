@@ -55,7 +55,7 @@ def test_all_mistakes_of_a_change_are_named_at_once() -> None:
         "decide.emotions.glad: unknown key; there are angry, disgust, fear, happy, neutral, sad, surprise",
         "gates.min_width_px: must be a whole number between 8 and 1000, got '40'",
         "decid: unknown key, did you mean decide?",
-        ("mqtt: cannot be changed while the daemon runs, only log_level, gates, decide, publish can: edit config.yaml"),
+        ("mqtt: cannot be changed at run time, only log_level, gates, decide, publish can: edit config.yaml"),
     ]
 
 

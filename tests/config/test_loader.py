@@ -91,7 +91,7 @@ def test_all_mistakes_are_named_at_once_in_the_order_of_the_file() -> None:
         ),
         (
             "mqtt: {tls: true}",
-            "c.yaml:1:13: mqtt.tls: must hold keys, indented below it: enabled, ca, certificate, key",
+            "c.yaml:1:13: mqtt.tls: must be a section of these keys, indented: enabled, ca, certificate, key",
         ),
         (
             "privacy: {zones: [[[0, 0], [1, 0]]]}",
@@ -101,7 +101,7 @@ def test_all_mistakes_are_named_at_once_in_the_order_of_the_file() -> None:
             "privacy: {zones: [[[0, 0], [1, 0], [1]]]}",
             (
                 "c.yaml:1:36: privacy.zones[0][2]: must be a point [x, y], two numbers between 0 and 1: fractions "
-                "of the picture's width and height, got 1 entry"
+                "of the frame's width and height, got 1 entry"
             ),
         ),
         (
@@ -112,12 +112,12 @@ def test_all_mistakes_are_named_at_once_in_the_order_of_the_file() -> None:
         (
             "device: a/b",
             (
-                "c.yaml:1:9: device: must be at most 100 characters, none of them /, #, +, blank or control character, "
+                "c.yaml:1:9: device: must be at most 100 characters without /, #, +, spaces and control characters, "
                 "got a/b"
             ),
         ),
         ("decide: {enter: 2020-13-45}", "c.yaml:1:17: decide.enter: must be a number between 0 and 1, got 2020-13-45"),
-        ("log_level: info\nlog_level: debug", "c.yaml:2:1: log_level: stands twice, first in line 1: keep one"),
+        ("log_level: info\nlog_level: debug", "c.yaml:2:1: log_level: duplicate key, first in line 1: keep one"),
     ],
 )
 def test_mistake_says_where_what_and_what_would_be_right(text: str, sentence: str) -> None:
@@ -202,24 +202,24 @@ def test_config_yaml_holds_every_key_at_its_default() -> None:
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('camera: {source: " "}', "camera.source: is empty: name a camera, an address, a video or a folder"),
-        ("camera: {source: 'ftp://host/x'}", "camera.source: cameras are reached by rtsp:// or http://, not by ftp://"),
+        ('camera: {source: " "}', "camera.source: is empty: set a camera, a URL, a video or a folder"),
+        ("camera: {source: 'ftp://host/x'}", "camera.source: must be rtsp:// or http://, not ftp://"),
         (
             "camera: {source: 'git+ssh://host'}",
-            "camera.source: cameras are reached by rtsp:// or http://, not by git+ssh://",
+            "camera.source: must be rtsp:// or http://, not git+ssh://",
         ),
         (
             "{camera: {rate_hz: 0.25}, track: {lost_s: 10}}",
-            "camera.stall_s: must be at least 8, two pictures at camera.rate_hz, got 4",
+            "camera.stall_s: must be at least 8, two frames at camera.rate_hz, got 4",
         ),
         (
             "{camera: {rate_hz: 5}, detect: {every: 30}}",
-            "track.lost_s: must be at least 6, for that seldom detect.every and camera.rate_hz look for faces, got 2",
+            "track.lost_s: must be at least 6, the detection interval by detect.every and camera.rate_hz, got 2",
         ),
-        ("mqtt: {host: 'mqtt://broker'}", "mqtt.host: is a name or an IP address alone, without mqtt://"),
+        ("mqtt: {host: 'mqtt://broker'}", "mqtt.host: must be only a host name or an IP address, without mqtt://"),
         (
             "mqtt: {host: 'broker:1883'}",
-            "mqtt.host: is a name or an IP address alone: the port belongs into mqtt.port, got broker:1883",
+            "mqtt.host: must be only a host name or an IP address: the port belongs in mqtt.port, got broker:1883",
         ),
     ],
 )
@@ -244,18 +244,18 @@ def test_address_and_pace_that_work_are_fine(text: str) -> None:
 @pytest.mark.parametrize("value", ['"a\\0b"', "x" * 101])
 def test_device_that_no_topic_can_hold_is_a_mistake(value: str) -> None:
     (line,) = complaints(f"device: {value}")
-    assert "device: must be at most 100 characters, none of them /" in line
+    assert "device: must be at most 100 characters without /" in line
 
 
 @pytest.mark.parametrize(
     ("text", "words"),
     [
-        ("camera:\n\twidth: 640\n", "c.yaml:2:1: is not YAML: indent with blanks, not with tabs"),
-        ("a: b: c\n", "c.yaml:1:5: is not YAML: a value that holds a colon needs quotes"),
-        ("device: a\n---\ndevice: b\n", "is not YAML: it holds a second document (---): keep one"),
+        ("camera:\n\twidth: 640\n", "c.yaml:2:1: is not YAML: indent with spaces, not with tabs"),
+        ("a: b: c\n", "c.yaml:1:5: is not YAML: a value that contains a colon needs quotes"),
+        ("device: a\n---\ndevice: b\n", "is not YAML: it contains a second document (---): keep one"),
         ("[" * 3000, "c.yaml:1:1: is not a settings file: it is nested too deeply"),
         ("device: " + "[" * 31 + "]" * 31, "c.yaml:1:1: is not a settings file: it is nested too deeply"),
-        ("? [a, b]\n: 1\n", "c.yaml:1:3: holds a list or a section where a key belongs"),
+        ("? [a, b]\n: 1\n", "c.yaml:1:3: a list or a section in place of a key"),
     ],
 )
 def test_text_that_is_no_settings_is_one_line_in_plain_words(text: str, words: str) -> None:

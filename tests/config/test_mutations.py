@@ -166,7 +166,7 @@ def test_no_bytes_raise_a_foreign_exception(tmp_path_factory: pytest.TempPathFac
         ("camera: {source: 'rtsp://joe:${PW}@cam/'}", "1:18: camera.source: a variable is not replaced in this file"),
         (r'classify: {model: "a\0b"}', "1:19: classify.model: must be a path of at most 4096 characters"),
         (r'mqtt: {username: "\ud800"}', "1:18: mqtt.username: must be text without control characters, got '\\ud800'"),
-        (f"camera: {{source: {'9' * 5000}}}", "1:18: camera.source: must be a camera's number from 0 to 1000"),
+        (f"camera: {{source: {'9' * 5000}}}", "1:18: camera.source: must be a camera number from 0 to 1000"),
         (f"mqtt: {{port: {'9' * 5000}}}", "1:14: mqtt.port: must be a whole number between 1 and 65535, got 9999"),
         ("camera:\n  <<: {width: 320}", "2:3: camera.<<: merging is not supported in this file: write the keys out"),
         ("privacy: {zones: &a [*a]}", "1:18: privacy.zones[0]: must be a list of 3 to 100 points"),

@@ -35,7 +35,7 @@ def test_power_cut_while_writing_leaves_the_old_one(tmp_path: Path) -> None:
 def test_file_that_holds_something_else_is_one_line_and_can_be_set_aside(tmp_path: Path, content: bytes) -> None:
     file = OverridesFile(tmp_path / "porch.json")
     file.path.write_bytes(content)
-    with pytest.raises(OverridesError, match=r"porch\.json: holds no changes") as caught:
+    with pytest.raises(OverridesError, match=r"porch\.json: is no overrides file") as caught:
         file.load()
     assert "\n" not in str(caught.value)
     assert file.set_aside().read_bytes() == content

@@ -19,7 +19,7 @@ def warned(text: str) -> list[str]:
 
 @pytest.mark.parametrize("key", ["ca", "certificate", "key"])
 def test_tls_file_without_tls_is_refused_because_the_password_would_go_in_clear(key: str) -> None:
-    without = "is used with mqtt.tls.enabled: true alone; without TLS all is sent in clear"
+    without = "has no effect without mqtt.tls.enabled: true; without TLS everything is sent in clear"
     assert flaws(f"mqtt: {{tls: {{{key}: c.pem}}}}") == [f"mqtt.tls.{key}: {without}"]
 
 
@@ -28,7 +28,7 @@ def test_tls_files_with_tls_are_fine() -> None:
 
 
 def test_password_without_a_user_is_refused_and_with_one_is_fine() -> None:
-    assert flaws("mqtt: {password_file: pw}") == ["mqtt.password_file: is sent with mqtt.username alone: set that too"]
+    assert flaws("mqtt: {password_file: pw}") == ["mqtt.password_file: has no effect without mqtt.username: set it too"]
     assert flaws("mqtt: {password_file: pw, username: cam}") == []
 
 
@@ -36,9 +36,9 @@ def test_password_without_a_user_is_refused_and_with_one_is_fine() -> None:
     ("host", "flaw"),
     [
         ("[::1]", ", an IPv6 address without brackets: ::1"),
-        ("[::1]:1883", ": the port belongs into mqtt.port, got [::1]:1883"),
-        ("broker:1883", ": the port belongs into mqtt.port, got broker:1883"),
-        ("broker ", ", and holds a blank: take it out"),
+        ("[::1]:1883", ": the port belongs in mqtt.port, got [::1]:1883"),
+        ("broker:1883", ": the port belongs in mqtt.port, got broker:1883"),
+        ("broker ", " without spaces"),
         ("mqtt://broker", ", without mqtt://"),
         ("mqtt://joe:geheim@broker", ", without mqtt://"),
         ("joe:geheim@broker", ", without a user name"),
@@ -47,7 +47,7 @@ def test_password_without_a_user_is_refused_and_with_one_is_fine() -> None:
     ],
 )
 def test_broker_s_address_as_people_write_it_is_named_with_its_cure(host: str, flaw: str) -> None:
-    assert flaws(f"mqtt: {{host: '{host}'}}") == [f"mqtt.host: is a name or an IP address alone{flaw}"]
+    assert flaws(f"mqtt: {{host: '{host}'}}") == [f"mqtt.host: must be only a host name or an IP address{flaw}"]
 
 
 @pytest.mark.parametrize(
@@ -59,7 +59,7 @@ def test_name_or_address_alone_is_fine(host: str) -> None:
 
 def test_preview_s_address_obeys_the_same_rule() -> None:
     assert flaws("preview: {address: '[::1]'}") == [
-        "preview.address: is a name or an IP address alone, an IPv6 address without brackets: ::1"
+        "preview.address: must be only a host name or an IP address, an IPv6 address without brackets: ::1"
     ]
 
 
@@ -77,7 +77,7 @@ def test_text_that_is_longer_than_mqtt_takes_is_refused_by_its_bytes(text: str, 
     room = 65_535 - {"mqtt.prefix": topic[0], "home_assistant.prefix": topic[1]}.get(key, 0)
     assert flaws(text.replace("?", "x" * room)) == []
     (long,) = flaws(text.replace("?", "x" * (room - 1) + "\u00e9"))
-    assert long == f"{key}: is too long: it makes 65536 bytes of UTF-8, MQTT takes 65535"
+    assert long == f"{key}: is too long: 65536 bytes of UTF-8, the limit of MQTT is 65535"
 
 
 @pytest.mark.parametrize(

@@ -166,7 +166,7 @@ def test_second_watcher_of_one_is_told_and_let_in_when_the_first_leaves(browser,
     first = browser.driver.current_window_handle
     browser.driver.switch_to.new_window("tab")
     browser.open(url)
-    browser.wait_for_text("#banner", "1 are watching already")
+    browser.wait_for_text("#banner", "1 pages are open")
     assert faults(browser) == []
     second = browser.driver.current_window_handle
     browser.driver.switch_to.window(first)
@@ -184,7 +184,7 @@ def test_lost_camera_is_said_and_the_picture_returns_with_it(browser, serve, url
     camera.switch_off()
     browser.wait_for_text("#banner", "The camera is lost")
     browser.wait(lambda one: "good" not in one.run("return document.getElementById('camera-lamp').className"), "a lamp")
-    browser.wait_for_text("#no-faces", "Nobody is seen")
+    browser.wait_for_text("#no-faces", "No faces")
     assert faults(browser) == []
     camera.switch_on()
     faces_are_there(browser)
@@ -214,7 +214,7 @@ def test_what_was_drawn_and_dragged_stays_while_the_daemon_is_away_and_is_saved_
     assert daemon.stop() == 0
     for button, result in (("zone-save", "#zone-result"), ("tune-save", "#tune-saved")):
         browser.run("document.getElementById(arguments[0]).click()", button)
-        browser.wait_for_text(result, "does not answer. Nothing was saved")
+        browser.wait_for_text(result, "No response from the daemon. Nothing was saved")
     again = serve()
     faces_are_there(browser)
     for button, result in (("zone-save", "#zone-result"), ("tune-save", "#tune-saved")):
@@ -229,7 +229,7 @@ def test_token_is_demanded_at_every_address_but_loopback(browser, serve, url, tm
     serve(address="0.0.0.0", token_file=str(tmp_path / "token"))
     browser.open(url)
     browser.run("document.getElementById('token').value = 'a guess, and a bad one'; document.forms[0].submit()")
-    browser.wait_for_text(".banner", "That is not the token")
+    browser.wait_for_text(".banner", "Wrong token")
     browser.run(f"document.getElementById('token').value = '{TOKEN}'; document.forms[0].submit()")
     faces_are_there(browser)
     assert browser.driver.current_url == url
@@ -244,7 +244,7 @@ def test_page_that_is_open_says_that_the_token_has_changed(browser, serve, url, 
     assert daemon.stop() == 0
     (tmp_path / "token").write_text(TOKEN[::-1])
     serve(token_file=str(tmp_path / "token"))
-    browser.wait_for_text("#banner", "The token is another one now")
+    browser.wait_for_text("#banner", "The token has changed")
     browser.open(f"{url}?token={TOKEN[::-1]}")
     faces_are_there(browser)
 
@@ -291,7 +291,7 @@ def test_save_of_a_second_browser_is_refused_when_another_has_saved_since(browse
     browser.driver.close()
     browser.driver.switch_to.window(first)
     browser.run("document.getElementById('tune-save').click()")
-    browser.wait_for_text("#tune-saved", "have been changed since this page took them")
+    browser.wait_for_text("#tune-saved", "have been changed since this page loaded them")
     browser.run("document.getElementById('tune-reset').click()")
     browser.run(DRAG, "tune-enter", 0.99)
     browser.run("document.getElementById('tune-save').click()")

@@ -119,7 +119,7 @@ def test_wrong_token_is_said_and_the_right_one_becomes_a_ticket(client_of) -> No
     client = client_of(TOKEN)
     wrong = client.post("/enter", data={"token": TOKEN[:-1]})
     assert wrong.status_code == 401
-    assert "That is not the token" in wrong.text
+    assert "Wrong token" in wrong.text
     assert client.get_cookie(COOKIE) is None
     right = client.post("/enter", data={"token": TOKEN})
     assert (right.status_code, right.location) == (302, "./")
@@ -156,7 +156,7 @@ def test_watcher_beyond_the_limit_is_told_so_until_one_leaves(client_of) -> None
     next(iter(first.response))
     refused = client.get("/live")
     assert refused.status_code == 503
-    assert "1 are watching already" in refused.json["error"]
+    assert "1 pages are open, the limit of preview.watchers" in refused.json["error"]
     assert client.get("/seats").json == {"taken": 1, "limit": 1}
     first.close()
     assert client.get("/seats").json == {"taken": 0, "limit": 1}
@@ -307,14 +307,14 @@ def test_second_of_two_browsers_that_began_from_the_same_settings_is_refused_wit
     assert client.post("/keep", json=kept(first), headers=OWN).status_code == 200
     refused = client.post("/keep", json=kept(second), headers=OWN)
     assert refused.status_code == 409
-    assert "have been changed since this page took them" in refused.json["error"]
+    assert "have been changed since this page loaded them" in refused.json["error"]
     both = {**first, "leave": 0.3}
     assert client.post("/keep", json=kept(both, first), headers=OWN).status_code == 200
     assert [(decide.enter, decide.leave) for decide in keeper.kept] == [(0.7, 0.4), (0.7, 0.3)]
     assert client.post("/zones", json=zones([ZONE]), headers=OWN).status_code == 200
     refused = client.post("/zones", json=zones([OTHER_ZONE]), headers=OWN)
     assert refused.status_code == 409
-    assert "load it again" in refused.json["error"]
+    assert "reload it and draw" in refused.json["error"]
     assert client.post("/zones", json=zones([ZONE, OTHER_ZONE], [ZONE]), headers=OWN).status_code == 200
     assert [len(saved) for saved in keeper.zones] == [1, 2]
 

@@ -120,7 +120,7 @@ def test_burst_of_wrong_tokens_is_one_line_with_address_and_count_and_never_a_to
     assert caplog.records == []  # it may go on
     preview.check(time.monotonic() + 10.0)
     preview.check(math.inf)
-    assert [record.getMessage() for record in caplog.records] == ["preview: refused 8 wrong tokens from 127.0.0.1"]
+    assert [record.getMessage() for record in caplog.records] == ["preview: rejected 8 wrong tokens from 127.0.0.1"]
 
 
 def test_right_token_leaves_no_line_in_the_log(preview, caplog) -> None:

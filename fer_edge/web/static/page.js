@@ -1,4 +1,4 @@
-// The live half of the page: what the daemon says five times a second becomes bars, lines and lamps.
+// Live part of the page: server-sent events update faces, events, counters and status lamps.
 "use strict";
 
 const EMOTIONS = JSON.parse(document.body.dataset.emotions);
@@ -27,7 +27,7 @@ function banner(text) {
   at("banner").hidden = !text;
 }
 
-// One card for each face, kept as long as the face is there, so that bars move instead of being drawn anew.
+// One card for each face, kept while the face is tracked, so that the bars are animated.
 function faceCard(face) {
   const id = `face-${face.face}`;
   let card = at(id);
@@ -75,7 +75,7 @@ function showFaces(faces, rules) {
 }
 
 function eventWords(event) {
-  const held = event.emotion ? `${event.emotion} ${Math.round(100 * event.confidence)} %` : "unsure";
+  const held = event.emotion ? `${event.emotion} ${Math.round(100 * event.confidence)}%` : "unsure";
   switch (event.type) {
     case "face_appeared": return `face ${event.face} appeared, ${held}`;
     case "emotion_changed": return `face ${event.face} changed from ${event.previous || "unsure"} to ${held}`;
@@ -85,7 +85,7 @@ function eventWords(event) {
 }
 
 function showEvent(event) {
-  if (event.number <= newestEvent) return; // lines repeat the latest events, so that none is lost between two
+  if (event.number <= newestEvent) return; // messages repeat the latest events, so that none is lost
   newestEvent = event.number;
   const item = element("li");
   const when = new Date(1000 * event.wall);
@@ -101,7 +101,7 @@ function showWhy(figures) {
     const row = element("tr");
     const head = element("th", "", outcome.replaceAll("_", " "));
     head.scope = "row";
-    const share = figures.faces_seen ? `${(100 * count / figures.faces_seen).toFixed(0)} %` : "";
+    const share = figures.faces_seen ? `${(100 * count / figures.faces_seen).toFixed(0)}%` : "";
     row.append(head, element("td", "", count), element("td", "", share));
     return row;
   });
@@ -129,27 +129,27 @@ async function connect() {
   const seats = answer?.ok ? await answer.json().catch(() => null) : null;
   if (!seats) {
     lamp("page", false, "no connection");
-    banner(answer?.status === 401 ? "The token is another one now. Load the page again." : "The daemon does not answer. Trying again.");
+    banner(answer?.status === 401 ? "The token has changed. Reload the page." : "No response from the daemon. Retrying.");
     setTimeout(connect, RETRY_MS);
     return;
   }
   if (seats.taken >= seats.limit) {
     lamp("page", false, "full");
-    banner(`${seats.limit} are watching already, and preview.watchers allows no more. Trying again.`);
+    banner(`${seats.limit} pages are open, the limit of preview.watchers. Retrying.`);
     setTimeout(connect, RETRY_MS);
     return;
   }
   const live = new EventSource("live");
   at("events").replaceChildren();
   newestEvent = 0;
-  at("picture").src = `picture.mjpg?${Date.now()}`; // another address each time, or the browser shows the broken stream
+  at("picture").src = `picture.mjpg?${Date.now()}`; // a new URL each time, or the browser reuses the broken stream
   live.onmessage = (message) => show(JSON.parse(message.data));
   live.onerror = () => {
     live.close();
-    at("faces").replaceChildren(); // who was there may be gone: what is not known is not shown
+    at("faces").replaceChildren(); // their state is unknown
     at("no-faces").hidden = true;
     lamp("page", false, "no connection");
-    banner("The connection to the daemon is lost. Trying again.");
+    banner("Connection to the daemon lost. Retrying.");
     setTimeout(connect, RETRY_MS);
   };
 }

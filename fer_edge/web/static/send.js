@@ -1,4 +1,4 @@
-// What the page asks of the daemon: an answer, or one line that says why there is none. What was drawn or dragged stays.
+// POST requests: the decoded answer, or an Error with one line for the user. Drafts are kept.
 "use strict";
 
 window.send = async (address, body) => {
@@ -7,9 +7,9 @@ window.send = async (address, body) => {
   try {
     answer = await fetch(address, { method: "POST", headers, body: JSON.stringify(body) });
   } catch {
-    throw new Error("The daemon does not answer. Nothing was saved; try again when it is back.");
+    throw new Error("No response from the daemon. Nothing was saved; try again when it is running.");
   }
   const words = await answer.json().catch(() => null);
   if (answer.ok && words) return words;
-  throw new Error(words?.error || `The daemon refuses this (${answer.status}). Load the page again.`);
+  throw new Error(words?.error || `The daemon rejected this (${answer.status}). Reload the page.`);
 };

@@ -1,8 +1,8 @@
-// The sliders: a draft of the thresholds, what it would have told of the last minutes, and where it is kept.
+// Sliders: a draft of the thresholds, its replay of the last minutes, and saving it.
 "use strict";
 
 (() => {
-  const WAIT_MS = 200; // after the last movement: a replay takes a moment
+  const WAIT_MS = 200; // after the last movement, so that a drag causes one replay
   const SLIDERS = [
     { key: "enter", label: "enter", max: 1, step: 0.01, own: true },
     { key: "leave", label: "leave", max: 1, step: 0.01, own: true },
@@ -14,9 +14,9 @@
   const FATES = { kept: 8, moved: 22, new: 36, gone: 50 }; // height of each row in the strip
   const at = (id) => document.getElementById(id);
 
-  let inForce = null; // the daemon's settings
-  let draft = null; // ours; null: not touched
-  let was = null; // the daemon's settings when the draft was begun
+  let inForce = null; // the settings in force
+  let draft = null; // null: nothing was changed
+  let was = null; // the settings in force when the draft was started
   let timer = 0;
 
   const chosen = () => at("tune-emotion").value;
@@ -100,7 +100,7 @@
     try {
       const result = await window.send("keep", { decide: draft, was });
       at("tune-saved").textContent = `Saved to ${result.kept}`;
-      inForce = draft; // until the next line says so
+      inForce = draft; // until the next event
       draft = null;
       at("tune-save").disabled = at("tune-reset").disabled = true;
     } catch (error) {

@@ -1,11 +1,11 @@
-// Blackout zones, drawn on the picture: a click sets a corner, "Close the zone" ends it. Nothing changes until it is saved.
+// Privacy zones, drawn on the frame: a click sets a corner, "Close the zone" ends it. Nothing changes until it is saved.
 "use strict";
 
 (() => {
   const at = (id) => document.getElementById(id);
   const zones = JSON.parse(document.body.dataset.zones);
-  let saved = structuredClone(zones); // as the daemon has them
-  let corners = null; // of the zone that is being drawn; null: none
+  let saved = structuredClone(zones); // as stored by the daemon
+  let corners = null; // of the zone being drawn; null: none
 
   const rounded = (value) => Math.round(1e4 * Math.min(1, Math.max(0, value))) / 1e4;
 
@@ -47,7 +47,7 @@
       return;
     }
     corners = [];
-    at("zone-result").textContent = "Click the zone's corners in the picture, in their order.";
+    at("zone-result").textContent = "Click the corners of the zone in the frame, in order.";
     show();
   }
 
