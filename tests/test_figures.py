@@ -88,7 +88,7 @@ def test_number_of_faces_that_were_asked_is_told() -> None:
 
 def test_settings_say_what_nano_costs_and_spares_in_the_figures_of_the_table() -> None:
     """The points are those between the two scores as the table rounds them, which a reader can work out."""
-    (points,) = figures("config.yaml", r"nano is a sixth of the work and ([\d.]+) points less right")
+    (points,) = figures("config.yaml", r"nano takes a sixth of the time and is ([\d.]+) points less accurate")
     nano, small = row("nano"), row("small")
     assert points == pytest.approx(small[0] - nano[0], abs=1e-9)
     assert points == pytest.approx(100 * (scores("small")["top1"] - scores("nano")["top1"]), abs=2 * PERCENT)
