@@ -25,7 +25,7 @@ run: .venv/demo.stamp
 	@.venv/bin/fer-edge demo
 
 check: .venv/test.stamp .venv-converter/test.stamp lint
-	.venv/bin/pytest -q -m "not system" --ignore tests/converter
+	.venv/bin/pytest -q -m "not system and not slow" --ignore tests/converter
 	.venv-converter/bin/pytest -q -m "not slow" tests/converter
 
 test: packages .venv/test.stamp .venv-converter/test.stamp lint

@@ -120,11 +120,12 @@ def mutation(dice: random.Random) -> bytes:
     return bytes(data)
 
 
-def test_3000_mutations_of_config_yaml_raise_nothing_but_settings_errors_with_places(tmp_path: Path) -> None:
+@pytest.mark.parametrize("count", [300, pytest.param(3000, marks=pytest.mark.slow)])
+def test_mutations_of_config_yaml_raise_only_settings_errors_with_places(tmp_path: Path, count: int) -> None:
     dice = random.Random(15)
     path = tmp_path / "config.yaml"
     refused = 0
-    for _ in range(3000):
+    for _ in range(count):
         path.write_bytes(mutation(dice))
         try:
             load_document(path)
@@ -133,7 +134,7 @@ def test_3000_mutations_of_config_yaml_raise_nothing_but_settings_errors_with_pl
             for line in str(error).split("\n"):
                 assert re.match(rf"{re.escape(str(path))}:\d+:\d+: .", line), line
                 assert line.isprintable(), ascii(line)
-    assert 1000 < refused < 2990  # both sides are met
+    assert count / 3 < refused < 0.997 * count  # accepted and rejected ones
 
 
 @settings(deadline=None)

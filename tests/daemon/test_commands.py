@@ -90,11 +90,12 @@ def test_change_that_cannot_be_taken_over_is_said_to_the_page() -> None:
         kept(CommandQueue(None, refuse), BEFORE)
 
 
-def test_two_saves_at_once_lose_nothing_of_each_other(tmp_path: Path, live_of) -> None:
+@pytest.mark.parametrize("rounds", [10, pytest.param(60, marks=pytest.mark.slow)])
+def test_two_saves_at_once_lose_nothing_of_each_other(tmp_path: Path, live_of, rounds: int) -> None:
     path = tmp_path / "config.yaml"
     path.write_text("decide: {enter: 0.5}\nprivacy: {mode: full}\n")
     live, keeper = live_of(path)
-    for round_ in range(60):
+    for round_ in range(rounds):
         wanted = replace(BEFORE, enter=0.5 + round_ / 200)
         zones = (((0.0, 0.0), (0.5, 0.0), (0.5, 1.0 - round_ / 200)),)
         with ThreadPoolExecutor(2) as pages:

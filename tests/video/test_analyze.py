@@ -125,8 +125,15 @@ def test_uneven_rate_in_a_container_that_does_not_count_is_no_damage(tmp_path: P
     assert f"only {cut.frames} of {stated} frames" in cut.failure
 
 
-@pytest.mark.parametrize("cut", [0.5, 0.8])
-@pytest.mark.parametrize("end", [b"", b"garbage" * 500])
+@pytest.mark.parametrize(
+    ("cut", "end"),
+    [
+        (0.5, b""),
+        (0.8, b"garbage" * 500),
+        pytest.param(0.5, b"garbage" * 500, marks=pytest.mark.slow),
+        pytest.param(0.8, b"", marks=pytest.mark.slow),
+    ],
+)
 def test_video_that_ends_early_or_in_garbage_keeps_what_could_be_read_and_says_so(smile, tmp_path, cut, end) -> None:
     whole = smile.read_bytes()
     broken = tmp_path / "broken.mp4"

@@ -57,7 +57,7 @@ def test_unknown_output_is_named_with_those_there_are(smile, settings) -> None:
     assert "--write: there is no 'parquet'; there are video, events, scores, timeline, or none\n" in result.stderr
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
 def test_ended_in_the_middle_it_leaves_nothing_half_written(smile, tmp_path, settings, jobs) -> None:
     other = tmp_path / "other.mp4"
     other.write_bytes(smile.read_bytes())
@@ -82,11 +82,12 @@ SMALL_DISK = (
 @pytest.mark.parametrize(
     ("kind", "ending", "most_bytes"),
     [
-        ("video", "annotated.mp4", 40_000),  # FFmpeg's first pages fit, those in the middle do not
-        ("video", "annotated.mp4", 500),
-        ("events", "events.jsonl", 500),
+        # FFmpeg's first pages fit, those in the middle do not.
+        pytest.param("video", "annotated.mp4", 40_000, marks=pytest.mark.slow),
+        pytest.param("video", "annotated.mp4", 500, marks=pytest.mark.slow),
+        pytest.param("events", "events.jsonl", 500, marks=pytest.mark.slow),
         ("scores", "scores.csv", 500),
-        ("timeline", "timeline.png", 500),
+        pytest.param("timeline", "timeline.png", 500, marks=pytest.mark.slow),
     ],
 )
 def test_disk_that_is_full_is_said_of_the_output_and_nothing_is_left(
@@ -102,6 +103,7 @@ def test_disk_that_is_full_is_said_of_the_output_and_nothing_is_left(
     assert not list(out.iterdir())
 
 
+@pytest.mark.slow
 def test_ordinary_names_of_films_are_names_and_nothing_else(tmp_path: Path, settings) -> None:
     names = ["2024-05-01T12:30:05", "win_$_or_$", "title [dQw4w9]", "~nobodyhere"]
     for name in names:
@@ -132,7 +134,7 @@ def test_bar_table_and_folder_show_brackets_on_a_terminal(tmp_path: Path) -> Non
     assert "out [2]" in table[2].replace("\n", "")
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_name_that_is_not_utf_8_is_one_line_and_the_other_video_goes_on(tmp_path: Path, settings, jobs) -> None:
     good = flat_film(tmp_path / "caf\u00e9.mp4")
     bad = Path(os.fsdecode(b"bad\xe9.mp4"))
