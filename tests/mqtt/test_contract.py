@@ -15,7 +15,7 @@ from fer_edge.capture.supervisor import CameraPhase, CameraState
 from fer_edge.config.model import PrivacySettings, Settings
 from fer_edge.config.runtime import RELOADABLE, origins
 from fer_edge.daemon.health import HealthMeter, health_figures, info_facts, recording_state
-from fer_edge.daemon.loop import UNSEEING
+from fer_edge.daemon.loop import WITHOUT_FRAMES
 from fer_edge.emotions import EMOTIONS
 from fer_edge.mqtt.journal import QUEUE_FULL, REASONS, RESTART
 from fer_edge.mqtt.link import LinkState
@@ -139,7 +139,7 @@ def test_every_word_that_can_come_is_documented():
     assert words(event["event_type"]) == [kind.value for kind in EventKind]
     assert words(event["emotion"])[:7] == list(EMOTIONS)
     gone, gap = re.fullmatch(r"`face_gone`: (.*); `gap`: (.*)", event["reason"]).groups()
-    assert sorted(words(gone)) == sorted(set(UNSEEING.values()) | ends_of_faces_in_the_source() | {RESTART})
+    assert sorted(words(gone)) == sorted(set(WITHOUT_FRAMES.values()) | ends_of_faces_in_the_source() | {RESTART})
     assert sorted(words(gap)) == sorted(REASONS)
     state = {words(row[0])[0]: row[2] for row in rows(chapter("`state`"))}
     assert words(state["camera"]) == [phase.value for phase in CameraPhase]
