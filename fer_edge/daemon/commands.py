@@ -182,7 +182,7 @@ class CommandHandler:
             self._reannounce()
         message = self._inbox.take(now)
         if message is not None and message.topic == self._birth.topic:
-            self._birth.hear(message, now)
+            self._birth.receive(message, now)
             return
         request = None if message is None else read_request(message, self._topics, self._birth.prefix)
         if request is not None:

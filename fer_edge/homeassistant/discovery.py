@@ -1,4 +1,4 @@
-"""The device as Home Assistant finds it by itself: one retained message, and what follows Home Assistant's birth. Pure.
+"""Home Assistant MQTT discovery: one retained message for the device, and its repetition after a birth message. Pure.
 
 https://www.home-assistant.io/integrations/mqtt/#device-discovery-payload
 """
@@ -17,29 +17,29 @@ from fer_edge.mqtt.topics import Topics
 from fer_edge.types import Message
 
 BIRTH = b"online"
-# After its birth Home Assistant is busy, and every device of the house answers at once: each waits a random while.
+# Home Assistant is busy after its start, and every device answers at once: each waits a random time.
 LONGEST_WAIT_S = 5.0
 DIGEST_CHARACTERS = 8
 
 
 class Discovery(msgspec.Struct, frozen=True):
-    """What there is to say of a device whose topics are ``topics``; ``phases`` are the states its camera may be in."""
+    """Discovery message of the device with ``topics``; ``phases`` are the possible states of its camera."""
 
     topics: Topics
-    prefix: str  # Home Assistant's, where it looks for devices
+    prefix: str  # Home Assistant's discovery prefix
     version: str
     model: str
     phases: tuple[str, ...]
-    seeing: tuple[str, ...]  # those in which something can be seen
-    aggregate: bool = False  # nothing is told of single faces
+    seeing: tuple[str, ...]  # phases in which frames are processed
+    aggregate: bool = False  # no entities for single faces
 
     @property
     def topic(self) -> str:
-        """Where Home Assistant looks for this device."""
+        """Discovery topic of this device."""
         return f"{self.prefix}/device/{device_id(self.topics)}/config"
 
     def message(self) -> Message:
-        """All entities of the device, retained."""
+        """Return the retained message with all entities of the device."""
         payload: dict[str, Any] = {
             "device": {
                 "identifiers": [device_id(self.topics)],
@@ -61,7 +61,7 @@ class Discovery(msgspec.Struct, frozen=True):
             **controls(self.topics),
         }
         complete = {key: self._complete(key, entity) for key, entity in entities.items()}
-        if self.aggregate:  # a platform alone takes back what another mode may have left
+        if self.aggregate:  # an entry with only a platform removes the entity
             complete |= {key: {"platform": complete[key]["platform"]} for key in observations(self.topics, ())}
         return complete
 
@@ -71,7 +71,7 @@ class Discovery(msgspec.Struct, frozen=True):
 
 
 class BirthWatch:
-    """When to say everything again, because Home Assistant has started. Not thread-safe; the main thread owns it."""
+    """Detects that Home Assistant has started and discovery is to be repeated. Not thread-safe; main thread only."""
 
     def __init__(self, settings: HomeAssistantSettings, draw: Callable[[], float]) -> None:
         self.prefix = settings.prefix
@@ -79,13 +79,13 @@ class BirthWatch:
         self._draw = draw  # 0 to 1
         self._due_at: float | None = None  # seconds, monotonic
 
-    def hear(self, heard: ReceivedMessage, now: float) -> None:
-        """Takes note of a birth."""
-        if heard.payload == BIRTH and self._due_at is None:
+    def receive(self, message: ReceivedMessage, now: float) -> None:
+        """Process a message on Home Assistant's status topic."""
+        if message.payload == BIRTH and self._due_at is None:
             self._due_at = now + LONGEST_WAIT_S * self._draw()
 
     def is_due(self, now: float) -> bool:
-        """Whether it is time; True once for each birth."""
+        """Return whether discovery is to be repeated now; True once for each birth message."""
         if self._due_at is None or now < self._due_at:
             return False
         self._due_at = None
@@ -93,7 +93,7 @@ class BirthWatch:
 
 
 def device_id(topics: Topics) -> str:
-    """The device's name in Home Assistant's topic: letters, digits, `_` and `-`, and a digest where that loses any."""
+    """Return the device's id in the discovery topic: letters, digits, `_`, `-`, a digest if others were replaced."""
     plain = re.sub(r"[^A-Za-z0-9_-]", "_", topics.base)
     if plain == topics.base.replace("/", "_"):
         return plain
@@ -102,5 +102,5 @@ def device_id(topics: Topics) -> str:
 
 
 def removal(topics: Topics, prefix: str) -> Message:
-    """What makes Home Assistant forget the device and all of its entities: an empty retained message in its place."""
+    """Return the empty retained message that removes the device and its entities from Home Assistant."""
     return Message(f"{prefix}/device/{device_id(topics)}/config", b"", qos=1, retain=True)

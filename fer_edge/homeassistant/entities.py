@@ -1,6 +1,6 @@
-"""What Home Assistant shows of the device: one entry an entity, in the keys of its MQTT platforms. Pure.
+"""Home Assistant entities of the device, each a dict of its MQTT platform's keys. Pure.
 
-https://www.home-assistant.io/integrations/mqtt/ explains the keys; docs/home-assistant.md shows what becomes of them.
+https://www.home-assistant.io/integrations/mqtt/ explains the keys; docs/home-assistant.md shows the entities.
 """
 
 from typing import Any, Literal
@@ -14,21 +14,21 @@ from fer_edge.types import EventKind, Outcome
 
 Entity = dict[str, Any]
 
-NOBODY = "none"  # the dominant emotion's state where there is none; Home Assistant's own `unknown` means: not told
+NOBODY = "none"  # state of the dominant emotion without a face; Home Assistant's `unknown` means: not received
 DIAGNOSTIC: Entity = {"entity_category": "diagnostic"}
 CONFIG: Entity = {"entity_category": "config"}
 
 
 class Figure(Struct, frozen=True):
-    """One figure of `health`."""
+    """One metric of `health`."""
 
-    key: str  # its name in entity ids, and where it is in the payload unless `path` says so
+    key: str  # suffix of the entity id, and the key in the payload unless `path` is set
     name: str
     unit: str | None = None
     path: str = ""  # dotted
-    kind: str | None = None  # Home Assistant's device class
-    total: bool = False  # it only grows while the daemon runs
-    shown: bool = True  # enabled by default; who wants the others enables them
+    kind: str | None = None  # device class
+    total: bool = False  # monotonically increasing while the daemon runs
+    shown: bool = True  # enabled by default
 
 
 FIGURES = (
@@ -36,25 +36,25 @@ FIGURES = (
     Figure("latency_p50", "Latency p50", "ms", "latency_ms.p50", "duration", shown=False),
     Figure("latency_p95", "Latency p95", "ms", "latency_ms.p95", "duration"),
     Figure("latency_p99", "Latency p99", "ms", "latency_ms.p99", "duration", shown=False),
-    Figure("frames", "Pictures looked at", shown=False),
-    Figure("dropped", "Pictures dropped", shown=False),
-    Figure("skipped", "Pictures left out for heat", shown=False),
-    Figure("faces_seen", "Faces looked at", shown=False),
+    Figure("frames", "Frames processed", shown=False),
+    Figure("dropped", "Frames dropped", shown=False),
+    Figure("skipped", "Frames skipped (temperature)", shown=False),
+    Figure("faces_seen", "Faces processed", shown=False),
     Figure("memory", "Memory", "MiB", "rss_mib", "data_size"),
-    Figure("cpu", "Processor", "%", "cpu_percent"),
-    Figure("temperature", "Temperature", "°C", "soc_temperature_c", "temperature"),
+    Figure("cpu", "CPU usage", "%", "cpu_percent"),
+    Figure("temperature", "CPU temperature", "°C", "soc_temperature_c", "temperature"),
     Figure("uptime", "Uptime", "s", "uptime_s", "duration", shown=False),
     Figure("reopened", "Camera reopened", path="camera.reopened", total=True, shown=False),
-    Figure("connects", "Connections to the broker", path="link.connects", total=True, shown=False),
+    Figure("connects", "Broker connections", path="link.connects", total=True, shown=False),
     Figure("waiting", "Events waiting", path="outbox.depth"),
     Figure("acknowledged", "Events delivered", path="outbox.acknowledged", total=True, shown=False),
     Figure("lost", "Events dropped", path="outbox.dropped", total=True),
-    Figure("refused", "Events refused by the broker", path="outbox.refused", total=True, shown=False),
+    Figure("refused", "Events rejected by the broker", path="outbox.refused", total=True, shown=False),
     Figure("stored", "Events on disk", path="outbox.stored", shown=False),
-    Figure("share", "Operations by fast kernels", path="kernels.share", shown=False),
-    Figure("face_ms", "Network, one face", "ms", "kernels.face_ms", "duration", shown=False),
-    Figure("requests_done", "Requests done", path="requests.done", total=True, shown=False),
-    Figure("requests_refused", "Requests refused", path="requests.refused", total=True, shown=False),
+    Figure("share", "Accelerated operations", path="kernels.share", shown=False),
+    Figure("face_ms", "Inference time per face", "ms", "kernels.face_ms", "duration", shown=False),
+    Figure("requests_done", "Requests completed", path="requests.done", total=True, shown=False),
+    Figure("requests_refused", "Requests rejected", path="requests.refused", total=True, shown=False),
     Figure("requests_dropped", "Requests dropped", path="requests.dropped", total=True, shown=False),
     *(
         Figure(f"faces_{outcome}", f"Faces {outcome.replace('_', ' ')}", path=f"faces.{outcome}", shown=False)
@@ -68,10 +68,10 @@ NUMBERS = {
     "dwell_s": "Dwell time",
     "arrive_s": "Arrival time",
     "smooth_s": "Smoothing time",
-    "min_width_px": "Least face width",
-    "min_brightness": "Least brightness",
-    "min_sharpness": "Least sharpness",
-    "min_inside": "Least part in the picture",
+    "min_width_px": "Minimum face width",
+    "min_brightness": "Minimum brightness",
+    "min_sharpness": "Minimum sharpness",
+    "min_inside": "Minimum visible face",
 }
 UNITS = {"s": "s", "px": "px"}
 FRACTION_STEP = 0.01
@@ -79,7 +79,7 @@ STEP = 0.1
 
 
 def observations(topics: Topics, phases: tuple[str, ...]) -> dict[str, Entity]:
-    """What is seen; ``phases`` are the states of the camera in which something can be seen."""
+    """Return the entities for faces; ``phases`` are the camera states in which frames are processed."""
     seeing = ", ".join(f"'{phase}'" for phase in phases)
     camera = {
         "topic": topics.state,
@@ -114,14 +114,14 @@ def observations(topics: Topics, phases: tuple[str, ...]) -> dict[str, Entity]:
             "icon": "mdi:face-recognition",
             "event_types": [kind.value for kind in EventKind],
             "state_topic": topics.event,
-            # What happened while the broker was away is no news: nobody wants the lamp to follow last night's smile.
+            # Replayed events must not trigger automations hours later.
             "value_template": "{{ '' if value_json.replayed else value }}",
         },
     }
 
 
 def summaries(topics: Topics, *, shown: bool) -> dict[str, Entity]:
-    """What the latest window of time amounts to; ``shown``: enabled by default."""
+    """Return the entities for the latest summary; ``shown``: enabled by default."""
     common: Entity = {"platform": "sensor", "state_class": "measurement", "state_topic": topics.summary}
     if not shown:
         common["enabled_by_default"] = False
@@ -143,7 +143,7 @@ def summaries(topics: Topics, *, shown: bool) -> dict[str, Entity]:
 
 
 def diagnostics(topics: Topics, phases: tuple[str, ...]) -> dict[str, Entity]:
-    """How the daemon is; ``phases`` are all that its camera may be in. None hangs on the camera."""
+    """Return the diagnostic entities, available in every camera state; ``phases`` are the possible camera states."""
     camera: Entity = {
         "platform": "sensor",
         "name": "Camera",
@@ -168,7 +168,7 @@ def diagnostics(topics: Topics, phases: tuple[str, ...]) -> dict[str, Entity]:
 
 
 def controls(topics: Topics) -> dict[str, Entity]:
-    """What may be asked of the daemon."""
+    """Return the entities that send requests."""
     pause: Entity = {
         "platform": "switch",
         "name": "Pause",
@@ -184,7 +184,7 @@ def controls(topics: Topics) -> dict[str, Entity]:
     }
     reset: Entity = {
         "platform": "button",
-        "name": "Thresholds as in config.yaml",
+        "name": "Reset thresholds",
         "icon": "mdi:restore",
         "command_topic": topics.request("settings"),
         "payload_press": '{"decide":null,"gates":null}',
@@ -196,7 +196,7 @@ def controls(topics: Topics) -> dict[str, Entity]:
 
 def _figure(figure: Figure, topics: Topics) -> Entity:
     path = figure.path or figure.key
-    # A figure that the device does not tell is null, as is its object: Home Assistant calls it unknown.
+    # A metric that the device cannot measure is null, or its object is: Home Assistant shows it as unknown.
     top, _, inner = path.partition(".")
     value = f"value_json.{path}" if not inner else f"(value_json.{top} or {{}}).get('{inner}')"
     entity: Entity = {
@@ -217,7 +217,7 @@ def _figure(figure: Figure, topics: Topics) -> Entity:
 
 
 def _numbers(topics: Topics) -> dict[str, Entity]:
-    """One for each threshold, with the range that config.py gives it."""
+    """Return one number entity for each threshold, with the range of the settings model."""
     found: dict[str, Entity] = {}
     for section, settings in (("decide", DecideSettings), ("gates", GateSettings)):
         described = inspect.type_info(settings)
@@ -233,7 +233,7 @@ def _numbers(topics: Topics) -> dict[str, Entity]:
 
 
 def _own_thresholds(topics: Topics) -> dict[str, Entity]:
-    """One for each emotion: its own threshold, or the general one while it has none."""
+    """Return one number entity for each emotion: its own threshold, or the general one if it has none."""
     kind = inspect.type_info(float)
     found: dict[str, Entity] = {}
     for emotion in EMOTIONS:
@@ -247,7 +247,7 @@ def _own_thresholds(topics: Topics) -> dict[str, Entity]:
 
 
 def _number(kind: inspect.Type, command: str, topics: Topics, most: float | None = None) -> Entity:
-    """A number that is asked for by ``command``, JSON with `%s` in the value's place."""
+    """Return a number entity that sends ``command``, JSON with `%s` as the placeholder of the value."""
     assert isinstance(kind, inspect.IntType | inspect.FloatType)
     most = kind.le if most is None else most
     mode: Literal["slider", "box"] = "slider" if most == 1.0 else "box"

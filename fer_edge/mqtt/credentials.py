@@ -1,4 +1,4 @@
-"""What proves who is who: the password, the certificates. Read from files, never shown."""
+"""MQTT credentials: user name, password, TLS certificates. Read from files, never logged."""
 
 import logging
 import os
@@ -20,7 +20,7 @@ logger = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What a connection is opened with."""
+    """User name, password and TLS context of a connection."""
 
     username: str
     password: str | None = field(repr=False)
@@ -30,7 +30,7 @@ class Credentials:
 def load_credentials(
     settings: MqttSettings, environment: Mapping[str, str] = os.environ, *, quiet: bool = False
 ) -> Credentials:
-    """Everything that the settings name, read now; ``quiet`` where it was read before, see `untrusted.read_secret`.
+    """Load the files that the settings name; ``quiet`` suppresses warnings that were logged before.
 
     Raises:
         SettingsError: a file is missing, unreadable or not what it should be; one line that names the key.
@@ -53,7 +53,7 @@ def _context(settings: TlsSettings) -> ssl.SSLContext:
         context = ssl.create_default_context(cafile=ca)
     except (ssl.SSLError, ValueError) as error:
         raise SettingsError(f"mqtt.tls.ca: {ca} holds no PEM certificate") from error
-    # Python 3.13 sets this flag and then refuses what home-made authorities lack: an authority key identifier, a
+    # Python 3.13 sets this flag, which rejects what private authorities lack: an authority key identifier, a
     # critical basic constraint, version 3. Chain, dates and host name are verified without it,
     # as mosquitto's clients and Python 3.11 do.
     context.verify_flags &= ~ssl.VERIFY_X509_STRICT
@@ -61,7 +61,7 @@ def _context(settings: TlsSettings) -> ssl.SSLContext:
         certificate = _readable(settings.certificate, "mqtt.tls.certificate")
         key = _readable(settings.key, "mqtt.tls.key")
         try:
-            # A password is never asked for: a daemon has nobody to ask, OpenSSL would wait at the terminal.
+            # Without a password OpenSSL would prompt for one on the terminal.
             context.load_cert_chain(certificate, key, password="")
         except (ssl.SSLError, ValueError) as error:
             raise SettingsError(f"mqtt.tls.key: {key} is not the unencrypted PEM key of {certificate}") from error
@@ -69,7 +69,7 @@ def _context(settings: TlsSettings) -> ssl.SSLContext:
 
 
 def _readable(named: str, key: str) -> Path:
-    """The path that a setting names, of a file that can be read: OpenSSL's own error does not say which cannot."""
+    """Return the path of a readable file that a setting names: OpenSSL's own error does not name the file."""
     path = user_path(named)
     try:
         read_regular(path, LONGEST_PEM)

@@ -1,4 +1,4 @@
-"""Everything between an event and the broker, put together: recovery of earlier runs, journal, outbox, link, spool.
+"""Delivery of events to the broker: recovery of earlier runs, journal, outbox, link and spool, put together.
 
 main thread -> journal (memory) -> link's thread -> broker
                 journal -> spool's thread -> disk
@@ -19,7 +19,7 @@ from fer_edge.mqtt.connect import Timeouts
 from fer_edge.mqtt.credentials import load_credentials
 from fer_edge.mqtt.journal import COST, SUFFIX, Journal, Limits, Run
 from fer_edge.mqtt.link import Link, LinkState
-from fer_edge.mqtt.messages import Clocks, Messages, as_replayed, new_boot
+from fer_edge.mqtt.messages import Clocks, Messages, as_replayed, new_run_name
 from fer_edge.mqtt.outbox import Outbox
 from fer_edge.mqtt.recovery import (
     LEDGER_SUFFIX,
@@ -38,26 +38,26 @@ from fer_edge.types import Event, Message
 logger = logging.getLogger(__name__)
 
 MIB = 1024 * 1024
-STORE_STOP_S = 1.0  # what a stop may wait for the disk, beyond what the link takes
-ALIVE_S = 1.0  # how often it is recorded that the daemon runs
-UNREAD_RUNS = 1_000_000  # numbers left free for the runs in a disk copy that cannot be read yet
+STORE_STOP_S = 1.0  # limit of a stop for the disk, after the link
+ALIVE_S = 1.0  # interval at which the journal records that the daemon runs
+UNREAD_RUNS = 1_000_000  # numbers reserved for the runs in a disk copy that cannot be read yet
 
 
 class Folders(msgspec.Struct, frozen=True):
-    """Where things are kept; None: nowhere."""
+    """Folders for persistent data; None: not persisted."""
 
     state: Path | None = None  # on disk
-    runtime: Path | None = None  # in memory, outlives the process
+    runtime: Path | None = None  # in memory; survives the process
 
 
 class Delivery:
-    """The main thread owns it. ``model`` is the network's SHA-256; ``random`` gives 0 to 1 for the jitter of waits.
+    """Event delivery. The main thread owns it. ``model`` is the network's SHA-256; ``random`` gives 0 to 1 for jitter.
 
     Raises:
         SettingsError: a password or certificate file that the settings name cannot be used.
     """
 
-    def __init__(  # noqa: PLR0913 - what it is made of, by name
+    def __init__(  # noqa: PLR0913  keyword arguments
         self,
         settings: MqttSettings,
         topics: Topics,
@@ -74,11 +74,11 @@ class Delivery:
         self._clocks = clocks
         name = client_id(topics.prefix, topics.device)
         self._ledgers = take_ledgers(folders.runtime, name)
-        boot = new_boot()
-        self.messages = Messages(topics, model, boot, clocks, settings.event_expiry_s)
+        run_name = new_run_name()
+        self.messages = Messages(topics, model, run_name, clocks, settings.event_expiry_s)
         self._journal = Journal(None if folders.runtime is None else folders.runtime / f"{name}{SUFFIX}")
         if folders.runtime is None and folders.state is not None:
-            logger.warning("there is no runtime directory in memory: %s", COST)
+            logger.warning("no runtime directory in memory: %s", COST)
         self.outbox = Outbox(
             self._journal,
             Limits(events=settings.queue, size_bytes=settings.queue_mib * MIB, replay_hz=settings.replay_hz),
@@ -101,16 +101,16 @@ class Delivery:
             read_older=read_format_1,
             wake=self.link.wake,
         )
-        self._noted_at = float("-inf")
-        # Ends of earlier runs that nobody knows: found by the spool's thread, published by the main thread.
+        self._alive_noted_at = float("-inf")
+        # Unknown ends of earlier runs: found by the spool's thread, published by the main thread.
         self._lost: deque[Lost] = deque()
-        self._run = Run(number=1, name=boot)
+        self._run = Run(number=1, name=run_name)
         self._spool.open()
         if not self._journal.run.name:
             self._found(Saved(), is_unread=self._has_copy)
 
     def start(self) -> None:
-        """Begin to connect and to write, in the background."""
+        """Start the threads of the link and of the spool."""
         self._publish_lost()
         if not self._has_copy:
             self._journal.forget(self._journal.done())
@@ -118,7 +118,7 @@ class Delivery:
         self.link.start()
 
     def event(self, event: Event) -> None:
-        """Make a message of an event and keep it until the broker has it; returns at once."""
+        """Enqueue an event until the broker acknowledges it; returns at once."""
         message = self.messages.event(event)
         uptime_s = self.messages.uptime_s(event.at)
         self.outbox.put(message, self._clocks.monotonic(), event=event, uptime_s=uptime_s)
@@ -126,19 +126,19 @@ class Delivery:
         self._spool.ring()
 
     def publish(self, message: Message) -> None:
-        """Hands over a message that is no event; returns at once."""
+        """Enqueue a message that is not an event; returns at once."""
         self.link.publish(message)
 
     def check(self, now: float) -> None:
-        """Raises here what ended one of the threads, if anything did; and notes that we live."""
+        """Raise the error that ended one of the threads, if any; record that the daemon runs."""
         self.link.check()
         self._spool.check()
         self._publish_lost()
-        if now - self._noted_at >= ALIVE_S:
+        if now - self._alive_noted_at >= ALIVE_S:
             self._alive(now)
 
     def state(self, now: float) -> LinkState:
-        """How things are."""
+        """Return the state of the link."""
         return self.link.state(now)
 
     def stop(self, timeout_s: float) -> bool:
@@ -179,16 +179,16 @@ class Delivery:
             logger.warning("%d events were not delivered and are lost: they were kept in memory only", lost)
 
     def _found(self, saved: Saved, *, is_unread: bool = False) -> None:
-        """Take over what earlier runs left; once more when a disk copy can be opened only later, by the spool."""
-        begun = bool(self._journal.run.name)
+        """Recover what earlier runs left; again if the spool can open the disk copy only later."""
+        has_begun = bool(self._journal.run.name)
         try:
             lost = self._recover(saved, is_unread=is_unread)
         except sqlite3.Error as error:
             self._journal.start_over(str(error))
             lost = self._recover(saved, is_unread=is_unread)
         self._lost.extend(lost)
-        if begun:
-            self.outbox.found_earlier()
+        if has_begun:
+            self.outbox.rows_added()
             self.link.wake()
 
     def _recover(self, saved: Saved, *, is_unread: bool) -> list[Lost]:
@@ -202,26 +202,26 @@ class Delivery:
         return lost
 
     def _publish_lost(self) -> None:
-        """Publish each unknown end of an earlier run as an event of this run, which stays until the broker has it."""
+        """Publish each unknown end of an earlier run as a pinned event of this run."""
         while self._lost:
             lost = self._lost[0]
             message = self.messages.lost(lost.run, lost.first, lost.reason)
-            self.outbox.put(message, self._clocks.monotonic(), owed=True)
+            self.outbox.put(message, self._clocks.monotonic(), pinned=True)
             note_published(self._journal, lost)  # killed in between, the next run publishes it again
             self._lost.popleft()
             self.link.wake()
             self._spool.ring()
 
     def _alive(self, now: float) -> None:
-        self._noted_at = now
+        self._alive_noted_at = now
         self._journal.alive(self._clocks.wall(), self.messages.uptime_s(now), synced=self._clocks.synced())
 
 
 def forget_events(folders: Folders, topics: Topics) -> None:
-    """Removes the store and the notes of earlier runs of this device, and says so where there were any.
+    """Delete the stored events of earlier runs of this device, and log it if there were any.
 
     Raises:
-        UserError: they cannot be removed, so what is in them could still be told.
+        UserError: a file cannot be deleted, so its events could still be published.
     """
     name = glob.escape(client_id(topics.prefix, topics.device))
     found = (
@@ -236,6 +236,6 @@ def forget_events(folders: Folders, topics: Topics) -> None:
         try:
             path.unlink(missing_ok=True)
         except OSError as error:
-            raise UserError(f"{path}: cannot be removed, as privacy.mode aggregate asks: {error.strerror}") from error
+            raise UserError(f"{path}: cannot be deleted (privacy.mode aggregate): {error.strerror}") from error
     if found:
-        logger.info("events of earlier runs are thrown away, as privacy.mode aggregate asks: %d files", len(found))
+        logger.info("deleted the stored events of earlier runs (privacy.mode aggregate): %d files", len(found))

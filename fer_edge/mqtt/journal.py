@@ -104,7 +104,7 @@ class Run(msgspec.Struct, kw_only=True):
     synced: bool = False  # whether a time service kept `alive_at`
     machine: str = ""  # boot id of the kernel
     exact: bool = False  # nothing is published that this record does not count
-    closed: bool = False  # its faces are closed: it has nothing more to say than its rows
+    closed: bool = False  # its faces are closed: only its rows are left to publish
     lost: str | None = None  # reason of a gap without an end that is still to be made
     faces: list[OpenFace] = []  # in the disk copy only
 
@@ -154,8 +154,8 @@ class Batch(NamedTuple):
 class Journal:
     """Thread-safe by one lock, which is held for operations in memory alone, never while a disk or the network works.
 
-    The main thread inserts, the link's thread reads and deletes, the spool's thread takes batches. A file that can no
-    longer be used is left for a database in memory, with all its rows. ``path`` None: in memory from the start.
+    The main thread inserts, the link's thread reads and deletes, the spool's thread takes batches. If the file can no
+    longer be used, its rows move to a database in memory. ``path`` None: in memory from the start.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -179,7 +179,7 @@ class Journal:
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Connection]:
-        """All or nothing of what is done within; joins a transaction that is under way."""
+        """Run the block in a transaction; joins one that is open."""
         with self._lock:
             if self._db.in_transaction:
                 yield self._db
@@ -291,7 +291,7 @@ class Journal:
                 db.execute("DELETE FROM faces WHERE run = ?", (run.number,))
 
     def alive(self, wall_s: float, uptime_s: float, *, synced: bool) -> None:
-        """Record that this run goes on, and that its file is where it was."""
+        """Record that this run goes on; recreate the file if it was deleted or replaced."""
         with self._lock:
             self.run.alive_at, self.run.alive_uptime_s, self.run.synced = wall_s, uptime_s, synced
             if self._path is not None and self._identity != identity(self._path):
@@ -305,11 +305,11 @@ class Journal:
 
     @property
     def outlives(self) -> bool:
-        """Whether the rows outlive the process."""
+        """True if the rows survive the process."""
         return self._path is not None
 
     def forget(self, numbers: Iterable[int]) -> None:
-        """Drop the records of runs that have nothing more to say."""
+        """Delete the records of runs that are finished."""
         with self.transaction() as db:
             db.executemany("DELETE FROM runs WHERE number = ?", [(one,) for one in numbers])
 
@@ -322,7 +322,7 @@ class Journal:
             return [number for (number,) in found if number not in lost]
 
     def to_copy(self, most: int) -> tuple[int, float]:
-        """Return how many rows are to be copied, at most ``most``, and since when the first of them waits."""
+        """Return the number of rows to be copied, at most ``most``, and the time when the first was kept."""
         query = "SELECT run, last, kept_at FROM events WHERE (run, last) > (?, ?) AND on_disk < 2 LIMIT ?"
         with self._lock:
             found = self._do(lambda db: db.execute(query, (*self._dirty_from, most)).fetchall())
@@ -333,12 +333,12 @@ class Journal:
             return len(found), found[0][2]
 
     def to_delete(self) -> int:
-        """Return how many rows the disk copy has too many."""
+        """Return the number of rows to be deleted from the disk copy."""
         with self._lock:
             return int(self._do(lambda db: db.execute("SELECT count(*) FROM uncopied").fetchone())[0])
 
     def take(self, kept_before: float, *, exact: bool, final: bool = False) -> Batch:
-        """Return what the disk copy lacks: rows that were kept by then, and those that are never dropped.
+        """Return the batch for the disk copy: rows that were kept by ``kept_before``, and pinned ones.
 
         With ``exact`` the record has the open faces; a ``final`` one has none, and is not there if no row is.
         """
@@ -356,7 +356,7 @@ class Journal:
         return Batch(rows, settled, runs)
 
     def written(self, batch: Batch) -> None:
-        """Note that a batch is in the disk copy; what changed meanwhile is to be copied again."""
+        """Record that a batch is in the disk copy; rows that changed meanwhile are to be copied again."""
         change = "UPDATE events SET on_disk = 2 WHERE run = ? AND last = ? AND crc = ?"
         with self.transaction() as db:
             there = db.executemany(change, [(*row.key, row.crc) for row in batch.rows]).rowcount
@@ -368,7 +368,7 @@ class Journal:
             self.forget(number for number in self.done() if number not in runs)
 
     def match(self, copied: Mapping[Key, int]) -> int:
-        """Note which rows a disk copy has, with their checksums; return how many of all are there as they are."""
+        """Record which rows a disk copy has, by their checksums; return the number of rows that are identical."""
         with self.transaction() as db:
             db.execute("UPDATE events SET on_disk = 0 WHERE on_disk > 0")
             db.execute("DELETE FROM uncopied")
@@ -381,7 +381,7 @@ class Journal:
             return int(db.execute("SELECT count(*) FROM events WHERE on_disk = 2").fetchone()[0])
 
     def start_over(self, why: str) -> None:
-        """Leave a journal that cannot be read for a new one; what was in it is not known any more."""
+        """Replace a journal that cannot be read; its content is unknown."""
         with self._lock:
             if self._path is not None:
                 self._set_aside(self._path, why)
@@ -389,7 +389,7 @@ class Journal:
             self._count()
 
     def close(self, *, remove: bool) -> None:
-        """Close the file, and ``remove`` it where nothing in it is needed any more."""
+        """Close the file, and ``remove`` it if its content is not needed any more."""
         with self._lock:
             with suppress(sqlite3.Error):
                 self._db.close()
@@ -398,7 +398,7 @@ class Journal:
             self._path, self._db = None, _connect(None)  # for a thread that is late
 
     def _do(self, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        """Do ``work``, in another database where this one fails; the caller holds the lock."""
+        """Do ``work``, in a new database if this one fails; the caller holds the lock."""
         try:
             return work(self._db)
         except sqlite3.Error as error:
@@ -408,7 +408,7 @@ class Journal:
             return work(self._db)
 
     def _move(self, why: str, path: Path | None) -> None:
-        """Go on with the same rows at ``path``, or in memory."""
+        """Move the rows to ``path``, or to memory."""
         logger.warning("%s: the events that wait are kept %s", why, path or f"in memory; {COST}")
         old, self._path = self._db, path
         self._db = self._open(new=True)
@@ -469,7 +469,7 @@ class Journal:
             self._path = None
 
     def _changed_meanwhile(self, rows: Sequence[Row]) -> None:
-        """Take notice of rows that are in the disk copy and were deleted or changed since they were taken."""
+        """Process rows in the disk copy that were deleted or changed since they were taken."""
         for row in rows:
             found = self._db.execute("SELECT crc FROM events WHERE run = ? AND last = ?", row.key).fetchone()
             if found is None:
@@ -482,8 +482,8 @@ class Journal:
     def _count(self) -> None:
         query = "SELECT count(*), sum(length(payload)), count(payload) FROM events"
         rows, size, events = self._db.execute(f"{query} WHERE priority < 2").fetchone()
-        (owed,) = self._db.execute("SELECT count(*) FROM events WHERE priority = 2").fetchone()
-        self.rows, self.events, self.size_bytes = rows + owed, events, (size or 0) + OVERHEAD_BYTES * events
+        (pinned,) = self._db.execute("SELECT count(*) FROM events WHERE priority = 2").fetchone()
+        self.rows, self.events, self.size_bytes = rows + pinned, events, (size or 0) + OVERHEAD_BYTES * events
         (self.copied,) = self._db.execute("SELECT count(*) FROM events WHERE on_disk > 0").fetchone()
 
     def _counted(self, row: Row, sign: int) -> None:
@@ -543,7 +543,7 @@ class Journal:
         self._db.execute("REPLACE INTO runs VALUES (?, ?, ?, ?)", seal_run(run))
 
 
-COST = "should the daemon be killed, the next one can only name what was lost"
+COST = "if the daemon is killed, these events are lost"
 
 
 def checksum(  # noqa: PLR0913, PLR0917  a row's columns
@@ -554,13 +554,13 @@ def checksum(  # noqa: PLR0913, PLR0917  a row's columns
 
 
 def seal(name: str, face: int, uptime_s: float) -> str:
-    """Return a face's first moment with its checksum."""
+    """Return the uptime of a face's first event with its checksum."""
     text = f"{uptime_s:.3f}"
     return f"{text} {zlib.crc32(f'{name} {face} {text}'.encode())}"
 
 
 def unseal(name: str, face: int, sealed: str) -> float | None:
-    """Return the moment of `seal`, None where it is not as it was written."""
+    """Return the uptime of `seal`, None if the checksum does not match."""
     with suppress(ValueError):
         uptime_s = float(sealed.partition(" ")[0])
         return uptime_s if seal(name, face, uptime_s) == sealed else None
@@ -574,7 +574,7 @@ def seal_run(run: Run) -> SealedRun:
 
 
 def unseal_run(number: int, name: str, record: bytes, crc: int) -> Run | None:
-    """Return the record of a run, None where it is not as it was written."""
+    """Return the record of a run, None if its checksum does not match."""
     if zlib.crc32(record) != crc:
         return None
     try:
@@ -592,7 +592,7 @@ def connect(path: Path | None, *, synchronous: str) -> sqlite3.Connection:
     """
     database = sqlite3.connect(path or ":memory:", timeout=BUSY_S, isolation_level=None, check_same_thread=False)
     try:
-        database.text_factory = lambda text: text.decode(errors="replace")  # a flipped bit is the checksum's business
+        database.text_factory = lambda text: text.decode(errors="replace")  # the checksum detects a flipped bit
         database.execute("PRAGMA locking_mode=EXCLUSIVE")  # and no shared memory file beside it
         database.execute("PRAGMA journal_mode=WAL")
         database.execute(f"PRAGMA synchronous={synchronous}")

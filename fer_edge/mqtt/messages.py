@@ -1,8 +1,8 @@
-"""Events, verdicts and figures as MQTT messages. Pure: the clocks are parameters.
+"""MQTT messages of events, states and metrics. Pure: the clocks are parameters.
 
-This is the one place where wall clock time is stamped. Everything before it is monotonic, because the clock of a
-device without a battery may be weeks off at boot and jump when it is corrected; `clock` says whether the stamp can be
-believed, and `uptime_s` orders the events of one boot whatever the clock did.
+Only this module stamps wall clock time. Everything before it is monotonic: the clock of a device without a battery may
+be weeks off at boot and jump when it is corrected. `clock` states whether the stamp is reliable, and `uptime_s` orders
+the events of one run.
 """
 
 import secrets
@@ -33,43 +33,43 @@ from fer_edge.types import Event, EventKind, FaceState, Message, SummaryWindow
 ONLINE = b"online"
 OFFLINE = b"offline"
 
-RESPONSE_EXPIRY_S = 60  # whoever asked has given up by then
+RESPONSE_EXPIRY_S = 60  # a client has timed out by then
 MODEL_CHARACTERS = 8  # of the sha256
 
 _ENCODER = msgspec.json.Encoder()
 
 
 class Clocks(msgspec.Struct, frozen=True):
-    """What time it is; read once for each message."""
+    """Clocks of the messages, read once for each."""
 
     wall: Callable[[], float]  # seconds since 1970: time.time
-    monotonic: Callable[[], float]  # seconds: time.monotonic, the clock of Event.at and Verdict.since
+    monotonic: Callable[[], float]  # seconds: time.monotonic, the clock of Event.at and FaceState.since
     synced: Callable[[], bool]  # whether a time service keeps the wall clock
 
 
 class Messages:
-    """The messages of one boot; it numbers the events.
+    """Builds the messages of one run and numbers its events.
 
     Not thread-safe, the main thread owns it; `gap` alone touches no state and may be called from any thread.
     """
 
-    def __init__(self, topics: Topics, model: str, boot: str, clocks: Clocks, expiry_s: int = 0) -> None:
+    def __init__(self, topics: Topics, model: str, run: str, clocks: Clocks, expiry_s: int = 0) -> None:
         self._topics = topics
         self._model = model[:MODEL_CHARACTERS]  # sha256 in hexadecimal
-        self._boot = boot
+        self._run = run
         self._clocks = clocks
         self._started = clocks.monotonic()
-        self._expiry_s = expiry_s or None  # the setting's 0 is never
+        self._expiry_s = expiry_s or None  # the setting's 0: no expiry
         self._seq = 0
         self._windows = 0
 
     @property
     def newest(self) -> str:
-        """The id of the newest event."""
+        """Id of the newest event."""
         return self._id(self._seq)
 
     def event(self, event: Event) -> Message:
-        """The next event of this boot."""
+        """Return the message of the next event of this run."""
         self._seq += 1
         payload = EventPayload(
             id=self._id(self._seq),
@@ -90,32 +90,32 @@ class Messages:
         )
         return self._event_message(payload, self._seq)
 
-    def gap(self, boot: str, first: int, last: int, reason: str) -> Message:
-        """What is said instead of a boot's events ``first`` to ``last``, which will not be sent; under the last id.
+    def gap(self, run: str, first: int, last: int, reason: str) -> Message:
+        """Return the gap that replaces the events ``first`` to ``last`` of a run; it has the id of the last.
 
-        So ids keep counting up without a hole of their own, and the gap needs no number that nobody reserved for it.
+        So ids count up without a hole, and a gap needs no number of its own.
         """
-        return self._event_message(self._gap(f"{boot}-{last}", Missing(boot, first, last), reason), last)
+        return self._event_message(self._gap(f"{run}-{last}", Missing(run, first, last), reason), last)
 
     def uptime_s(self, at: float) -> float:
-        """Seconds from the start of this boot to the moment ``at`` (seconds, monotonic)."""
+        """Return the seconds from the start of this run to ``at`` (seconds, monotonic)."""
         return at - self._started
 
-    def lost(self, boot: str | None, first: int | None, reason: str) -> Message:
-        """The next event of this boot: of an earlier one everything from ``first`` on may be lost.
+    def lost(self, run: str | None, first: int | None, reason: str) -> Message:
+        """Return a gap without an end, as the next event: of an earlier run everything from ``first`` on may be lost.
 
-        With None for ``boot`` not even which boots those were. It does not expire: nobody says it again.
+        None for ``run``: the earlier runs are unknown. The message does not expire, because it is not repeated.
         """
         self._seq += 1
-        payload = self._gap(self._id(self._seq), Missing(boot, first, None), reason)
+        payload = self._gap(self._id(self._seq), Missing(run, first, None), reason)
         return msgspec.structs.replace(self._event_message(payload, self._seq), expiry_s=None)
 
     def state(self, verdicts: Sequence[FaceState], camera: str) -> Message:
-        """What is seen now; ``camera`` is the camera's state in one word."""
+        """Return the `state` message; ``camera`` is the camera's state."""
         return Message(self._topics.state, _ENCODER.encode(self.state_payload(verdicts, camera)), qos=1, retain=True)
 
     def state_payload(self, verdicts: Sequence[FaceState], camera: str) -> StatePayload:
-        """What a `state` message of this moment says."""
+        """Return the payload of a `state` message of this moment."""
         top = dominant(verdicts)
         return StatePayload(
             time=rfc3339(self._clocks.wall()),
@@ -127,10 +127,10 @@ class Messages:
         )
 
     def summary(self, window: SummaryWindow) -> Message:
-        """The next closed window of this boot; nothing in it says who was there, or where."""
+        """Return the message of the next closed window; it contains no faces and no positions."""
         self._windows += 1
         payload = SummaryPayload(
-            id=f"{self._boot}-s{self._windows}",
+            id=f"{self._run}-s{self._windows}",
             time=rfc3339(self._wall_of(window.ended)),
             clock=self._clock(),
             device=self._topics.device,
@@ -144,23 +144,23 @@ class Messages:
         return Message(self._topics.summary, _ENCODER.encode(payload), qos=1, expiry_s=self._expiry_s)
 
     def no_state(self) -> Message:
-        """What takes back the `state` that an earlier run may have left with the broker."""
+        """Return the message that clears the retained `state` of an earlier run."""
         return Message(self._topics.state, b"", qos=1, retain=True)
 
     def health(self, figures: Mapping[str, object]) -> Message:
-        """How the daemon is doing. QoS 0: the next one comes soon, and an old one is of no use."""
-        return Message(self._topics.health, self._figures(figures), qos=0, retain=True)
+        """Return the metrics. QoS 0: the next message follows soon, and an old one is useless."""
+        return Message(self._topics.health, self._encode(figures), qos=0, retain=True)
 
     def info(self, facts: Mapping[str, object]) -> Message:
-        """What is running here."""
-        return Message(self._topics.info, self._figures(facts), qos=1, retain=True)
+        """Return version, model and runtime."""
+        return Message(self._topics.info, self._encode(facts), qos=1, retain=True)
 
     def settings(self, table: Mapping[str, object], *, paused: bool) -> Message:
-        """What can be changed while the daemon runs, as it is."""
-        return Message(self._topics.settings, self._figures({"paused": paused, "settings": table}), qos=1, retain=True)
+        """Return the current values of the settings that can change at runtime."""
+        return Message(self._topics.settings, self._encode({"paused": paused, "settings": table}), qos=1, retain=True)
 
     def response(self, request: Request, mistakes: Sequence[str], data: dict[str, Any] | None) -> Message:
-        """The answer to a request: what is wrong with it, or what was done."""
+        """Return the response to a request: its mistakes, or the resulting data."""
         payload = ResponsePayload(
             time=rfc3339(self._clocks.wall()),
             clock=self._clock(),
@@ -174,7 +174,7 @@ class Messages:
         encoded = _ENCODER.encode(payload)
         return Message(request.reply_to, encoded, expiry_s=RESPONSE_EXPIRY_S, correlation=request.correlation)
 
-    def _figures(self, figures: Mapping[str, object]) -> bytes:
+    def _encode(self, figures: Mapping[str, object]) -> bytes:
         now = rfc3339(self._clocks.wall())
         head = {"schema": SCHEMA, "time": now, "clock": self._clock(), "device": self._topics.device}
         return _ENCODER.encode({**head, **figures})
@@ -186,7 +186,7 @@ class Messages:
             event_type=EventKind.GAP.value,
             time=rfc3339(self._wall_of(now)),
             clock=self._clock(),
-            uptime_s=seconds(now - self._started) if missing.boot == self._boot else None,
+            uptime_s=seconds(now - self._started) if missing.boot == self._run else None,
             device=self._topics.device,
             reason=reason,
             missing=missing,
@@ -217,7 +217,7 @@ class Messages:
         )
 
     def _id(self, seq: int) -> str:
-        return f"{self._boot}-{seq}"
+        return f"{self._run}-{seq}"
 
     def _clock(self) -> str:
         return "synced" if self._clocks.synced() else "unsynced"
@@ -226,27 +226,27 @@ class Messages:
         return self._clocks.wall() - (self._clocks.monotonic() - at)
 
 
-def new_boot() -> str:
-    """A name for one run of the daemon that no other run had: eight hexadecimal digits."""
+def new_run_name() -> str:
+    """Return a random name for one run of the daemon: eight hexadecimal digits."""
     return secrets.token_hex(4)
 
 
 def availability(topics: Topics, payload: bytes) -> Message:
-    """`online` or `offline`."""
+    """Return the availability message, `online` or `offline`."""
     return Message(topics.availability, payload, qos=1, retain=True)
 
 
 def as_replayed(message: Message) -> Message:
-    """The same event, marked as made before the link that carries it; every other key stays as it was."""
+    """Return the event with `replayed` set: it is older than the connection. All other keys are unchanged."""
     payload = msgspec.json.decode(message.payload, type=EventPayload)
     return msgspec.structs.replace(message, payload=_ENCODER.encode(msgspec.structs.replace(payload, replayed=True)))
 
 
 def dominant(verdicts: Sequence[FaceState]) -> FaceState | None:
-    """The verdict that speaks for the picture: of the faces with an expression, the largest; None without one.
+    """Return the largest face with an expression, None without one.
 
-    Size and not confidence, because the face nearest to the camera stays the nearest for seconds while confidences pass
-    each other with every frame. The older track wins between equals.
+    Size instead of confidence: the nearest face stays the largest for seconds, while confidences change with every
+    frame. Of equal faces the older track is chosen.
     """
     held = [verdict for verdict in verdicts if verdict.emotion is not None]
     return max(held, key=lambda verdict: (verdict.box.w * verdict.box.h, -verdict.face), default=None)

@@ -39,16 +39,16 @@ BURST_S = 0.1  # of the replay rate may be sent at once
 
 
 class InFlight(msgspec.Struct, frozen=True):
-    """One message on its way; ``key`` is what its acknowledgement names, None where none comes (QoS 0)."""
+    """One message in flight; ``key`` identifies its acknowledgement, None without one (QoS 0)."""
 
     key: int | None
     message: Message
 
 
 class Wakeup:
-    """File descriptor that select sees as readable once it was rung.
+    """File descriptor that wakes a thread in `select`.
 
-    Any thread rings, one thread waits and clears, and the owner closes it when nobody waits any more.
+    Any thread rings, one thread waits and clears, and the owner closes it when no thread waits any more.
     """
 
     def __init__(self) -> None:
@@ -67,14 +67,14 @@ class Wakeup:
                 os.eventfd_write(self._fd, 1)
 
     def clear(self) -> None:
-        """Take notice of all rings up to now."""
+        """Reset the descriptor."""
         try:
             os.eventfd_read(self._fd)
         except BlockingIOError:
-            return  # nobody rang: it was the network
+            return  # it was not rung
 
     def close(self) -> None:
-        """Give the descriptor back; a second call has no effect, its number may belong to another file by then."""
+        """Close the descriptor; a second call has no effect, its number may belong to another file by then."""
         with self._lock:
             if self._fd != CLOSED:
                 fd, self._fd = self._fd, CLOSED
@@ -86,7 +86,7 @@ class QueueCounts(msgspec.Struct, frozen=True):
 
     depth: int  # waiting or in flight now; a gap counts as one
     acknowledged: int
-    dropped: int  # for want of room, or expired
+    dropped: int  # no room, or expired
     refused: int  # by the broker
     stored: int = 0  # of the depth, on disk now
     store: str = ""  # state of the disk copy, one line for people
@@ -124,19 +124,24 @@ class TokenBucket:
 class EventWindow:
     """Send window over the journal: rows in flight, rows on hold, bounds, expiry. The outbox owns it, under its lock.
 
-    ``word`` makes the message of a gap, ``mark_late`` marks an event that is older than the connection.
+    ``gap_message`` makes the message of a gap, ``mark_replayed`` marks an event that is older than the connection.
     """
 
     def __init__(
-        self, journal: Journal, limits: Limits, word: GapMessage, mark_late: Callable[[Message], Message], topic: str
+        self,
+        journal: Journal,
+        limits: Limits,
+        gap_message: GapMessage,
+        mark_replayed: Callable[[Message], Message],
+        topic: str,
     ) -> None:
         self.journal = journal
         self._limits = limits
-        self._word, self._mark_late, self._topic = word, mark_late, topic
+        self._gap_message, self._mark_replayed, self._topic = gap_message, mark_replayed, topic
         # At most half of the queue is in flight, and never dropped: there is always something to drop.
         self._most_in_flight = max(1, limits.events // 2)
         self._bucket = TokenBucket(limits.replay_hz)
-        self._in_flight: dict[int, Row] = {}  # by the key of the parcel
+        self._in_flight: dict[int, Row] = {}  # by the key of the message in flight
         self._acked: list[Row] = []  # acknowledged, and not deleted yet
         # Rejected rows, each with the newest seq of then: they are sent again in front of a newer event.
         self._held: dict[Key, int] = {}
@@ -147,7 +152,7 @@ class EventWindow:
         self._is_paced = False  # the last `due` ended for want of a token
         self.sent = self.dropped = self.refusals = 0
 
-    def put(self, message: Message, now: float, *, owed: bool, event: Event | None, uptime_s: float) -> None:
+    def put(self, message: Message, now: float, *, pinned: bool, event: Event | None, uptime_s: float) -> None:
         """Insert an event into the journal and drop what there is no room for."""
         assert message.seq is not None, "only events are in the journal"
         dropped_after = DROP_FIRST if message.spare else DROP_NEXT
@@ -158,7 +163,7 @@ class EventWindow:
             message.payload,
             kept_at=now,
             expiry_s=message.expiry_s,
-            priority=NEVER_DROP if owed else dropped_after,
+            priority=NEVER_DROP if pinned else dropped_after,
             face=None if event is None else event.face,
             gone=event is not None and event.kind is EventKind.GONE,
             uptime_s=uptime_s,
@@ -172,19 +177,19 @@ class EventWindow:
                 pass
 
     def rewind(self) -> None:
-        """Look at all rows again: there may be older ones that were not there before."""
+        """Start again at the oldest row: older rows may have been added."""
         self.flush()
         self._cursor = START
         self._drop_from = {DROP_FIRST: START, DROP_NEXT: START}
         self._expires_at = float("-inf")
 
     def requeue(self) -> None:
-        """Forget what is in flight: the connection ended."""
+        """Return what is in flight to the queue: the connection ended."""
         self._in_flight.clear()
         self.rewind()
 
     def on_connected(self) -> None:
-        """Make everything due, as late."""
+        """Make everything due, marked as replayed."""
         self.requeue()
         self._held.clear()
         self._late_to = (self.journal.run.number, self.journal.run.last)
@@ -199,21 +204,21 @@ class EventWindow:
             self._cursor = START
         busy = {row.key for row in self._in_flight.values()}
         room = min(room, self._most_in_flight - len(busy))
-        parcels: list[InFlight] = []
-        while (wanted := room - len(parcels)) > 0:
+        messages: list[InFlight] = []
+        while (wanted := room - len(messages)) > 0:
             rows = self.journal.after(self._cursor, wanted)
             for row in rows:
                 if row.key not in busy and self._held.get(row.key, -1) < newest:
                     if stored_only and row.on_disk != CURRENT:
-                        return parcels
+                        return messages
                     if row.key <= self._late_to and not self._bucket.take(now):
                         self._is_paced = True
-                        return parcels
-                    parcels.append(self._send(row, now, next(keys)))
+                        return messages
+                    messages.append(self._send(row, now, next(keys)))
                 self._cursor = row.key
             if len(rows) < wanted:
                 break
-        return parcels
+        return messages
 
     def wait_s(self, room: int, now: float) -> float:
         """Return the seconds until a token lets more of a backlog go; infinite where time alone changes nothing."""
@@ -262,12 +267,12 @@ class EventWindow:
         self._held.pop(row.key, None)
         self._in_flight[key] = row
         if row.payload is None:
-            return InFlight(key, self._word(name, row.first, row.last, row.reason or QUEUE_FULL))
+            return InFlight(key, self._gap_message(name, row.first, row.last, row.reason or QUEUE_FULL))
         expiry_s = row.expiry_s
         if expiry_s is not None:
             expiry_s = max(1, expiry_s - int(now - row.kept_at))  # 0 would expire before it is delivered
         message = Message(self._topic, row.payload, expiry_s=expiry_s, seq=row.last)
-        return InFlight(key, self._mark_late(message) if row.key <= self._late_to else message)
+        return InFlight(key, self._mark_replayed(message) if row.key <= self._late_to else message)
 
     def _make_gap(self, row: Row, reason: str) -> Row:
         """Make one gap of the row and of those beside it, whose holds end."""
@@ -355,7 +360,7 @@ class RetainedCache:
         return [InFlight(one.key, one.message) for one in waiting]
 
     def answered(self, key: int) -> None:
-        """Note that the broker took or rejected a message; it stays for the next connection."""
+        """Record that the broker accepted or rejected a message; it stays for the next connection."""
         for one in self._present():
             if one.key == key:
                 one.key = None
@@ -381,29 +386,29 @@ class MessageQueue:
         self._queue: deque[_Queued] = deque(maxlen=MAX_MESSAGES)
 
     def put(self, message: Message, now: float) -> None:
-        """Append a message; where there is no room the oldest is dropped."""
+        """Append a message; if there is no room the oldest is dropped."""
         self._queue.append(_Queued(message, now))
 
     def requeue(self) -> None:
-        """Forget what is in flight: the connection ended."""
+        """Return what is in flight to the queue: the connection ended."""
         for one in self._queue:
             one.key = None
 
     def due(self, room: int, now: float, keys: Iterator[int]) -> list[InFlight]:
         """Return the next messages, which are in flight from now on; drop what has expired."""
-        parcels: list[InFlight] = []
+        messages: list[InFlight] = []
         for one in [one for one in self._queue if one.key is None]:
             expiry_s = one.message.expiry_s
             left_s = None if expiry_s is None else expiry_s - int(now - one.kept_at)
             if left_s is not None and left_s <= 0:
                 self._queue.remove(one)
-            elif len(parcels) < room:
+            elif len(messages) < room:
                 one.key = next(keys)
-                parcels.append(InFlight(one.key, replace(one.message, expiry_s=left_s)))
-        return parcels
+                messages.append(InFlight(one.key, replace(one.message, expiry_s=left_s)))
+        return messages
 
     def answered(self, key: int) -> None:
-        """Drop a message that the broker took or rejected."""
+        """Drop a message that the broker accepted or rejected."""
         for one in self._queue:
             if one.key == key:
                 self._queue.remove(one)
@@ -420,18 +425,18 @@ class Outbox:
     The main thread puts; the link's thread sends and reports what the broker answered.
     """
 
-    def __init__(  # noqa: PLR0913, PLR0917  what it is made of
+    def __init__(  # noqa: PLR0913, PLR0917  its parts
         self,
         journal: Journal,
         limits: Limits,
-        word: GapMessage,
-        mark_late: Callable[[Message], Message],
+        gap_message: GapMessage,
+        mark_replayed: Callable[[Message], Message],
         topic: str,
         first: Sequence[str] = (),
     ) -> None:
         self._lock = threading.Lock()
         self._keys = count(1)
-        self._window = EventWindow(journal, limits, word, mark_late, topic)
+        self._window = EventWindow(journal, limits, gap_message, mark_replayed, topic)
         self._retained = RetainedCache(first)
         self._messages = MessageQueue()
         self._connected = False
@@ -439,17 +444,17 @@ class Outbox:
         self.stored_only = False  # events wait for the disk copy; set by the spool
 
     def put(
-        self, message: Message, now: float, *, owed: bool = False, event: Event | None = None, uptime_s: float = 0.0
+        self, message: Message, now: float, *, pinned: bool = False, event: Event | None = None, uptime_s: float = 0.0
     ) -> None:
-        """Keep an event until the broker has it; where there is no room a gap takes the place of others.
+        """Keep an event until the broker acknowledges it; if there is no room a gap replaces others.
 
-        One that is ``owed`` is never dropped, for want of room, of age, or because it is rejected.
+        A ``pinned`` event does not count against the limit, does not expire and is retried after a rejection.
         """
         with self._lock:
-            self._window.put(message, now, owed=owed, event=event, uptime_s=uptime_s)
+            self._window.put(message, now, pinned=pinned, event=event, uptime_s=uptime_s)
 
-    def found_earlier(self) -> None:
-        """Take notice of rows of earlier runs that came into the journal."""
+    def rows_added(self) -> None:
+        """Include rows of earlier runs that were added to the journal."""
         with self._lock:
             self._window.rewind()
 
@@ -460,7 +465,7 @@ class Outbox:
                 self._retained.put(message)
 
     def post(self, message: Message, now: float) -> None:
-        """Keep a response or a summary until the broker has it or it expires."""
+        """Keep a response or a summary until the broker acknowledges it or it expires."""
         with self._lock:
             self._messages.put(message, now)
 
@@ -486,15 +491,15 @@ class Outbox:
 
     @property
     def is_connected(self) -> bool:
-        """Whether there is a connection."""
+        """True while there is a connection."""
         return self._connected
 
     def due(self, room: int, now: float) -> list[InFlight]:
         """Return what is to be sent now: retained messages, responses and summaries, then events in their order."""
         with self._lock:
-            parcels = self._retained.due(room, self._keys)
-            parcels += self._messages.due(room - len(parcels), now, self._keys)
-            return parcels + self._window.due(room - len(parcels), now, self._keys, stored_only=self.stored_only)
+            messages = self._retained.due(room, self._keys)
+            messages += self._messages.due(room - len(messages), now, self._keys)
+            return messages + self._window.due(room - len(messages), now, self._keys, stored_only=self.stored_only)
 
     def wait_s(self, room: int, now: float) -> float:
         """Return the seconds until more of a backlog may be sent; infinite where only a wakeup can change that."""
@@ -509,7 +514,7 @@ class Outbox:
             self._messages.answered(key)
 
     def refused(self, key: int, now: float) -> None:  # noqa: ARG002  as connected
-        """Take notice of a rejected message."""
+        """Settle a rejected message."""
         with self._lock:
             self._window.refused(key)
             self._retained.answered(key)
@@ -528,7 +533,7 @@ class Outbox:
             stored = window.journal.copied
             return QueueCounts(window.journal.rows, window.sent, window.dropped, window.refusals, stored, self._store)
 
-    def store_is(self, text: str) -> None:
+    def set_store(self, text: str) -> None:
         """Set the state of the disk copy, for `health`."""
         with self._lock:
             self._store = text

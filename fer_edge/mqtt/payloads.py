@@ -1,6 +1,6 @@
-"""What a subscriber reads: the JSON objects of the MQTT contract, one struct each, keys in the order they are sent.
+"""JSON payloads of the MQTT contract, one struct each, keys in the order in which they are sent.
 
-docs/mqtt.md explains every key; a test holds the two together.
+docs/mqtt.md explains every key; a test compares the two.
 """
 
 from datetime import UTC, datetime
@@ -13,37 +13,37 @@ from fer_edge.types import Box, Scores
 
 DIGITS = 4  # of probabilities and of fractions of the frame: 0.0001 of 4096 pixels is below half a pixel
 SECONDS_DIGITS = 3
-SCHEMA = 1  # counts up when a key changes its meaning or goes; new keys may come within a schema
+SCHEMA = 1  # incremented when a key changes its meaning or is removed; keys may be added within a schema
 Fractions = tuple[float, float, float, float]  # left, top, width, height as fractions of the frame
 
 
 def fraction(value: float) -> float:
-    """A probability or a fraction of the frame, to four digits."""
+    """Round a probability or a fraction of the frame to four digits."""
     return round(float(value), DIGITS) + 0.0  # + 0.0 makes 0.0 of the -0.0 that -0.00001 is rounded to
 
 
 def seconds(value: float) -> float:
-    """A duration in seconds, to the millisecond."""
+    """Round a duration in seconds to the millisecond."""
     return round(value, SECONDS_DIGITS) + 0.0
 
 
 def score_table(scores: Scores) -> dict[str, float]:
-    """The seven scores by name."""
+    """Return the seven scores by name."""
     return {emotion: fraction(score) for emotion, score in zip(EMOTIONS, scores, strict=True)}
 
 
 def box_fractions(box: Box) -> Fractions:
-    """Left, top, width, height; a face that is partly outside reaches below 0 or beyond 1."""
+    """Return left, top, width, height; below 0 or above 1 if the face is partly outside of the frame."""
     return (fraction(box.x), fraction(box.y), fraction(box.w), fraction(box.h))
 
 
 def rfc3339(wall_s: float) -> str:
-    """Seconds since 1970 as `2026-11-21T16:04:05.678Z`."""
+    """Format seconds since 1970 as `2026-11-21T16:04:05.678Z`."""
     return datetime.fromtimestamp(wall_s, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 class Missing(Struct, frozen=True, rename={"first": "from", "last": "to"}):
-    """The range of `seq` that a gap stands for, both ends included; what nobody can know any more is null."""
+    """Range of `seq` that a gap stands for, both ends included; null: unknown."""
 
     boot: str | None
     first: int | None
@@ -51,7 +51,7 @@ class Missing(Struct, frozen=True, rename={"first": "from", "last": "to"}):
 
 
 class EventPayload(Struct, frozen=True, kw_only=True):
-    """One event. Every key is in every event; what does not apply is null."""
+    """One event. Every event has every key; null: not applicable."""
 
     schema: int = SCHEMA
     id: str
@@ -74,7 +74,7 @@ class EventPayload(Struct, frozen=True, kw_only=True):
 
 
 class FacePayload(Struct, frozen=True, kw_only=True):
-    """One face that is there now."""
+    """One face in front of the camera."""
 
     face: int
     emotion: str | None
@@ -84,7 +84,7 @@ class FacePayload(Struct, frozen=True, kw_only=True):
 
 
 class DominantPayload(Struct, frozen=True, kw_only=True):
-    """The expression that speaks for the picture."""
+    """Expression of the dominant face."""
 
     emotion: str
     confidence: float
@@ -93,7 +93,7 @@ class DominantPayload(Struct, frozen=True, kw_only=True):
 
 
 class SummaryPayload(Struct, frozen=True, kw_only=True):
-    """What a window of time amounts to, without saying who."""
+    """Statistics of a time window, without single faces."""
 
     schema: int = SCHEMA
     id: str
@@ -109,7 +109,7 @@ class SummaryPayload(Struct, frozen=True, kw_only=True):
 
 
 class ResponsePayload(Struct, frozen=True, kw_only=True):
-    """What became of a request."""
+    """Response to a request."""
 
     schema: int = SCHEMA
     time: str
@@ -123,7 +123,7 @@ class ResponsePayload(Struct, frozen=True, kw_only=True):
 
 
 class StatePayload(Struct, frozen=True, kw_only=True):
-    """What is seen now."""
+    """Faces in front of the camera now."""
 
     schema: int = SCHEMA
     time: str

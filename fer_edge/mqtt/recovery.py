@@ -38,7 +38,7 @@ LEDGER_SUFFIX = ".ledger"  # a crash journal of format 1; only its name is read
 
 
 class Lost(msgspec.Struct, frozen=True):
-    """Nobody knows what ``run`` published from ``first`` on, nor which faces were open; None: of unknown runs."""
+    """Unknown end of an earlier run: events from ``first`` on and open faces. None: of unknown runs."""
 
     run: str | None
     first: int | None
@@ -48,12 +48,12 @@ class Lost(msgspec.Struct, frozen=True):
 def recover(journal: Journal, saved: Saved, clocks: Clocks, ledgers: Sequence[str] = ()) -> list[Lost]:
     """Bring the journal up to date with a disk copy, and close the runs that are not closed.
 
-    Where the journal has a run, it is right, and the copy late. What comes into being here is the same each time it is
-    made from the same files. ``ledgers`` are runs of format 1 that were killed.
+    The journal takes precedence over the copy, which is older. The result is deterministic. ``ledgers`` are killed runs
+    of format 1.
 
     Returns:
-        What nobody can know any more, each to be published as an event of this run; the records of those runs stay
-        until `note_published`.
+        Unknown ends of earlier runs, each to be published as an event of this run; the records of those runs stay until
+        `note_published`.
     """
     with journal.transaction():
         lost: list[Lost] = []
@@ -94,7 +94,7 @@ def last_number(journal: Journal, saved: Saved) -> int:
 
 
 def note_published(journal: Journal, lost: Lost) -> None:
-    """Note that the unknown end of a run is an event of this run now."""
+    """Record that the unknown end of a run was enqueued as an event of this run."""
     for _, name, run in journal.runs():
         if run is not None and name == lost.run:
             run.lost, run.closed, run.exact = None, True, True
@@ -102,7 +102,7 @@ def note_published(journal: Journal, lost: Lost) -> None:
 
 
 def take_ledgers(folder: Path | None, name: str) -> list[str]:
-    """Remove the crash journals of format 1 of dead daemons, and return the names of their runs."""
+    """Remove the crash journals of format 1 of killed daemons, and return the names of their runs."""
     runs = []
     for path in [] if folder is None else folder.glob(f"{glob.escape(name)}.*{LEDGER_SUFFIX}"):
         with suppress(OSError), open_regular(path) as file:
@@ -126,7 +126,7 @@ def _import(journal: Journal, run: Run, saved: Saved, clocks: Clocks) -> None:
 
 
 def _age_s(row: Row, clocks: Clocks) -> float:
-    """Return how old an event is; 0 where one of the clocks cannot be trusted."""
+    """Return the age of an event; 0 if one of the clocks is not reliable."""
     payload = None if row.payload is None else _event(row.payload)
     if payload is None or payload.clock != "synced" or not clocks.synced():
         return 0.0
@@ -134,7 +134,7 @@ def _age_s(row: Row, clocks: Clocks) -> float:
 
 
 def _close(journal: Journal, run: Run, *, is_copy: bool, now: float) -> list[Lost]:
-    """Make a run's rows complete, in order and closed; return what nobody can know of it."""
+    """Complete and close a run; return its unknown end, if any."""
     faces = run.faces if is_copy else journal.faces_of(run.number)
     is_exact = run.closed or (run.exact if is_copy else run.machine == journal.machine)
     known, damaged = _complete(journal, run, is_copy=is_copy, is_exact=is_exact, now=now)
@@ -167,12 +167,12 @@ def _complete(journal: Journal, run: Run, *, is_copy: bool, is_exact: bool, now:
     """
     rows = journal.rows_of(run.number)
     damaged = [row for row in rows if not row.is_sound(run.name) or row.first > row.last]
-    # The daemon died before the copy followed.
+    # The daemon was killed before the copy was updated.
     settled = [row for row in rows if is_copy and not run.closed and row.last <= run.acked]
     journal.delete([row for row in rows if row in damaged or row in settled])
     if damaged:
         logger.warning("%d events in the store are damaged: a gap names each", len(damaged))
-    # Rows of a closed run were acknowledged one by one: holes say nothing, but for those of damaged rows.
+    # Rows of a closed run were acknowledged one by one: only holes of damaged rows matter.
     fill = bool(damaged) or not (run.closed or (is_exact and not is_copy))
     known = min(row.first for row in rows) - 1 if run.closed and rows else run.acked
     for row in rows:
@@ -200,7 +200,7 @@ def _is_sound(face: OpenFace, run: Run) -> bool:
 
 
 def _restart_gone(run: Run, face: OpenFace, seq: int) -> bytes:
-    """Return the `face_gone` of a face that was open when the run died: at the last moment that it is known to live."""
+    """Return the `face_gone` of a face that was open when the run was killed, at the run's last recorded moment."""
     last = _event(face.event)
     assert last is not None, "checked by _is_sound"
     since_s = unseal(run.name, face.face, face.since) or 0.0
@@ -314,8 +314,8 @@ _Row1 = tuple[str, int, int, str | None, bytes | None, int | None, int | None]
 def _row_1(run: Run, values: _Row1) -> Row:
     _, first, last, reason, payload, expiry_s, spare = values
     event = None if reason is not None or payload is None else _event(payload)
-    is_owed = event is not None and event.event_type == EventKind.GAP
-    priority = NEVER_DROP if is_owed else DROP_FIRST if spare else DROP_NEXT
+    is_pinned = event is not None and event.event_type == EventKind.GAP
+    priority = NEVER_DROP if is_pinned else DROP_FIRST if spare else DROP_NEXT
     text = payload if reason is None else None
     is_sound = reason is not None or (event is not None and event.id == f"{run.name}-{last}")
     crc = checksum(run.name, last, first, reason, text, expiry_s, priority) if is_sound else -1

@@ -51,7 +51,7 @@ MARK_BYTES = 128
 REPLACED = "was deleted or replaced while the daemon runs; what waits is written anew"
 
 
-class StoreTrouble(Exception):  # noqa: N818  as Trouble of the link
+class StoreError(Exception):
     """The disk copy cannot be used now; the message is one line. ``again``: a new file can be made at once."""
 
     def __init__(self, text: str, *, corrupt: bool = False, again: bool = False) -> None:
@@ -61,7 +61,7 @@ class StoreTrouble(Exception):  # noqa: N818  as Trouble of the link
 
 
 class Mark(msgspec.Struct, frozen=True):
-    """Beside the disk copy, to notice that commits are missing in it."""
+    """Record beside the disk copy that detects missing commits."""
 
     run: str
     last: int  # seq
@@ -77,7 +77,7 @@ class Saved(msgspec.Struct, kw_only=True):
 
 
 class DiskCopy:
-    """One file; `open` may be called again after a failure. Not thread-safe: the main thread's until the spool runs."""
+    """SQLite file; `open` may be called again after a failure. Not thread-safe: main thread until the spool runs."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -91,17 +91,17 @@ class DiskCopy:
         """Open the file, or make it, and read all that is in it; ``read_older`` reads one of format 1.
 
         Raises:
-            StoreTrouble: it cannot be used.
+            StoreError: it cannot be used.
         """
         self.close()
-        with self._troubles():
+        with self._store_errors():
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
             was_here = self.path.exists()
             mark = self._read_mark()
             self._db = database = connect(self.path, synchronous="FULL")
             version = version_of(database)
             if version not in (0, 1, FORMAT):
-                raise StoreTrouble(f"{self.path} is of another version of fer-edge", corrupt=True)
+                raise StoreError(f"{self.path} is of another version of fer-edge", corrupt=True)
             self._convert = version == 1
             if version == 0:
                 with self._transaction():
@@ -117,9 +117,9 @@ class DiskCopy:
         """Write a batch in one transaction, then the mark.
 
         Raises:
-            StoreTrouble: the batch is not in the file that the next start reads.
+            StoreError: the batch is not in the file that the next start reads.
         """
-        with self._troubles():
+        with self._store_errors():
             with self._transaction() as db:
                 if self._convert:
                     db.execute("DROP TABLE events")
@@ -135,7 +135,7 @@ class DiskCopy:
                 db.executemany("INSERT INTO runs VALUES (?, ?, ?, ?)", set(batch.runs) - there)
             self._convert = False
             if not self.is_intact():
-                raise StoreTrouble(f"{self.path} {REPLACED}", again=True)
+                raise StoreError(f"{self.path} {REPLACED}", again=True)
             self._write_mark(batch.runs)
 
     def is_intact(self) -> bool:
@@ -190,7 +190,7 @@ class DiskCopy:
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         if self._db is None:
-            raise StoreTrouble(f"{self.path} is not open")
+            raise StoreError(f"{self.path} is not open")
         self._db.execute("BEGIN IMMEDIATE")
         try:
             yield self._db
@@ -201,28 +201,28 @@ class DiskCopy:
             raise
 
     @contextmanager
-    def _troubles(self) -> Iterator[None]:
-        """What SQLite and the file system raise, as one line that says what to do."""
+    def _store_errors(self) -> Iterator[None]:
+        """Convert errors of SQLite and the file system to a StoreError with a cure."""
         try:
             yield
         except sqlite3.OperationalError as error:
             if "no such" in str(error):
-                raise StoreTrouble(f"{self.path} is of another version of fer-edge: {error}", corrupt=True) from error
-            raise StoreTrouble(f"cannot use {self.path}: {error}; {_cure(str(error))}") from error
+                raise StoreError(f"{self.path} is of another version of fer-edge: {error}", corrupt=True) from error
+            raise StoreError(f"cannot use {self.path}: {error}; {_cure(str(error))}") from error
         except (sqlite3.Error, TypeError, ValueError) as error:  # the last two: columns of other types
-            raise StoreTrouble(f"{self.path} is damaged: {error}", corrupt=True) from error
+            raise StoreError(f"{self.path} is damaged: {error}", corrupt=True) from error
         except OSError as error:
-            raise StoreTrouble(f"cannot use {self.path}: {error.strerror}; {_cure(str(error))}") from error
+            raise StoreError(f"cannot use {self.path}: {error.strerror}; {_cure(str(error))}") from error
 
 
 class Spool:
-    """Thread that keeps the disk copy. `open`, `start`, `check`, `stop` are the main thread's; `ring` is anybody's.
+    """Thread that keeps the disk copy. The main thread calls `open`, `start`, `check`, `stop`; any thread `ring`.
 
-    ``found`` takes what a copy holds each time it is opened, before anything is written to it; ``wake`` tells the link
-    that something may be sent that could not be before. Without a ``copy`` there is nothing to do.
+    ``found`` receives the content of a copy each time it is opened, before anything is written to it; ``wake`` wakes
+    the link if more may be sent. Without a ``copy`` there is nothing to do.
     """
 
-    def __init__(  # noqa: PLR0913  what it is made of, by name
+    def __init__(  # noqa: PLR0913  keyword arguments
         self,
         copy: DiskCopy | None,
         journal: Journal,
@@ -243,25 +243,25 @@ class Spool:
         self._is_open = False
         self._is_fresh = True  # nothing was written since it was opened
         self._was_damaged = False
-        self._trouble = ""
+        self._error = ""
         self._retry_s = STRICT_RETRY_S if strict else RETRY_S
         self._retry_at = float("-inf")
-        self._untidy_since = float("inf")  # the copy has rows that are settled
-        self._is_kept = False  # the copy is closed, and has all that waits
+        self._untidy_since = float("inf")  # the copy has rows that were acknowledged
+        self._is_kept = False  # the copy is closed and complete
         self._rung = threading.Event()
         self._stopping = threading.Event()
         self._failure: BaseException | None = None
         self._thread = threading.Thread(target=self._run, name="store", daemon=True)
 
     def open(self) -> bool:
-        """Open the disk copy for the first time; return whether ``found`` was given what it holds."""
+        """Open the disk copy for the first time; return whether ``found`` received its content."""
         if self._copy is not None:
             self._attempt(lambda: self._open(self._copy))
-        self._tell(self._trouble)
+        self._report(self._error)
         return self._is_open
 
     def start(self) -> None:
-        """Write what was found out about earlier runs, before anything of it is published; then go on in a thread."""
+        """Write what was recovered of earlier runs before any of it is published; then start the thread."""
         if self._is_open:
             self._attempt(self._sync)
         self._thread.start()
@@ -277,7 +277,7 @@ class Spool:
             raise self._failure
 
     def stop(self, timeout_s: float) -> bool:
-        """Write all that waits within ``timeout_s``; return whether nothing waits, or all of it is on disk."""
+        """Write all that waits within ``timeout_s``; return whether everything is acknowledged or on disk."""
         self._stopping.set()
         self._rung.set()
         self._thread.join(timeout_s)
@@ -303,15 +303,15 @@ class Spool:
         for _ in range(2):
             try:
                 work()
-            except StoreTrouble as why:
+            except StoreError as error:
                 self._is_open = False
                 self._copy.close()
-                self._tell(str(why))
+                self._report(str(error))
                 self._retry_at = time.monotonic() + self._retry_s
-                if why.corrupt:
+                if error.corrupt:
                     self._was_damaged = True
                     self._copy.set_aside()
-                if not why.again:
+                if not error.again:
                     break
             else:
                 break
@@ -332,48 +332,48 @@ class Spool:
         if not self._is_open:
             self._open(self._copy)
         elif not self._copy.is_intact():
-            raise StoreTrouble(f"{self._copy.path} {REPLACED}", again=True)
-        patience_s = self._patience_s()
+            raise StoreError(f"{self._copy.path} {REPLACED}", again=True)
+        max_age_s = self._max_age_s()
         everything = final or self._is_fresh
-        if everything or self._is_due(patience_s, now):
-            kept_before = float("inf") if everything or patience_s <= BATCH_S else now - patience_s
+        if everything or self._is_due(max_age_s, now):
+            kept_before = float("inf") if everything or max_age_s <= BATCH_S else now - max_age_s
             batch = self._journal.take(kept_before, exact=self._strict, final=final)
             self._copy.write(batch)
             self._journal.written(batch)
             self._is_fresh, self._untidy_since = False, float("inf")
             self._outbox.stored_only = self._strict
-        if self._trouble:  # not as soon as it opens: a full disk does that, and would be logged at each attempt
-            self._tell("")
+        if self._error:  # not as soon as it opens: a full disk does that, and would be logged at each attempt
+            self._report("")
         if final:  # read again: the journal goes when the copy has it all
             saved = self._copy.open(self._read_older)
             self._copy.close()
             kept = len(saved.rows) == self._journal.rows == self._journal.match(copied_rows(saved))
             self._is_kept = kept and all(run is not None for *_, run in saved.runs)
 
-    def _is_due(self, patience_s: float, now: float) -> bool:
+    def _is_due(self, max_age_s: float, now: float) -> bool:
         if settled := self._journal.to_delete():
             self._untidy_since = min(self._untidy_since, now)
             if settled >= BATCH_ROWS or now - self._untidy_since >= BATCH_S:
                 return True
         rows, kept_at = self._journal.to_copy(BATCH_ROWS)
-        return rows > 0 and (kept_at + patience_s <= now or (rows == BATCH_ROWS and patience_s <= BATCH_S))
+        return rows > 0 and (kept_at + max_age_s <= now or (rows == BATCH_ROWS and max_age_s <= BATCH_S))
 
-    def _patience_s(self) -> float:
+    def _max_age_s(self) -> float:
         """Return how long an event may wait before it is copied."""
         if self._strict:
             return 0.0
         return LATE_S if self._outbox.is_connected else BATCH_S
 
-    def _tell(self, trouble: str) -> None:
+    def _report(self, error: str) -> None:
         """Set the state for `health`, and log it when it changes."""
-        if trouble != self._trouble:
-            if trouble:
-                logger.warning("%s%s", MEMORY_ONLY, trouble)
+        if error != self._error:
+            if error:
+                logger.warning("%s%s", MEMORY_ONLY, error)
             else:
-                logger.info("events are kept on disk again where they must wait")
-        self._trouble = trouble
+                logger.info("the disk copy works again")
+        self._error = error
         where = "memory" if self._copy is None else f"memory and {self._copy.path}"
-        self._outbox.store_is(MEMORY_ONLY + trouble if trouble else where)
+        self._outbox.set_store(MEMORY_ONLY + error if error else where)
 
 
 _CURES: Mapping[str, str] = {

@@ -1,84 +1,84 @@
-"""Where things are published: `<prefix>/<device>/<name>`, and who says so: the client id."""
+"""MQTT topics, `<prefix>/<device>/<name>`, and the client id."""
 
 import hashlib
 
 import msgspec
 
-# MQTT 3.1.1 obliges a broker to take 23 characters and no more; those in use take far more. 64 keeps a name readable.
+# MQTT 3.1.1 requires brokers to accept 23 characters; those in use accept far more. 64 keeps a name readable.
 CLIENT_ID_MAX = 64
 DIGEST_CHARACTERS = 8
 
 
 class Topics(msgspec.Struct, frozen=True):
-    """The topics of one device."""
+    """Topics of one device."""
 
     prefix: str  # without `/` at its start, `#` and `+`
     device: str  # one level: without `/`, `#`, `+`
 
     @property
     def base(self) -> str:
-        """What all topics of this device begin with, without the last `/`."""
+        """Common prefix of all topics of this device, without a trailing `/`."""
         return f"{self.prefix.rstrip('/')}/{self.device}"
 
     @property
     def availability(self) -> str:
-        """`online` or `offline`; the last will speaks here."""
+        """`online` or `offline`; also the topic of the last will."""
         return f"{self.base}/availability"
 
     @property
     def event(self) -> str:
-        """One message an event."""
+        """One message per event."""
         return f"{self.base}/event"
 
     @property
     def state(self) -> str:
-        """What is seen now."""
+        """Faces in front of the camera now."""
         return f"{self.base}/state"
 
     @property
     def health(self) -> str:
-        """How the daemon is doing."""
+        """Runtime metrics of the daemon."""
         return f"{self.base}/health"
 
     @property
     def summary(self) -> str:
-        """What a window of time amounts to, without saying who."""
+        """Statistics of a time window, without single faces."""
         return f"{self.base}/summary"
 
     @property
     def settings(self) -> str:
-        """What can be changed while the daemon runs, as it is, and where each value came from."""
+        """Current values of the settings that can change at runtime, with their sources."""
         return f"{self.base}/settings"
 
     @property
     def requests(self) -> str:
-        """The filter of all that may be asked of this device."""
+        """Topic filter of all requests to this device."""
         return f"{self.base}/request/+"
 
     def request(self, verb: str) -> str:
-        """Where ``verb`` is asked for."""
+        """Return the topic of the request ``verb``."""
         return f"{self.base}/request/{verb}"
 
     def response(self, verb: str) -> str:
-        """Where the answer to ``verb`` comes, unless the request says otherwise."""
+        """Return the default topic of the response to ``verb``."""
         return f"{self.base}/response/{verb}"
 
     @property
     def info(self) -> str:
-        """What is running: version, model, runtime."""
+        """Version, model and runtime of the daemon."""
         return f"{self.base}/info"
 
     @property
     def published(self) -> tuple[str, ...]:
-        """All that a listener may want to see."""
+        """Topics that `fer-edge events --all` subscribes to."""
         return self.availability, self.event, self.state, self.health, self.info
 
 
 def client_id(prefix: str, device: str) -> str:
-    """`prefix-device`, the same at every start, so that a broker replaces the session of a daemon that died.
+    """Return `prefix-device`, the same at every start, so that a broker replaces the session of a killed daemon.
 
-    With a random id the old session's will would be sent minutes later, over the `online` of the new one. A name that
-    is too long is cut and gets a digest of the whole, so that two long names stay two.
+    With a random id the will of the old session would overwrite the `online` of the new one minutes later. A name that
+    is too long is truncated and gets a digest of the whole, so that two long names stay different.
     """
     name = f"{prefix.strip('/').replace('/', '-')}-{device}"
     if len(name.encode()) <= CLIENT_ID_MAX:

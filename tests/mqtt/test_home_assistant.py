@@ -118,10 +118,10 @@ def test_device_s_id_is_made_of_what_home_assistant_takes(prefix: str, device: s
 
 def test_birth_is_answered_once_after_its_jitter_and_a_death_never() -> None:
     birth = BirthWatch(HomeAssistantSettings(), lambda: 0.5)
-    birth.hear(ReceivedMessage(birth.topic, b"offline", retained=False), 100.0)
+    birth.receive(ReceivedMessage(birth.topic, b"offline", retained=False), 100.0)
     assert not birth.is_due(200.0)
-    birth.hear(ReceivedMessage(birth.topic, b"online", retained=True), 100.0)
-    birth.hear(ReceivedMessage(birth.topic, b"online", retained=False), 101.0)
+    birth.receive(ReceivedMessage(birth.topic, b"online", retained=True), 100.0)
+    birth.receive(ReceivedMessage(birth.topic, b"online", retained=False), 101.0)
     assert not birth.is_due(102.4)
     assert birth.is_due(102.5)
     assert not birth.is_due(103.0)

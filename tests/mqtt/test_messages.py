@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from fer_edge.mqtt.messages import Clocks, Messages, as_replayed, availability, dominant, new_boot
+from fer_edge.mqtt.messages import Clocks, Messages, as_replayed, availability, dominant, new_run_name
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import Box, EventKind, FaceState, Outcome
 
@@ -161,6 +161,6 @@ def test_availability_is_a_bare_word():
 
 
 def test_boots_have_different_names():
-    names = {new_boot() for _ in range(100)}
+    names = {new_run_name() for _ in range(100)}
     assert len(names) == 100
     assert all(len(name) == 8 and "-" not in name for name in names)

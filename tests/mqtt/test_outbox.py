@@ -283,9 +283,9 @@ def test_link_sleeps_while_a_backlog_waits_for_a_broker_that_acknowledges_nothin
     assert list(sent(box, room=1)) == ["21 late"]
 
 
-def test_what_is_owed_takes_no_room_and_neither_expires_nor_goes_when_it_is_refused():
+def test_pinned_event_takes_no_room_does_not_expire_and_stays_after_a_rejection():
     box = make(capacity=4)
-    box.put(event(1), now=0.0, owed=True)
+    box.put(event(1), now=0.0, pinned=True)
     for seq in range(2, 9):
         box.put(event(seq, expiry_s=60), now=0.0)
     assert box.tally().dropped == 3
@@ -377,7 +377,7 @@ def test_rows_of_earlier_runs_go_first_also_when_they_are_found_late():
     for seq in (7, 8, 9):
         journal.put(earlier, seq, seq, b"%d" % seq, kept_at=0.0, priority=DROP_NEXT)
     journal.save(earlier)
-    box.found_earlier()
+    box.rows_added()
     put(box, 3, 3)  # there is no room for five: the oldest are dropped
     box.acknowledged(flying["1"], 0.0)
     assert sent_all(box) == ["gap 7-8 queue_full", "9", "2", "3"]

@@ -79,7 +79,7 @@ def test_journal_without_room_goes_on_in_memory_and_says_what_that_costs(small_d
     daemon = Daemon(Folders(tmp_path / "state", small_disk("size=200k")))
     daemon.say(*((EventKind.APPEARED, face) for face in range(1, 1001)))
     assert "cannot be used any more" in caplog.text
-    assert "should the daemon be killed" in caplog.text
+    assert "if the daemon is killed" in caplog.text
     assert len(daemon.sends()) == 1000
     daemon.stop()
 
@@ -87,7 +87,7 @@ def test_journal_without_room_goes_on_in_memory_and_says_what_that_costs(small_d
 def test_no_runtime_directory_is_logged_once_with_its_cost(tmp_path, caplog):
     daemon = Daemon(Folders(tmp_path / "state", None))
     daemon.say(*FACES)
-    assert caplog.text.count("should the daemon be killed") == 1
+    assert caplog.text.count("if the daemon is killed") == 1
     daemon.stop()
     second = Daemon(Folders(tmp_path / "state", None))
     assert len(second.sends()) == 20

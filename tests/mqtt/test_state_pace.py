@@ -33,7 +33,7 @@ def test_change_that_went_back_before_the_interval_was_over_is_not_told() -> Non
 def test_forgetting_makes_the_same_state_due_at_once() -> None:
     pace = StateDebounce(interval_s=1.0)
     pace.is_due([], "running", 0.0)
-    pace.forget()
+    pace.reset()
     assert pace.is_due([], "running", 0.1)
 
 
