@@ -1,4 +1,4 @@
-"""The documents against the code: command lines are ones that the programs take; files, modules and links exist."""
+"""The documents against the code: command lines are accepted by the programs; files, modules and links exist."""
 
 import ast
 import copy
@@ -16,18 +16,18 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 PROGRAMS = {"fer-edge": ("fer_edge.cli.main", "commands"), "fer-convert": ("converter.cli", "fer_convert")}
 FENCED = re.compile(r"^```(\w*)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 INDENTED = re.compile(r"^ {4}(.*\n)", re.MULTILINE)
-ENDS = {"|", "||", "&&", ";", "&", ">", "2>", ">>"}  # of one command; what follows is another one, or a file's name
-BEFORE = re.compile(r"\$|sudo|\w+=.*")  # what may stand before a program: the prompt, root's rights, the environment
+ENDS = {"|", "||", "&&", ";", "&", ">", "2>", ">>"}  # of a command; another one or a file name follows
+BEFORE = re.compile(r"\$|sudo|\w+=.*")  # allowed before a program: prompt, sudo, environment
 
 
 def in_blocks(text: str) -> str:
-    """What is in the text's blocks of the shell, fenced as `console` or `sh` or indented; each command on a line."""
+    """Return the shell blocks of the text, fenced as `console` or `sh` or indented, with a command on each line."""
     fenced = [block for language, block in FENCED.findall(text) if language in ("console", "sh")]
     return "".join([*fenced, *INDENTED.findall(FENCED.sub("", text))]).replace("\\\n", " ")
 
 
 def shown(text: str) -> list[list[str]]:
-    """The calls of our programs in the text's blocks, as words, without what only the shell sees."""
+    """Return the calls of our programs in the text's blocks, as words, without shell syntax."""
     calls = []
     for line in in_blocks(text).splitlines():
         if not any(program in line for program in PROGRAMS):
@@ -44,14 +44,14 @@ def shown(text: str) -> list[list[str]]:
 
 
 def anywhere(kind: click.ParamType) -> click.ParamType:
-    """The type of a value, without asking for files: the example's are not here."""
+    """Return the type of a value without the check that a file exists: the examples' files do not."""
     if isinstance(kind, click.Tuple):
         return click.Tuple([anywhere(one) for one in kind.types])
     return click.STRING if isinstance(kind, click.Path) else kind
 
 
 def mistake(call: list[str]) -> str:
-    """What the program would say of the words, without opening a file; empty where it would say nothing."""
+    """Return the usage error that the program would report, without opening a file; empty without one."""
     module, name = PROGRAMS[call[0]]
     command: click.Command = getattr(import_module(module), name)
     context, words = click.Context(command, info_name=call[0]), call[1:]
@@ -84,8 +84,8 @@ def no_data_set_in_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("page", [page for page in DOCUMENTS if CALLS[page]], ids=lambda page: page.stem)
-def test_command_lines_in_the_documents_are_taken(page: Path) -> None:
-    wrong = {" ".join(call): said for call in CALLS[page] if (said := mistake(call))}
+def test_command_lines_in_the_documents_are_accepted(page: Path) -> None:
+    wrong = {" ".join(call): error for call in CALLS[page] if (error := mistake(call))}
     assert not wrong
 
 
@@ -119,7 +119,7 @@ systemctl reload fer-edge
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "error"),
     [
         ("fer-edge rum", "rum is no command"),
         ("fer-edge --versoin", "No such option"),
@@ -135,12 +135,12 @@ systemctl reload fer-edge
         ("fer-convert train-detector -o runs/face --photos faces.json", "requires 2 arguments"),
     ],
 )
-def test_a_wrong_command_line_would_be_found(line: str, said: str) -> None:
-    assert said in mistake(line.split())
+def test_a_wrong_command_line_is_found(line: str, error: str) -> None:
+    assert error in mistake(line.split())
 
 
 @pytest.mark.parametrize("line", ["fer-edge --version", "fer-convert train --help", "fer-edge tune scene.csv"])
-def test_a_right_command_line_is_let_pass(line: str) -> None:
+def test_a_correct_command_line_is_accepted(line: str) -> None:
     assert not mistake(line.split())
 
 
