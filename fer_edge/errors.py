@@ -8,6 +8,11 @@ EXIT_USAGE = 2
 EXIT_BAD_CONFIG = 78  # EX_CONFIG of sysexits.h; the systemd unit does not restart on it
 
 
+def os_reason(error: OSError) -> str:
+    """Return the system's reason for an error, in lower case, as in `no space left on device`."""
+    return (error.strerror or str(error)).lower()
+
+
 class UserError(Exception):
     """Something outside the program is wrong; the message is one line that says what to do."""
 

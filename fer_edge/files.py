@@ -1,20 +1,17 @@
-"""Files that are there whole or not at all: written beside their place under another name, moved there at the end."""
+"""Paths, atomic writes, and the errors of outputs."""
 
 import io
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from fer_edge.errors import UserError
+from fer_edge.errors import UserError, os_reason
 
 
 def user_path(text: str) -> Path:
-    """``text`` with a leading `~` or `~name` replaced by that home folder.
-
-    Where there is no such user it stays as it is, and whoever opens it says that there is no such file.
-    """
+    """Return ``text`` as a path, with a leading `~` or `~name` replaced by that home folder, if the user exists."""
     path = Path(text)
     try:
         return path.expanduser()
@@ -23,27 +20,22 @@ def user_path(text: str) -> Path:
 
 
 def printable_path(path: Path) -> str:
-    r"""A path as any terminal, and JSON, can show it.
-
-    A byte of it that is not UTF-8 becomes `\xe9`, and what a terminal would obey is written out, as `\n` or `\x1b`.
-    """
+    r"""Return a path as any terminal, and JSON, can show it: bytes that are not UTF-8 as `\xe9`, controls as `\x1b`."""
     text = os.fsencode(path).decode(errors="backslashreplace")
     return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
 
 
 @contextmanager
 def output_errors(output: Path) -> Iterator[None]:
-    """Raises UserError, with the name of ``output``, for what the system refuses in the block."""
+    """Raise a UserError that names ``output`` for each OSError in the block."""
     try:
         yield
     except OSError as error:
-        raise UserError(
-            f"{printable_path(output)}: cannot be written: {(error.strerror or str(error)).lower()}"
-        ) from error
+        raise UserError(f"{printable_path(output)}: cannot be written: {os_reason(error)}") from error
 
 
 class OutputFile(io.FileIO):
-    """A new file at ``part``. A disk that is full is said of ``output``, also where a buffer above writes late."""
+    """New file at ``part`` whose errors name ``output``, also if a buffer above it writes late."""
 
     def __init__(self, part: Path, output: Path) -> None:
         self._output = output
@@ -51,29 +43,42 @@ class OutputFile(io.FileIO):
             super().__init__(part, "wb")
 
     def write(self, data: Any, /) -> int:
-        """As a file's; raises UserError."""
+        """Write as a file does; raises UserError."""
         with output_errors(self._output):
             return super().write(data)
 
 
 @contextmanager
-def atomic_output(path: Path) -> Iterator[Path]:
-    """A path to write to; becomes ``path`` when the block ends well, and is gone when it does not.
+def replaced_file(path: Path) -> Iterator[Path]:
+    """Atomic write: a path to write to, which replaces ``path`` when the block ends without an error.
 
-    It is in the same folder, so that the move cannot fail for want of space, and ends as ``path`` does.
-
-    Raises:
-        UserError: the folder cannot be made, or something else is in the place.
+    It is in the same folder, since a rename is atomic only within a file system, and keeps all suffixes, since Keras
+    and matplotlib choose the format by them. Data are synced before the rename and the folder after it: after a power
+    cut there is the older file or the newer one. Raises OSError.
     """
-    with output_errors(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
     part = path.with_name(f".part-{os.getpid()}-{path.name}")
     try:
         yield part
-        with output_errors(path):
-            with part.open("rb+") as file:
-                os.fsync(file.fileno())
-            part.replace(path)
+        _sync(part)
+        part.replace(path)
+        _sync(path.parent)
     finally:
-        with output_errors(path):
+        with suppress(OSError):
             part.unlink(missing_ok=True)
+
+
+@contextmanager
+def atomic_output(path: Path) -> Iterator[Path]:
+    """Atomic write of an output of a command: as `replaced_file`, with its folder made, and UserError for OSError."""
+    with output_errors(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with replaced_file(path) as part:
+            yield part
+
+
+def _sync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

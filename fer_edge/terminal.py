@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from fer_edge.errors import UserError
+from fer_edge.errors import UserError, os_reason
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
@@ -58,7 +58,7 @@ class Output(io.FileIO):
         except BrokenPipeError:
             raise
         except OSError as error:
-            raise OutputError(f"cannot write the output: {(error.strerror or str(error)).lower()}") from error
+            raise OutputError(f"cannot write the output: {os_reason(error)}") from error
 
 
 def raise_output_errors() -> None:

@@ -1,25 +1,80 @@
+"""Paths, atomic writes, and the errors of outputs."""
+
+import io
 import os
 from pathlib import Path
 
 import pytest
 
-from fer_edge.files import printable_path, user_path
+from fer_edge.errors import UserError
+from fer_edge.files import OutputFile, atomic_output, output_errors, printable_path, user_path
+
+FULL = Path("/dev/full")  # a full disk
+OUTPUT = Path("out/clip.scores.csv")
 
 
-def test_home_folder_is_put_in_and_other_paths_stay(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_home_folder_is_expanded_and_other_paths_stay(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", "/home/pi")
     assert user_path("~/clip.mp4") == Path("/home/pi/clip.mp4")
     assert user_path("clips/~.mp4") == Path("clips/~.mp4")
 
 
-def test_home_of_nobody_is_left_to_whoever_opens_it() -> None:
+def test_unknown_home_is_left_as_it_is() -> None:
     assert user_path("~nobodyhere/clip.mp4") == Path("~nobodyhere/clip.mp4")
 
 
-def test_name_that_is_not_utf_8_is_printed_with_its_bytes_and_any_other_as_it_is() -> None:
+def test_bytes_that_are_not_utf_8_are_escaped_and_other_names_stay() -> None:
     assert printable_path(Path(os.fsdecode(b"a/caf\xe9.mp4"))) == r"a/caf\xe9.mp4"
     assert printable_path(Path("a/caf\u00e9 [1].mp4")) == "a/caf\u00e9 [1].mp4"
 
 
-def test_what_a_terminal_would_obey_is_written_out() -> None:
+def test_control_characters_are_escaped() -> None:
     assert printable_path(Path("a\x1b[31m\n\u202eb.mp4")) == r"a\x1b[31m\n\u202eb.mp4"
+
+
+def test_file_appears_only_after_the_block_and_replaces_an_older_one(tmp_path: Path) -> None:
+    path = tmp_path / "new" / "x.csv"
+    with atomic_output(path) as part:
+        part.write_text("whole")
+        assert not path.exists()
+        assert part.suffix == ".csv"
+    assert path.read_text() == "whole"
+    assert [one.name for one in path.parent.iterdir()] == ["x.csv"]
+
+
+def test_failure_leaves_the_older_file_and_no_part(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("older")
+    with pytest.raises(RuntimeError):
+        _fail_half_way(path)
+    assert path.read_text() == "older"
+    assert [one.name for one in tmp_path.iterdir()] == ["x.csv"]
+
+
+def _fail_half_way(path: Path) -> None:
+    with atomic_output(path) as part:
+        part.write_text("half")
+        raise RuntimeError
+
+
+def test_full_disk_names_the_output_also_if_a_buffer_writes_late() -> None:
+    file = io.TextIOWrapper(io.BufferedWriter(OutputFile(FULL, OUTPUT)), encoding="utf-8")
+    file.write("a row")
+    with pytest.raises(UserError, match=r"^out/clip\.scores\.csv: cannot be written: no space left on device$"):
+        file.close()
+
+
+def test_file_that_cannot_be_created_names_the_output(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"^out/clip\.scores\.csv: cannot be written: no such file"):
+        OutputFile(tmp_path / "none" / "part", OUTPUT)
+
+
+def test_output_file_is_written(tmp_path: Path) -> None:
+    with io.BufferedWriter(OutputFile(tmp_path / "part", OUTPUT)) as file:
+        file.write(b"rows")
+    assert (tmp_path / "part").read_bytes() == b"rows"
+
+
+def test_other_errors_than_the_system_s_pass_through() -> None:
+    with pytest.raises(ZeroDivisionError), output_errors(OUTPUT):
+        raise ZeroDivisionError

@@ -21,7 +21,7 @@ import numpy as np
 
 from fer_edge.config.model import DecideSettings
 from fer_edge.emotions import EMOTIONS
-from fer_edge.errors import UserError
+from fer_edge.errors import UserError, os_reason
 from fer_edge.types import Box, Face, FaceState, Quality, RejectReason
 from fer_edge.untrusted import DecodeError, decode_json, open_regular
 
@@ -183,7 +183,7 @@ def read_table(path: Path) -> tuple[Origin, list[Step]]:
             first = next(lines, None)
             return origin, [] if first is None else list(steps(itertools.chain([first], lines)))
     except OSError as error:
-        raise TableError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise TableError(f"{path}: cannot be read: {os_reason(error)}") from error
     except UnicodeDecodeError as error:
         raise TableError(f"{path}: not a table of scores") from error
     except RowError as error:

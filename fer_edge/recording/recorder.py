@@ -12,7 +12,7 @@ from threading import Thread
 from msgspec.structs import replace
 
 from fer_edge.config.model import DecideSettings, RecordSettings, Settings
-from fer_edge.errors import SettingsError, UserError
+from fer_edge.errors import SettingsError, UserError, os_reason
 from fer_edge.events.lifecycle import Decision
 from fer_edge.files import user_path
 from fer_edge.recording.format import ENDING, Origin, Recording, Step, StepKind, opening, read_recording, rows
@@ -238,4 +238,4 @@ class Recorder:
                 broken, self._failed = False, ""
             except OSError as error:
                 broken = True
-                self._failed = f"{error.filename or 'the disk'}: {(error.strerror or str(error)).lower()}"
+                self._failed = f"{error.filename or 'the disk'}: {os_reason(error)}"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from fer_edge.config.model import DecideSettings
 from fer_edge.emotions import canonical
-from fer_edge.errors import UserError
+from fer_edge.errors import UserError, os_reason
 from fer_edge.events.lifecycle import Decision
 from fer_edge.recording.format import Recording, Step, StepKind
 from fer_edge.tuning.replay import replay
@@ -59,7 +59,7 @@ def read_spans(path: Path) -> list[Span]:
             raise UserError(f"{path}: there is no column {missing[0]}; required are {', '.join(COLUMNS)}")
         return [_span(path, reader.line_num, row) for row in reader]
     except OSError as error:
-        raise UserError(f"{path}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise UserError(f"{path}: cannot be read: {os_reason(error)}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise UserError(f"{path}: is not CSV: {error}") from error
 

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from fer_edge.annotate import HEX
 from fer_edge.config.model import DecideSettings
-from fer_edge.errors import UserError
+from fer_edge.errors import UserError, os_reason
 from fer_edge.recording.format import Recording
 from fer_edge.tuning.replay import Comparison
 from fer_edge.tuning.search import BRIEF_S, Point, as_tree, count_brief, count_events, thresholds
@@ -57,7 +57,7 @@ def draw_sweeps(
     try:
         figure.savefig(path)
     except OSError as error:
-        raise UserError(f"{path}: cannot be written: {(error.strerror or str(error)).lower()}") from error
+        raise UserError(f"{path}: cannot be written: {os_reason(error)}") from error
     except ValueError as error:  # a suffix that matplotlib does not support
         raise UserError(f"{path}: cannot be written: {error}") from error
 
