@@ -37,13 +37,13 @@ class PipelineObserver(Protocol):
         """Handle a processed frame; ``now`` is the pipeline's time, not before the latest tick."""
         ...
 
-    def on_tick(self, decision: Decision, now: float) -> None:
-        """Handle time without a frame."""
-        ...
+    def on_tick(self, decision: Decision, now: float) -> None:  # noqa: ARG002 - optional
+        """Handle time without a frame; nothing by default."""
+        return
 
-    def on_close(self, events: Sequence[Event], reason: str, now: float) -> None:
-        """Handle the end of all faces."""
-        ...
+    def on_close(self, events: Sequence[Event], reason: str, now: float) -> None:  # noqa: ARG002
+        """Handle the end of all faces; nothing by default."""
+        return
 
 
 class Pipeline:

@@ -1,1 +1,1 @@
-"""The main job shown without a camera and a broker: a staged scene, a broker on loopback, a subscriber that prints."""
+"""Demo without camera and broker: the daemon on a staged scene, a broker on loopback, a subscriber."""

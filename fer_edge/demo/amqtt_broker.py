@@ -1,4 +1,4 @@
-"""Runs amqtt, an MQTT 3.1.1 broker in pure Python, until it is told to end: `python -m fer_edge.demo.amqtt_broker`."""
+"""amqtt, an MQTT 3.1.1 broker in pure Python, as a process: `python -m fer_edge.demo.amqtt_broker`."""
 
 import asyncio
 import signal
@@ -8,10 +8,10 @@ from amqtt.broker import Broker
 
 
 async def serve(address: str, port: int) -> None:
-    """Listens on ``address``:``port`` for anybody, until SIGTERM or Ctrl-C."""
-    told_to_end = asyncio.Event()
+    """Serve on ``address``:``port`` without authentication, until SIGTERM or Ctrl-C."""
+    stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
-        asyncio.get_running_loop().add_signal_handler(number, told_to_end.set)
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     broker = Broker(
         {
             "listeners": {"default": {"type": "tcp", "bind": f"{address}:{port}"}},
@@ -19,7 +19,7 @@ async def serve(address: str, port: int) -> None:
         }
     )
     await broker.start()
-    await told_to_end.wait()
+    await stopped.wait()
     await broker.shutdown()
 
 

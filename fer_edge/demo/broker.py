@@ -1,4 +1,4 @@
-"""A broker on loopback for as long as the demo runs: mosquitto where it is installed, amqtt from PyPI elsewhere."""
+"""Broker on loopback for the demo: mosquitto if it is installed, else amqtt from PyPI."""
 
 import shutil
 import socket
@@ -27,21 +27,19 @@ class Broker:
 
     name: str
     port: int
-    protocol: Literal[
-        "auto", "3.1.1"
-    ]  # amqtt speaks 3.1.1 only, and leaves a greeting in MQTT 5 unanswered for seconds
+    protocol: Literal["auto", "3.1.1"]  # amqtt supports 3.1.1 only, and takes seconds to reject an MQTT 5 CONNECT
 
 
 @contextmanager
 def loopback_broker(
     find_program: Callable[..., str | None] = shutil.which, find_module: Callable[[str], object] = find_spec
 ) -> Iterator[Broker]:
-    """A broker that listens on loopback only, without a password, on a free port; it ends with the block.
+    """Run a broker on loopback only, without a password, on a free port, for the length of the block.
 
-    What is installed is asked of ``find_program`` and ``find_module``, which say None of what is not.
+    ``find_program`` and ``find_module`` return None for what is not installed.
 
     Raises:
-        UserError: neither broker is installed, or the one that is does not start.
+        UserError: no broker is installed, or it does not start.
     """
     with socket.socket() as probe:
         probe.bind((LOOPBACK, 0))
@@ -55,11 +53,11 @@ def loopback_broker(
                 command,
                 stdout=output,
                 stderr=output,
-                start_new_session=True,  # Ctrl-C is for us; the broker ends last
+                start_new_session=True,  # Ctrl-C ends this process first, the broker last
             ) as process,
         ):
             try:
-                _wait_until_it_listens(process, port, name, log)
+                _wait_for_port(process, port, name, log)
                 yield Broker(name, port, "auto" if name == MOSQUITTO else "3.1.1")
             finally:
                 _stop(process)
@@ -68,7 +66,7 @@ def loopback_broker(
 def _command(
     folder: Path, port: int, find_program: Callable[..., str | None], find_module: Callable[[str], object]
 ) -> tuple[str, list[str]]:
-    """The broker's name and how it is started; Debian keeps mosquitto where a user's PATH does not look."""
+    """Return the broker's name and command; Debian installs mosquitto outside of a user's PATH."""
     mosquitto = find_program(MOSQUITTO) or find_program(MOSQUITTO, path="/usr/sbin:/usr/local/sbin")
     if mosquitto:
         settings = folder / "mosquitto.conf"
@@ -79,7 +77,7 @@ def _command(
     raise UserError("the demo needs a broker: apt install mosquitto, or pip install 'fer-edge[demo]'")
 
 
-def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, name: str, log: Path) -> None:
+def _wait_for_port(process: subprocess.Popen[bytes], port: int, name: str, log: Path) -> None:
     deadline = time.monotonic() + START_S
     while time.monotonic() < deadline and process.poll() is None:
         try:
@@ -88,7 +86,7 @@ def _wait_until_it_listens(process: subprocess.Popen[bytes], port: int, name: st
             time.sleep(0.05)
         else:
             return
-    last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
+    last = log.read_text(errors="replace").strip().splitlines()[-1:] or ["no output"]
     raise UserError(f"{name} does not start: {last[0]}")
 
 

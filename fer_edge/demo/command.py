@@ -1,4 +1,4 @@
-"""`fer-edge demo`: the real daemon on a staged scene, a real broker, and what a subscriber receives."""
+"""`fer-edge demo`: the daemon on a staged scene, a broker, and a subscriber that prints."""
 
 import threading
 
@@ -15,17 +15,17 @@ from fer_edge.subscriber.audit import Audit
 from fer_edge.subscriber.client import Subscriber
 from fer_edge.subscriber.command import Printer, take, verdict
 
-LOOK_S = 0.1
+POLL_S = 0.1
 DEVICE = "demo"
-HEALTH_S = 10.0  # more often than by default, so that half a minute shows it
+HEALTH_S = 10.0  # more often than by default, to occur in half a minute
 OFFLINE_S = 5.0
 
 
 class Viewer:
-    """Prints everything below one device's topics; `audit` is to be read after `close`, when its thread has ended.
+    """Prints all messages of one device, in a thread of its own; read `audit` after `close`.
 
     Raises:
-        Trouble: on `open`: the broker does not let it listen.
+        BrokerError: on `open`: the broker refuses the subscription.
     """
 
     def __init__(self, settings: MqttSettings, device: str, console: Console) -> None:
@@ -35,41 +35,41 @@ class Viewer:
         self._printer = Printer(console, as_json=False)
         self.audit = Audit(from_start=True)
         self._ending = threading.Event()
-        self._thread = threading.Thread(target=self._listen, name="viewer", daemon=True)
+        self._thread = threading.Thread(target=self._print_messages, name="viewer", daemon=True)
 
     def open(self) -> None:
-        """Starts to listen; returns when the broker has confirmed it."""
+        """Subscribe; return when the broker has confirmed it."""
         self._subscription.__enter__()
         self._thread.start()
 
     def close(self, timeout_s: float) -> None:
-        """Waits until the daemon is said to be offline, at most ``timeout_s``, and ends."""
+        """Wait until the daemon is offline, at most ``timeout_s``, and stop."""
         self._thread.join(timeout_s)
         self._ending.set()
         self._thread.join()
         self._subscription.__exit__()
 
-    def _listen(self) -> None:
+    def _print_messages(self) -> None:
         while not self._ending.is_set():
-            for heard in self._subscription.listen(LOOK_S):
-                take(heard, self.audit, self._printer, all_devices=False)
-                if heard.topic == self._availability and heard.payload == OFFLINE:
+            for message in self._subscription.listen(POLL_S):
+                take(message, self.audit, self._printer, all_devices=False)
+                if message.topic == self._availability and message.payload == OFFLINE:
                     return
 
 
 def show_demo(console: Console, length_s: float = LENGTH_S) -> int:
-    """Runs the demo to the scene's end or Ctrl-C; the exit code says whether every event arrived.
+    """Run the demo to the scene's end or Ctrl-C; return 0 if every event arrived.
 
     Raises:
-        UserError: something the demo needs is not installed.
+        UserError: a package of the demo is not installed.
     """
     scene = Scene(length_s)
     with loopback_broker() as broker:
         settings = _settings(broker)
         topics = f"{settings.mqtt.prefix}/{DEVICE}"
-        console.print(f"A staged scene of {length_s:.0f} s instead of a camera, {broker.name} as broker.")
+        console.print(f"Staged scene of {length_s:.0f} s instead of a camera; broker: {broker.name}.")
         console.print(
-            f"To listen from another terminal: mosquitto_sub -p {broker.port} -t '{topics}/#' -v\n", soft_wrap=True
+            f"To subscribe from another terminal: mosquitto_sub -p {broker.port} -t '{topics}/#' -v\n", soft_wrap=True
         )
         viewer = Viewer(settings.mqtt, DEVICE, console)
         viewer.open()
@@ -78,11 +78,11 @@ def show_demo(console: Console, length_s: float = LENGTH_S) -> int:
     console.print()
     code = code or verdict(viewer.audit, console)
     if not code:
-        console.print("Next: your own camera, see README.md.")
+        console.print("Next step: your own camera, see README.md.")
     return code
 
 
 def _settings(broker: Broker) -> Settings:
-    """The defaults, but for the broker and the names."""
-    plain = Settings(device=DEVICE, log_level="warning", publish=PublishSettings(health_s=HEALTH_S))
-    return replace(plain, mqtt=replace(plain.mqtt, host=LOOPBACK, port=broker.port, protocol=broker.protocol))
+    """Return the defaults with the demo's broker and names."""
+    defaults = Settings(device=DEVICE, log_level="warning", publish=PublishSettings(health_s=HEALTH_S))
+    return replace(defaults, mqtt=replace(defaults.mqtt, host=LOOPBACK, port=broker.port, protocol=broker.protocol))

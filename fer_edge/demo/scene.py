@@ -1,7 +1,7 @@
-"""A staged scene as a camera would see it: two people enter, move, pass before each other, change and leave.
+"""Staged scene instead of a camera: two people enter, move, overlap, change expression and leave.
 
-It is drawn at run time, frame by frame, at the time the frame is asked for, so a slow machine sees fewer frames of the
-same half minute, as with a real camera.
+Each frame is drawn for the time at which it is read, so a slow machine gets fewer frames of the same half minute, as
+from a real camera.
 """
 
 import time
@@ -17,20 +17,20 @@ from fer_edge.errors import UserError
 from fer_edge.types import Image
 
 CANVAS_FACE_PX = 160  # faces are kept at this width
-# What the cut-out shows around the face, in face widths: an oval with the hair and the shoulders' beginning.
+# Cut-out around the face, in face widths: an oval with hair and neck.
 OVAL_W, OVAL_H, OVAL_DOWN = 1.15, 1.2, 0.1
 FEATHER = 0.12
 MOUTH_SPREAD = 0.11  # standard deviation of the bend around each corner, in face widths
 WIDTH_PX, HEIGHT_PX = 640, 480
 RATE_HZ = 15.0
 LENGTH_S = 30.0
-MOUTHS = 9  # steps from the lowest to the highest bend; drawn once, because a bend costs 3 ms
-BEND_LOW, BEND_HIGH = -0.10, 0.14  # face widths; beyond, the faces stop looking like faces
+MOUTHS = 9  # steps from the lowest to the highest bend; drawn in advance, since one takes 3 ms
+BEND_LOW, BEND_HIGH = -0.10, 0.14  # face widths; beyond, the faces are distorted
 
 
 @dataclass(frozen=True, slots=True)
 class Landmarks:
-    """Where the face is in its photograph, in pixels, looked up once by hand."""
+    """Position of the face in its photograph, in pixels, measured by hand."""
 
     centre: tuple[float, float]
     width: float
@@ -44,7 +44,7 @@ COLLINS = Landmarks(centre=(224.0, 120.0), width=92.0, mouth=((204.0, 143.0), (2
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Portrait:
-    """A cut-out with its face in the middle, and how its mouth can be bent."""
+    """Cut-out with its face in the middle and a mouth that can be bent."""
 
     face_px: int  # width of the face in `image`
     image: Image  # (h, w, 3) uint8 BGR
@@ -52,7 +52,7 @@ class Portrait:
     mouth: tuple[tuple[float, float], tuple[float, float]]  # pixels of `image`
 
     def with_mouth(self, bend: float) -> Image:
-        """The picture with the corners of the mouth moved up (above 0) or down (below 0) by ``bend`` face widths."""
+        """Return the image with the corners of the mouth moved up by ``bend`` face widths, down if negative."""
         height, width = self.alpha.shape
         ys, xs = np.mgrid[0:height, 0:width].astype(np.float32)
         spread = 2.0 * (MOUTH_SPREAD * self.face_px) ** 2
@@ -64,7 +64,7 @@ class Portrait:
 
 
 def load_portraits() -> tuple[Portrait, Portrait]:
-    """Hopper and Collins.
+    """Load the portraits of Hopper and Collins.
 
     Raises:
         UserError: a package of the extra `demo` is not installed.
@@ -73,7 +73,7 @@ def load_portraits() -> tuple[Portrait, Portrait]:
         import matplotlib as mpl  # noqa: PLC0415  optional and heavy: only the demo needs them
         import skimage  # noqa: PLC0415
     except ImportError as error:
-        raise UserError(f"the demo needs its extra: pip install 'fer-edge[demo]' ({error})") from error
+        raise UserError(f"the demo needs an extra: pip install 'fer-edge[demo]' ({error})") from error
     hopper = Path(mpl.get_data_path()) / "sample_data" / "grace_hopper.jpg"
     collins = Path(skimage.__file__).parent / "data" / "astronaut.png"
     return _cut_out(hopper, HOPPER), _cut_out(collins, COLLINS)
@@ -82,7 +82,7 @@ def load_portraits() -> tuple[Portrait, Portrait]:
 def _cut_out(path: Path, at: Landmarks) -> Portrait:
     photo = cv2.imread(str(path))
     if photo is None:
-        raise UserError(f"{path}: the demo's portrait is missing, reinstall its package")
+        raise UserError(f"{path}: the demo's portrait is missing: reinstall its package")
     scale = CANVAS_FACE_PX / at.width
     half_w, half_h = round(OVAL_W * CANVAS_FACE_PX), round(OVAL_H * CANVAS_FACE_PX)
     shift = (half_w - scale * at.centre[0], half_h - OVAL_DOWN * CANVAS_FACE_PX - scale * at.centre[1])
@@ -95,31 +95,31 @@ def _cut_out(path: Path, at: Landmarks) -> Portrait:
 
 
 def _oval(width: int, height: int) -> NDArray[np.float32]:
-    """1 inside an ellipse that fills the rectangle, 0 outside, soft at its edge."""
+    """Return an alpha mask: 1 inside an ellipse that fills the rectangle, 0 outside, with a soft edge."""
     xs, ys = np.linspace(-1, 1, width, dtype=np.float32), np.linspace(-1, 1, height, dtype=np.float32)[:, None]
     return np.asarray(np.clip((1.0 - np.hypot(xs, ys)) / FEATHER, 0.0, 1.0), np.float32)
 
 
 @dataclass(frozen=True, slots=True)
 class Pose:
-    """Where an actor is at a moment: the face's centre as fractions of the picture, its width as well."""
+    """Position of an actor at a time: centre and width of the face as fractions of the frame."""
 
     at_s: float
     x: float
     y: float
     width: float
-    bend: float  # 0 is the photograph's own mouth, -1 the lowest, 1 the highest
+    bend: float  # of the mouth: 0 as in the photograph, -1 lowest, 1 highest
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Actor:
-    """A portrait with its way through the scene; before the first pose and after the last it is not there."""
+    """A portrait and its path; absent before the first pose and after the last."""
 
     portrait: Portrait
     poses: tuple[Pose, ...]
 
     def pose(self, at_s: float) -> Pose | None:
-        """The pose at a moment, smoothly between those given."""
+        """Return the pose at a time, interpolated between those given."""
         if not self.poses[0].at_s <= at_s < self.poses[-1].at_s:
             return None
         after = next(index for index, pose in enumerate(self.poses) if pose.at_s > at_s)
@@ -130,7 +130,7 @@ class Actor:
 
 
 def actors() -> tuple[Actor, Actor]:
-    """The cast, the one behind first."""
+    """Return the actors, the rear one first."""
     hopper, collins = load_portraits()
     return (
         Actor(
@@ -164,9 +164,9 @@ def actors() -> tuple[Actor, Actor]:
 
 
 class Scene:
-    """The staged scene as a source of frames. Owned by the capture thread, like every source."""
+    """The scene as a source of frames. Owned by the capture thread, like every source."""
 
-    live = False  # it has an end; a live source that gives nothing more would be opened anew for ever
+    live = False  # it ends; a live source without frames would be reopened
     rate_hz: float | None = RATE_HZ
     format = "staged scene"
 
@@ -176,7 +176,7 @@ class Scene:
         clock: Callable[[], float] = time.monotonic,
         wait: Callable[[float], object] = time.sleep,
     ) -> None:
-        self._cast = [(actor, _mouths(actor.portrait)) for actor in actors()]
+        self._actors = [(actor, _mouths(actor.portrait)) for actor in actors()]
         self._length_s = length_s
         self._clock, self._wait = clock, wait
         self._noise = np.random.default_rng(seed=1)
@@ -185,7 +185,7 @@ class Scene:
         self._next = 0
 
     def read(self) -> Image | None:
-        """The next picture when it is due; None when the scene is over. Pictures that are overdue are left out."""
+        """Return the next frame when it is due, None at the end. Overdue frames are skipped."""
         now = self._clock()
         if self._began is None:
             self._began = now
@@ -198,17 +198,17 @@ class Scene:
         return self.draw(at_s)
 
     def draw(self, at_s: float) -> Image:
-        """The picture ``at_s`` seconds into the scene, (480, 640, 3) uint8 BGR, with a little of a sensor's noise."""
-        picture = self._wall.copy()
-        for actor, mouths in self._cast:
+        """Draw the frame at ``at_s`` seconds, (480, 640, 3) uint8 BGR, with some sensor noise."""
+        frame = self._wall.copy()
+        for actor, mouths in self._actors:
             pose = actor.pose(at_s)
             if pose is not None:
-                _paste(picture, actor.portrait, mouths, pose)
-        cv2.add(picture, self._noise.integers(0, 6, picture.shape, dtype=np.uint8), dst=picture)
-        return picture
+                _paste(frame, actor.portrait, mouths, pose)
+        cv2.add(frame, self._noise.integers(0, 6, frame.shape, dtype=np.uint8), dst=frame)
+        return frame
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing to close."""
 
 
 def _pairs(a: Pose, b: Pose) -> tuple[tuple[float, float], ...]:
@@ -216,22 +216,22 @@ def _pairs(a: Pose, b: Pose) -> tuple[tuple[float, float], ...]:
 
 
 def _mouths(portrait: Portrait) -> list[Image]:
-    """The portrait with each of MOUTHS bends, from the lowest over none (exactly in the middle) to the highest."""
+    """Return the portrait with each of MOUTHS bends, from the lowest over none (in the middle) to the highest."""
     half = MOUTHS // 2
     steps = (step / half for step in range(-half, half + 1))
     return [portrait.with_mouth(step * (BEND_HIGH if step > 0 else -BEND_LOW)) for step in steps]
 
 
 def _wall() -> Image:
-    """A plain room: light from above, a darker floor."""
+    """Return the background: light from above, a darker floor."""
     rows = np.linspace(150, 95, HEIGHT_PX)[:, None]
     floor = (np.arange(HEIGHT_PX) > 0.8 * HEIGHT_PX)[:, None] * 30
     grey = np.broadcast_to(rows - floor, (HEIGHT_PX, WIDTH_PX))
     return np.stack([grey, grey * 0.97, grey * 0.92], axis=2).astype(np.uint8)
 
 
-def _paste(picture: Image, portrait: Portrait, mouths: list[Image], pose: Pose) -> None:
-    """Draws the portrait over the picture so that its face is where the pose says. Touches only the part it covers."""
+def _paste(frame: Image, portrait: Portrait, mouths: list[Image], pose: Pose) -> None:
+    """Draw the portrait at the pose; changes only the part of the frame that it covers."""
     height, width = portrait.alpha.shape
     scale = pose.width * WIDTH_PX / portrait.face_px
     left, top = pose.x * WIDTH_PX - scale * width / 2, pose.y * HEIGHT_PX - scale * height / 2
@@ -243,5 +243,5 @@ def _paste(picture: Image, portrait: Portrait, mouths: list[Image], pose: Pose) 
     mouth = mouths[round((pose.bend + 1.0) / 2.0 * (MOUTHS - 1))]
     person = cv2.warpAffine(mouth, placed, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
     alpha = cv2.warpAffine(portrait.alpha, placed, (x1 - x0, y1 - y0), flags=cv2.INTER_LINEAR)
-    part = picture[y0:y1, x0:x1]
+    part = frame[y0:y1, x0:x1]
     part[:] = cv2.blendLinear(person, part, alpha, 1.0 - alpha)

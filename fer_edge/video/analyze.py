@@ -1,4 +1,4 @@
-"""One saved video through the daemon's own pipeline, every frame of it, and what is asked for written out."""
+"""Analysis of one saved video: every frame through the daemon's pipeline, and the requested outputs."""
 
 import io
 import time
@@ -24,21 +24,20 @@ from fer_edge.video.tables import EventFile, ScoreTable
 from fer_edge.video.timeline import Traces
 from fer_edge.vision.analyzer import build_analyzer
 
-# Of the length; a container's own is rounded, and may count a last picture or a last piece of sound that is not there.
+# Of the length: a container's own is rounded, and may include a last frame or sound packet that is missing.
 TOLERANCE = 0.05
 SLACK_S = 0.5
-# frames done, frames that the file says it has (None where it does not)
-Tell = Callable[[int, int | None], None]
-# Containers that make their count up from length and rate are off by up to three frames in a hundred, measured.
+# frames done, frames stated by the container (None if it states none)
+Progress = Callable[[int, int | None], None]
+# Containers that compute their count from length and rate are off by up to 3% (measured).
 COUNT_TOLERANCE = 0.05
 COUNT_SLACK = 5
 
 
 def reaches_its_end(path: Path) -> bool:
-    """Whether what can be read of a file goes as far as the length that its container states.
+    """Return whether a file can be read up to the length that its container states.
 
-    False also for a container that counts its pictures: there the count is what has to be reached. And without PyAV,
-    which comes with the extra `video`.
+    False if the container counts its frames (the count decides then), and without PyAV (extra `video`).
     """
     try:
         import av  # noqa: PLC0415  the extra
@@ -51,7 +50,7 @@ def reaches_its_end(path: Path) -> bool:
                 return False
             stated_s = container.duration / av.time_base
             begin_s = (container.start_time or 0) / av.time_base
-            # A segment of a longer video may keep its place in it, and state where it ends for how long it is.
+            # A segment of a longer video may keep its start time, and state its end time as its length.
             from_s = 0.0 if 0.0 < begin_s < stated_s else begin_s
             ends = (
                 float((packet.pts + (packet.duration or 0)) * packet.time_base)
@@ -63,23 +62,23 @@ def reaches_its_end(path: Path) -> bool:
         return False
 
 
-def analyze(job: Job, settings: Settings, tell: Tell, threads: int = 0) -> Report:
-    """The figures of a video, after all outputs are in their place.
+def analyze(job: Job, settings: Settings, progress: Progress, threads: int = 0) -> Report:
+    """Analyse a video, write its outputs and return its figures.
 
-    A video that ends early, in garbage, gives its outputs up to there and a report with a `failure`.
+    A damaged video gives its outputs up to the damage and a report with a `failure`.
 
     Raises:
-        UserError: it cannot be read at all, or an output cannot be written; then none is.
+        UserError: it cannot be read at all, or an output cannot be written; then there is no output.
     """
     began = time.monotonic()
     with ExitStack() as stack:
-        report = _run(job, settings, tell, threads, stack)
+        report = _run(job, settings, progress, threads, stack)
     outputs = {output.value: printable_path(path) for output, path in job.outputs.items()}
     return replace(report, took_s=round(time.monotonic() - began, 3), outputs=outputs)
 
 
-def _run(job: Job, settings: Settings, tell: Tell, threads: int, stack: ExitStack) -> Report:
-    """The work itself; the outputs move to their places when ``stack`` is closed."""
+def _run(job: Job, settings: Settings, progress: Progress, threads: int, stack: ExitStack) -> Report:
+    """Run the pipeline; the outputs move to their paths when ``stack`` is closed."""
     source = VideoFile(CameraSettings(source=_as_named(job.source)))
     stack.callback(source.close)
     vision = build_analyzer(settings)
@@ -89,30 +88,30 @@ def _run(job: Job, settings: Settings, tell: Tell, threads: int, stack: ExitStac
         model=vision.classifier.card.sha256,
         source=job.source.name,
     )
-    tally, observeres, events = Statistics(), list[PipelineObserver](), EventFile()
+    statistics, observers, events = Statistics(), list[PipelineObserver](), EventFile()
     for output, path in job.outputs.items():
         part = stack.enter_context(atomic_output(path))
         match output:
             case Output.VIDEO:
-                observeres.append(stack.enter_context(AnnotatedVideo(part, path, threads)))
+                observers.append(stack.enter_context(AnnotatedVideo(part, path, threads)))
             case Output.EVENTS:
                 events = EventFile(stack.enter_context(_opened(part, path)))
             case Output.SCORES:
                 table = io.TextIOWrapper(_opened(part, path), encoding="utf-8", newline="")
-                observeres.append(ScoreTable(stack.enter_context(table), origin))
+                observers.append(ScoreTable(stack.enter_context(table), origin))
             case Output.TIMELINE:
-                observeres.append(stack.enter_context(_timeline(part, path, printable_path(Path(job.source.name)))))
-    decider = EventDetector(settings.decide, settings.track.lost_s)
-    pipeline = Pipeline(vision.see, decider, events, (tally, *observeres))
+                observers.append(stack.enter_context(_timeline(part, path, printable_path(Path(job.source.name)))))
+    detector = EventDetector(settings.decide, settings.track.lost_s)
+    pipeline = Pipeline(vision.see, detector, events, (statistics, *observers))
     for frame in play(source, PrivacyMask(settings.privacy.zones).apply):
         pipeline.step(frame)
-        tell(tally.frames, source.stated_frames)
-    pipeline.close(tally.seconds, "stopped")
-    return replace(tally.report(job.name), failure=_cut_short(job.source, tally, source.stated_frames))
+        progress(statistics.frames, source.stated_frames)
+    pipeline.close(statistics.seconds, "stopped")
+    return replace(statistics.report(job.name), failure=_truncation(job.source, statistics, source.stated_frames))
 
 
 def _as_named(path: Path) -> str:
-    """The file of that very name. A shell has resolved `~` already; one that is left would be taken for a home."""
+    """Return the path as text. The shell has resolved `~` already; one that is left is part of the name."""
     return str(path.absolute() if str(path).startswith("~") else path)
 
 
@@ -122,8 +121,8 @@ def _opened(part: Path, output: Path) -> io.BufferedWriter:
 
 @contextmanager
 def _timeline(part: Path, output: Path, title: str) -> Iterator[Traces]:
-    """The traces, drawn at the end where all went well."""
-    with output_errors(output):  # matplotlib looks for a place for its cache
+    """Return the traces, drawn at the end of the block if it ends without an error."""
+    with output_errors(output):  # matplotlib creates its cache folder
         timeline.require()
     traces = Traces()
     yield traces
@@ -131,11 +130,11 @@ def _timeline(part: Path, output: Path, title: str) -> Iterator[Traces]:
         timeline.draw_timeline(traces, title, part)
 
 
-def _cut_short(path: Path, tally: Statistics, stated: int | None) -> str | None:
-    """The line that says that a video ended before it said it would, None where it did not."""
-    if stated is None or tally.frames >= stated * (1.0 - COUNT_TOLERANCE) - COUNT_SLACK or reaches_its_end(path):
+def _truncation(path: Path, statistics: Statistics, stated: int | None) -> str | None:
+    """Return the failure of a video that ends before its stated number of frames, else None."""
+    if stated is None or statistics.frames >= stated * (1.0 - COUNT_TOLERANCE) - COUNT_SLACK or reaches_its_end(path):
         return None
     return (
-        f"{printable_path(path)}: only {tally.frames} of {stated} frames can be read, the file is damaged after "
-        f"{tally.seconds:.1f} s; what was written goes up to there"
+        f"{printable_path(path)}: only {statistics.frames} of {stated} frames can be read, the file is damaged after "
+        f"{statistics.seconds:.1f} s; the outputs end there"
     )

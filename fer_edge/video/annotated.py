@@ -1,4 +1,4 @@
-"""The video with its faces marked, as H.264 in MP4, which every browser plays."""
+"""Annotated video: H.264 in MP4, which every browser plays."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,7 +14,8 @@ from fer_edge.annotate import annotate
 from fer_edge.errors import UserError
 from fer_edge.events.lifecycle import Decision
 from fer_edge.files import printable_path
-from fer_edge.types import Event, Face, Frame, Image
+from fer_edge.pipeline import PipelineObserver
+from fer_edge.types import Face, Frame, Image
 
 if TYPE_CHECKING:
     from av.container import OutputContainer
@@ -24,22 +25,22 @@ if TYPE_CHECKING:
 
 CODEC = "libx264"
 PIXELS = "yuv420p"  # the only subsampling that all browsers decode
-# x264's own scale. 23 is its default; `veryfast` gives the same picture at a third of the time for a fifth more bytes.
+# x264's own scale. 23 is its default; `veryfast` takes a third of the time for a fifth more bytes.
 OPTIONS = {"crf": "23", "preset": "veryfast"}
-TICKS_HZ = 90_000  # MPEG's clock: every usual frame rate divides it, and uneven ones stay exact to 11 microseconds
+TICKS_HZ = 90_000  # MPEG's clock: usual frame rates divide it, others are exact to 11 us
 
 
-class AnnotatedVideo:
-    """Writes each frame at its own time, so that a variable rate stays as it was; sound is left out.
+class AnnotatedVideo(PipelineObserver):
+    """Pipeline observer that writes annotated frames, each at its own time; sound is left out.
 
-    A context: the file is whole after it, where all went well in it.
+    A context manager: the file is complete after it.
 
     Raises:
-        UserError: the extra is not installed, or its FFmpeg was built without H.264; or FFmpeg cannot write.
+        UserError: the extra is not installed, its FFmpeg has no H.264, or FFmpeg cannot write.
     """
 
     def __init__(self, part: Path, output: Path, threads: int) -> None:
-        """Written at ``part``, errors say ``output``; ``threads`` encode, 0 for as many as there are cores."""
+        """Write at ``part``; errors name ``output``. ``threads`` encode, 0 means one for each core."""
         self._part = part
         self._output = output
         self._threads = threads
@@ -60,15 +61,15 @@ class AnnotatedVideo:
         if self._container is None:
             return
         try:
-            # Not after an error: an encoder that is flushed into a file that could not be written crashes in FFmpeg.
+            # Not after an error: FFmpeg crashes when an encoder is flushed into a file that could not be written.
             if kind is None:
                 self._finish()
         finally:
-            with suppress(av.error.FFmpegError):  # closed already, or what is wrong with the file has been said
+            with suppress(av.error.FFmpegError):  # already closed, or already reported
                 self._container.close()
 
     def on_frame(self, frame: Frame, _faces: Sequence[Face], decision: Decision, _now: float) -> None:
-        """Writes the frame."""
+        """Write a frame."""
         import av  # noqa: PLC0415  the extra
 
         picture = annotate(frame.image, decision.in_frame)
@@ -80,14 +81,8 @@ class AnnotatedVideo:
         encoded.time_base = Fraction(1, TICKS_HZ)
         self._write(encoded)
 
-    def on_tick(self, decision: Decision, now: float) -> None:
-        """A video does not wait."""
-
-    def on_close(self, events: Sequence[Event], reason: str, now: float) -> None:
-        """The end of the faces is not the end of the file: that is the context's."""
-
     def _finish(self) -> None:
-        """Writes what the encoder still holds, and the index."""
+        """Write the encoder's last frames and the index."""
         assert self._container is not None
         self._write(None)
         with self._encoding():
@@ -102,20 +97,20 @@ class AnnotatedVideo:
 
     @contextmanager
     def _encoding(self) -> Iterator[None]:
-        """Raises UserError for what FFmpeg refuses."""
+        """Raise UserError for errors of FFmpeg."""
         import av  # noqa: PLC0415
 
         try:
             yield
         except av.error.FFmpegError as error:
-            raise UserError(f"{printable_path(self._output)}: cannot be written: {_why(error)}") from error
+            raise UserError(f"{printable_path(self._output)}: cannot be written: {_reason(error)}") from error
 
     def _open(self, picture: Image) -> None:
         import av  # noqa: PLC0415
 
         height, width = picture.shape[:2]
-        self._size = (width + width % 2, height + height % 2)  # 4:2:0 has one colour for two by two pixels
-        # An absolute path, because FFmpeg takes what stands before a colon in a name for a protocol.
+        self._size = (width + width % 2, height + height % 2)  # 4:2:0 needs even sizes
+        # An absolute path: FFmpeg takes a name's text before a colon for a protocol.
         path = str(self._part.absolute())
         self._container = av.open(path, "w", format="mp4", options={"movflags": "+faststart"})
         self._stream = stream = cast("VideoStream", self._container.add_stream(CODEC, options=OPTIONS))
@@ -130,23 +125,23 @@ def _require() -> None:
         import av  # noqa: PLC0415
     except ImportError as error:
         raise UserError(
-            f"the annotated video needs its extra: pip install 'fer-edge[video]', or see --write ({error})"
+            f"the annotated video needs an extra: pip install 'fer-edge[video]', or leave it out with --write ({error})"
         ) from error
     if CODEC not in av.codecs_available:
         raise UserError(f"PyAV was built without {CODEC}: install its wheel (pip install --force-reinstall av)")
     av.logging.set_level(av.logging.PANIC)
 
 
-def _why(error: "FFmpegError") -> str:
-    """What the system says, or the encoder: for all that an encoder refuses FFmpeg's own word is `generic error`."""
-    log: Any = error.log  # (level, who speaks, what it says); its stub says otherwise
+def _reason(error: "FFmpegError") -> str:
+    """Return the system's reason, or the encoder's log line: FFmpeg's own reason is `generic error` then."""
+    log: Any = error.log  # (level, component, message), unlike its stub
     if log is None or isinstance(error, OSError):
         return (error.strerror or str(error)).lower()
     return f"{log[1]}: {log[2].strip()}"
 
 
 def _fitted(picture: Image, size: tuple[int, int]) -> Image:
-    """The picture at the size of the first: one more line or column where that is odd, scaled where it changed."""
+    """Return the frame at the size of the first: padded by a line or column if odd, scaled if it changed."""
     width, height = size
     right, below = width - picture.shape[1], height - picture.shape[0]
     if (right, below) == (0, 0):

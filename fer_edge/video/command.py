@@ -1,4 +1,4 @@
-"""`fer-edge video` on the terminal: a bar for each video, a line for each failure, and what came of all at the end."""
+"""`fer-edge video`: a progress bar for each video, a line for each failure, and reports at the end."""
 
 import os
 import signal
@@ -23,45 +23,44 @@ from fer_edge.video.jobs import Job
 from fer_edge.video.parallel import analyze_all, analyze_on_cluster
 from fer_edge.video.statistics import Report
 
-SMALLEST = 12  # detect.width over the narrowest face that is found surely (docs/detector.md)
-REFUSED = {
+SMALLEST = 12  # detect.width over the width of the smallest face that is found reliably (docs/detector.md)
+REJECTED = {
     Outcome.TOO_SMALL: "too small (gates.min_width_px: {gates.min_width_px:g})",
     Outcome.DARK: "too dark (gates.min_brightness: {gates.min_brightness:g})",
     Outcome.BLURRED: "too blurred (gates.min_sharpness: {gates.min_sharpness:g})",
-    Outcome.OUTSIDE: "cut off by the picture's edge (gates.min_inside: {gates.min_inside:g})",
+    Outcome.OUTSIDE: "cut off by the frame's edge (gates.min_inside: {gates.min_inside:g})",
     Outcome.MASKED: "behind privacy.zones",
 }
 MOST_SHOWN = 3  # expressions of a video
 
 
 def mask_warning(settings: Settings) -> str | None:
-    """One line where the zones were drawn on a picture that was turned, which that of a file is not."""
+    """Return a warning if privacy.zones were drawn on rotated frames; those of a file are not rotated."""
     if not (settings.privacy.zones and settings.camera.rotate):
         return None
-    return "privacy.zones lie on the picture as it is in the file: camera.rotate does not turn saved videos"
+    return "privacy.zones apply to the frames as they are in the file: camera.rotate does not rotate saved videos"
 
 
 def hint_for(report: Report, settings: Settings) -> str | None:
-    """One line where no face was found in any frame, or where most could not be read; None where neither is so."""
+    """Return a hint if no face was found in any frame, or if most were rejected; else None."""
     seen = sum(report.outcomes.values())
     if not report.frames:
         return None
     if not seen:
         width = settings.detect.width
-        return f"no face was found. Are they small? detect.width {width} misses those below 1/{SMALLEST} of the picture"
-    refused = {outcome: report.outcomes.get(outcome.value, 0) for outcome in REFUSED}
-    worst = max(refused, key=lambda outcome: refused[outcome])
-    if sum(refused.values()) <= seen / 2:
+        return f"no face was found. With detect.width {width} faces below 1/{SMALLEST} of the frame's width are missed"
+    rejected = {outcome: report.outcomes.get(outcome.value, 0) for outcome in REJECTED}
+    worst = max(rejected, key=lambda outcome: rejected[outcome])
+    if sum(rejected.values()) <= seen / 2:
         return None
-    why = REFUSED[worst].format(gates=settings.gates)
-    were = "was" if refused[worst] == 1 else "were"
-    return f"most faces were not read: {refused[worst]} of {seen}, counted in each frame, {were} {why}"
+    reason = REJECTED[worst].format(gates=settings.gates)
+    return f"most faces were not classified: {rejected[worst]} of {seen} (over all frames) {reason}"
 
 
 def print_reports(console: Console, reports: Sequence[Report]) -> None:
-    """The figures of the videos, and where their outputs are; nothing where there is no report.
+    """Print the figures of the videos and the folders of their outputs.
 
-    As text: names may hold brackets, which rich takes for its markup, and what a terminal would obey.
+    As plain text: names may contain rich's markup or control characters.
     """
     if not console.is_terminal:
         for report in reports:
@@ -78,15 +77,15 @@ def print_reports(console: Console, reports: Sequence[Report]) -> None:
 
 
 def _table(reports: Sequence[Report], between: str) -> Table:
-    """``between`` is what stands between expressions: on a narrow terminal a line end, which leaves names their room.
+    """Return the table; ``between`` separates expressions, by a line end on a narrow terminal.
 
-    No lines between columns, for the same end: they take 10 of 80 columns.
+    There are no lines between columns: they would take 10 of 80 characters.
     """
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("video", overflow="fold")
     for heading in ("seconds", "frames", "x real\ntime", "faces", "events"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("shown most\nin %", no_wrap=True)
+    table.add_column("longest\nin %", no_wrap=True)
     for report in reports:
         figures = [f"{report.seconds:.1f}", f"{report.frames}", f"{_speed(report):.1f}"]
         figures += [f"{report.faces}", f"{_events(report)}"]
@@ -96,8 +95,8 @@ def _table(reports: Sequence[Report], between: str) -> Table:
 
 
 def _line(report: Report) -> str:
-    """`clip.mp4: 3.9 s, 40 frames, 5.2 x real time, 1 face, 3 events, happy 62 % neutral 30 %, written to out`."""
-    shown = " ".join(f"{name} {percent:.0f} %" for name, percent in _shown(report))
+    """`clip.mp4: 3.9 s, 40 frames, 5.2 x real time, 1 face, 3 events, happy 62% neutral 30%, written to out`."""
+    shown = " ".join(f"{name} {percent:.0f}%" for name, percent in _shown(report))
     parts = [
         f"{report.seconds:.1f} s",
         _many(report.frames, "frame"),
@@ -116,12 +115,12 @@ def _many(count: int, noun: str) -> str:
 
 
 def _folders(reports: Sequence[Report]) -> list[str]:
-    """Where the outputs are."""
+    """Return the folders of the outputs."""
     return sorted({str(Path(path).parent) for report in reports for path in report.outputs.values()})
 
 
 def _speed(report: Report) -> float:
-    """Seconds of the video in a second of work."""
+    """Return seconds of the video per second of analysis."""
     return report.seconds / report.took_s if report.took_s else 0.0
 
 
@@ -130,7 +129,7 @@ def _events(report: Report) -> int:
 
 
 def _shown(report: Report) -> list[tuple[str, float]]:
-    """The expressions that were held longest, in percent of the time in which a face was there; none without one."""
+    """Return the expressions that were held longest, in percent of the time with a face."""
     whole_s = sum(report.emotion_s.values()) + report.unsure_s
     shares = {**report.emotion_s, "unsure": report.unsure_s}
     longest = sorted(shares.items(), key=lambda share: -share[1])[:MOST_SHOWN]
@@ -146,11 +145,11 @@ def analyze_videos(  # noqa: PLR0913 - the command's options
     cluster: str | None = None,
     as_json: bool = False,
 ) -> int:
-    """Analyses all and says what came of it; the exit code: 0, or 1 where a video failed."""
+    """Analyse the videos and print reports; return the exit code: 0, or 1 if a video failed."""
     processes = processes or os.cpu_count() or 1
     warning = mask_warning(settings)
     if warning is not None:
-        print(f"fer-edge: {warning}", file=sys.stderr)  # noqa: T201  the one place
+        print(f"fer-edge: {warning}", file=sys.stderr)  # noqa: T201  stderr
     reports = []
     with _terminates_cleanly(), _bars(console, jobs) as bars:
         done = (
@@ -162,7 +161,7 @@ def analyze_videos(  # noqa: PLR0913 - the command's options
             reports.append(report)
             bars.finish(report)
             if report.failure is not None:
-                print(f"fer-edge: {escaped(report.failure)}", file=sys.stderr)  # noqa: T201  the one place
+                print(f"fer-edge: {escaped(report.failure)}", file=sys.stderr)  # noqa: T201  stderr
     order = {job.name: number for number, job in enumerate(jobs)}
     reports.sort(key=lambda report: order.get(report.source, len(order)))
     if as_json:
@@ -172,12 +171,12 @@ def analyze_videos(  # noqa: PLR0913 - the command's options
         for report in reports:
             hint = hint_for(report, settings)
             if hint is not None:
-                print(escaped(f"{report.source}: {hint}"), file=sys.stderr)  # noqa: T201  for a person, as failures are
+                print(escaped(f"{report.source}: {hint}"), file=sys.stderr)  # noqa: T201  stderr
     return EXIT_FAILED if any(report.failure for report in reports) else 0
 
 
 class Bars:
-    """A bar for each video; nothing where the output is no terminal."""
+    """Progress bars, one for each video."""
 
     def __init__(self, progress: Progress, jobs: Sequence[Job]) -> None:
         self._progress = progress
@@ -185,13 +184,13 @@ class Bars:
         self._of = {job.name: task for job, task in zip(jobs, self._tasks, strict=True)}
 
     def advance(self, number: int, done: int, stated: int | None) -> None:
-        """Video ``number`` has ``done`` frames of ``stated``."""
+        """Show ``done`` frames of ``stated`` for video ``number``."""
         task = self._tasks[number]
         self._progress.start_task(task)
         self._progress.update(task, completed=done, total=None if stated is None else max(stated, done))
 
     def finish(self, report: Report) -> None:
-        """The bar is full, at the frames that there were."""
+        """Show the bar as complete."""
         task = self._of.get(report.source)
         if task is not None:
             self._progress.start_task(task)
@@ -200,12 +199,12 @@ class Bars:
 
 
 class RateColumn(ProgressColumn):
-    """Frames a second."""
+    """Frames per second."""
 
     def render(self, task: Task) -> Text:
-        """`43 frames/s`."""
+        """Return text such as `43 fps`."""
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:.0f} frames/s", style="dim")
+        return Text("" if speed is None else f"{speed:.0f} fps", style="dim")
 
 
 @contextmanager
@@ -218,13 +217,15 @@ def _bars(console: Console, jobs: Sequence[Job]) -> Iterator[Bars]:
 
 @contextmanager
 def _terminates_cleanly() -> Iterator[None]:
-    """While it lasts, SIGTERM and a terminal that is closed end the program as Ctrl-C does: half-written files go."""
+    """In the block SIGTERM and SIGHUP end the program as Ctrl-C does, so that unfinished files are deleted."""
 
-    def leave(number: int, _frame: FrameType | None) -> None:
+    def exit_with(number: int, _frame: FrameType | None) -> None:
         raise SystemExit(128 + number)
 
-    ending = [one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN]  # nohup(1)
-    before = {one: signal.signal(one, leave) for one in ending}
+    signals = [
+        one for one in (signal.SIGTERM, signal.SIGHUP) if signal.getsignal(one) != signal.SIG_IGN
+    ]  # not under nohup(1)
+    before = {one: signal.signal(one, exit_with) for one in signals}
     try:
         yield
     finally:

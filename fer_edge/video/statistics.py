@@ -1,4 +1,4 @@
-"""What a video came to, in numbers."""
+"""Figures of a video."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -7,6 +7,7 @@ import msgspec
 
 from fer_edge.events.lifecycle import Decision
 from fer_edge.events.summary import SummaryAccumulator
+from fer_edge.pipeline import PipelineObserver
 from fer_edge.types import Event, EventKind, Face, Frame, Outcome
 
 
@@ -18,16 +19,16 @@ class Report(msgspec.Struct, frozen=True, kw_only=True):
     seconds: float = 0.0  # media time of the last frame
     faces: int = 0  # that were announced
     events: dict[str, int] = {}  # by their type
-    emotion_s: dict[str, float] = {}  # seconds that each of the seven was held, summed over faces
+    emotion_s: dict[str, float] = {}  # seconds of each expression, summed over faces
     unsure_s: float = 0.0
-    outcomes: dict[str, int] = {}  # every face in every frame, by what became of it
+    outcomes: dict[str, int] = {}  # faces by outcome, summed over frames
     took_s: float = 0.0
     outputs: dict[str, str] = {}  # kind -> path
-    failure: str | None = None  # one line; where there is one, `outputs` holds what could be written all the same
+    failure: str | None = None  # one line; `outputs` then holds what was written anyway
 
 
-class Statistics:
-    """A observer that counts."""
+class Statistics(PipelineObserver):
+    """Pipeline observer that sums up a video."""
 
     def __init__(self) -> None:
         self._summary = SummaryAccumulator(0.0)
@@ -37,22 +38,19 @@ class Statistics:
         self.seconds = 0.0
 
     def on_frame(self, _frame: Frame, _faces: Sequence[Face], decision: Decision, now: float) -> None:
-        """Counts a frame."""
+        """Count a frame."""
         self.frames += 1
         self.seconds = now
         self._summary.add(decision.states, now)
-        self._outcomes.update(verdict.outcome for verdict in decision.in_frame)
+        self._outcomes.update(state.outcome for state in decision.in_frame)
         self._events.update(event.kind for event in decision.events)
 
-    def on_tick(self, decision: Decision, now: float) -> None:
-        """A video does not wait."""
-
     def on_close(self, events: Sequence[Event], _reason: str, _now: float) -> None:
-        """Counts the farewells."""
+        """Count the last events."""
         self._events.update(event.kind for event in events)
 
     def report(self, source: str) -> Report:
-        """The figures at the end."""
+        """Return the figures."""
         window = self._summary.close(self.seconds)
         return Report(
             source=source,

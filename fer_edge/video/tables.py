@@ -1,4 +1,4 @@
-"""Every face in every frame as a row of numbers, for spreadsheets, for pandas, and for `fer-edge tune`."""
+"""Tables of a video: events as JSON lines, and scores of each face in each frame as CSV for `fer-edge tune`."""
 
 from collections.abc import Sequence
 from typing import BinaryIO, TextIO
@@ -7,12 +7,13 @@ import msgspec
 
 from fer_edge.events.lifecycle import Decision
 from fer_edge.mqtt.payloads import SCHEMA, Fractions, box_fractions, fraction, score_table, seconds
+from fer_edge.pipeline import PipelineObserver
 from fer_edge.recording.format import Origin, Step, StepKind, opening, rows
 from fer_edge.types import Event, Face, FaceState, Frame
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
-    """One event."""
+    """Line of the event file."""
 
     schema: int = SCHEMA
     seq: int  # counts up by one from 1
@@ -29,27 +30,27 @@ class EventRow(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class EventFile:
-    """The pipeline's publisher: each event is a line, in a file where one is asked for. Keeps the events as well."""
+    """Publisher of the pipeline that writes each event as a line, if there is a file, and keeps all events."""
 
     def __init__(self, file: BinaryIO | None = None) -> None:
         self._file = file
         self.events: list[Event] = []
 
     def event(self, event: Event) -> None:
-        """Writes it down."""
+        """Write an event."""
         self.events.append(event)
         if self._file is not None:
             self._file.write(msgspec.json.encode(line(event, len(self.events))) + b"\n")
 
-    def seen(self, verdicts: Sequence[FaceState], now: float) -> None:
-        """What is seen in each frame is the score table's subject."""
+    def seen(self, states: Sequence[FaceState], now: float) -> None:
+        """Ignored: the score table has the states of each frame."""
 
     def nobody(self, now: float) -> None:
-        """The same."""
+        """Ignored."""
 
 
 def line(event: Event, seq: int) -> EventRow:
-    """The event as it is written, number ``seq``."""
+    """Return the line of an event with number ``seq``."""
     return EventRow(
         seq=seq,
         event_type=event.kind.value,
@@ -65,22 +66,18 @@ def line(event: Event, seq: int) -> EventRow:
     )
 
 
-class ScoreTable:
-    """A observer that writes one table; the file stays the caller's."""
+class ScoreTable(PipelineObserver):
+    """Pipeline observer that writes the score table; the caller closes the file."""
 
     def __init__(self, file: TextIO, origin: Origin) -> None:
         self._file = file
         file.write(opening(origin))
 
     def on_frame(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
-        """A row for each face, one without a face for a frame without."""
+        """Write a row for each face, or one without a face."""
         step = Step(StepKind.FRAME, now, tuple(faces), number=frame.number)
         self._file.write(rows(step, decision.in_frame))
 
-    def on_tick(self, _decision: Decision, now: float) -> None:
-        """A row."""
-        self._file.write(rows(Step(StepKind.TICK, now)))
-
     def on_close(self, _events: Sequence[Event], reason: str, now: float) -> None:
-        """A row."""
+        """Write a row."""
         self._file.write(rows(Step(StepKind.CLOSED, now, reason=reason)))

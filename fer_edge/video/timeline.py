@@ -1,4 +1,4 @@
-"""A picture of a whole video: for each face what was held of it, how the scores ran, and the events."""
+"""Timeline of a video as a plot: expression, smoothed scores and events of each face."""
 
 import math
 from collections.abc import Sequence
@@ -13,37 +13,38 @@ from fer_edge.annotate import HEX, NOTHING_HELD_HEX
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
 from fer_edge.events.lifecycle import Decision
+from fer_edge.pipeline import PipelineObserver
 from fer_edge.types import Event, EventKind, Face, FaceState, Frame
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-LEAST_GAP_S, GAP_STEPS = 0.5, 3.0  # out of sight: longer than that, and than so many usual steps
-MOST_POINTS = 4000  # of one face; a picture is 1600 pixels wide
-MOST_FACES = 8  # those longest in sight; the title says of how many
+LEAST_GAP_S, GAP_STEPS = 0.5, 3.0  # a gap is longer than this, and than so many median steps
+MOST_POINTS = 4000  # of one face; the plot is 1560 pixels wide
+MOST_FACES = 8  # those longest in sight
 WIDTH_IN, FACE_IN, FRAME_IN, DPI = 12.0, 1.7, 1.3, 130
-BAND = (-0.26, 0.16)  # where the band of what is held lies below the scores, and its height, in score units
+BAND = (-0.26, 0.16)  # bottom and height of the expression band below the scores, in score units
 MARKERS = {EventKind.APPEARED: "^", EventKind.CHANGED: "D", EventKind.GONE: "v"}
 
 
 @dataclass(slots=True)
 class Trace:
-    """One face: thinned by half whenever it grows too long, so that a day's video fits in memory."""
+    """Time series of one face; every second point is dropped when it grows too long, to bound memory."""
 
     times: list[float] = field(default_factory=list)  # seconds
     held: list[str | None] = field(default_factory=list)
     scores: list[NDArray[np.float32]] = field(default_factory=list)  # (7,) smoothed
     stride: int = 1  # every stride-th frame is kept
     frames: int = 0
-    ended: float = 0.0  # seconds, the latest frame, kept or not
+    ended: float = 0.0  # seconds, of the latest frame
 
-    def add(self, verdict: FaceState, now: float) -> None:
-        """One more frame with this face."""
+    def add(self, state: FaceState, now: float) -> None:
+        """Add a frame with this face."""
         if self.frames % self.stride == 0:
             self.times.append(now)
-            self.held.append(verdict.emotion)
-            self.scores.append(verdict.scores)
+            self.held.append(state.emotion)
+            self.scores.append(state.scores)
         self.frames += 1
         self.ended = now
         if len(self.times) > MOST_POINTS:
@@ -51,13 +52,13 @@ class Trace:
             self.stride *= 2
 
     def gaps(self) -> list[bool]:
-        """For each point whether the face was out of sight between it and the next."""
+        """Return for each point whether the face was out of sight until the next."""
         steps = np.diff(np.array([*self.times, self.ended]))
         longest = max(LEAST_GAP_S, GAP_STEPS * float(np.median(steps)))
         return [bool(step > longest) for step in steps]
 
     def bands(self) -> list[tuple[float, float, str | None]]:
-        """(from, to, expression) in seconds, as long as it was held in sight and without a change."""
+        """Return (from, to, expression) in seconds for each stretch in sight without a change."""
         found: list[tuple[float, float, str | None]] = []
         ends = [*self.times[1:], self.ended]
         broken = True
@@ -71,7 +72,7 @@ class Trace:
         return found
 
     def lines(self) -> tuple[list[float], NDArray[np.float32]]:
-        """Seconds (n) and smoothed scores (n, 7), with a point that is no number in each gap: there the line breaks."""
+        """Return seconds (n) and smoothed scores (n, 7), with NaN in each gap to break the line."""
         times: list[float] = []
         scores: list[NDArray[np.float32]] = []
         for at, score, gap in zip(self.times, self.scores, self.gaps(), strict=True):
@@ -80,8 +81,8 @@ class Trace:
         return times, np.array(scores, np.float32).reshape(-1, len(EMOTIONS))
 
 
-class Traces:
-    """A observer that keeps a trace of each face, and all events."""
+class Traces(PipelineObserver):
+    """Pipeline observer that keeps a trace of each face, and all events."""
 
     def __init__(self) -> None:
         self.faces: dict[int, Trace] = {}
@@ -89,38 +90,35 @@ class Traces:
         self.seconds = 0.0
 
     def on_frame(self, _frame: Frame, _faces: Sequence[Face], decision: Decision, now: float) -> None:
-        """Adds a frame to the traces of the faces in it."""
+        """Add a frame to the traces of its faces."""
         self.seconds = now
         self.events.extend(decision.events)
-        for verdict in decision.in_frame:
-            self.faces.setdefault(verdict.face, Trace()).add(verdict, now)
-
-    def on_tick(self, decision: Decision, now: float) -> None:
-        """A video does not wait."""
+        for state in decision.in_frame:
+            self.faces.setdefault(state.face, Trace()).add(state, now)
 
     def on_close(self, events: Sequence[Event], _reason: str, _now: float) -> None:
-        """The farewells."""
+        """Add the last events."""
         self.events.extend(events)
 
     def announced(self) -> list[int]:
-        """The faces that were announced, those longest in sight first."""
-        told = {event.face for event in self.events}
-        return sorted(told & self.faces.keys(), key=lambda face: (-self.faces[face].frames, face))
+        """Return the announced faces, those longest in sight first."""
+        faces = {event.face for event in self.events}
+        return sorted(faces & self.faces.keys(), key=lambda face: (-self.faces[face].frames, face))
 
 
 def require() -> None:
-    """Raises UserError where the extra is not installed: before an hour of work, not after it."""
+    """Raise UserError if the extra is not installed; called before the analysis."""
     try:
         import matplotlib as mpl  # noqa: PLC0415
     except ImportError as error:
         raise UserError(
-            f"the timeline needs its extra: pip install 'fer-edge[video]', or leave it out with --write ({error})"
+            f"the timeline needs an extra: pip install 'fer-edge[video]', or leave it out with --write ({error})"
         ) from error
     assert mpl
 
 
 def draw_timeline(traces: Traces, title: str, path: Path) -> None:
-    """Writes the picture; a video without a face gets one that says so."""
+    """Write the plot; a video without faces gets one that says so."""
     from matplotlib.figure import Figure  # noqa: PLC0415  the extra
 
     announced = traces.announced()
@@ -129,7 +127,7 @@ def draw_timeline(traces: Traces, title: str, path: Path) -> None:
     figure = Figure(figsize=(WIDTH_IN, FRAME_IN + FACE_IN * rows), dpi=DPI, layout="constrained")
     if len(announced) > MOST_FACES:
         title += f": the {MOST_FACES} of {len(announced)} faces that were longest in sight"
-    figure.suptitle(title, parse_math=False)  # a file's name may hold dollars
+    figure.suptitle(title, parse_math=False)  # a file name may contain dollar signs
     axes = figure.subplots(rows, 1, sharex=True, squeeze=False)[:, 0]
     if not faces:
         axes[0].text(0.5, 0.5, "no face was announced", ha="center", va="center", transform=axes[0].transAxes)
@@ -152,7 +150,7 @@ def _draw_face(axis: "Axes", traces: Traces, face: int) -> None:
         axis.broken_barh([(begin, end - begin)], BAND, facecolors=colour)
     for event in traces.events:
         if event.face == face:
-            # A farewell comes when the face has been away for a while; its place in the picture is still that moment.
+            # `face_gone` is published after the face has been away for a while; it is drawn at that time.
             axis.axvline(event.at, color="#00000055", linewidth=0.8)
             axis.plot([event.at], [1.06], MARKERS[event.kind], color="black", markersize=5, clip_on=False)
     axis.set_ylim(BAND[0], 1.12)
@@ -168,7 +166,7 @@ def _draw_legend(figure: "Figure") -> None:
     from matplotlib.patches import Patch  # noqa: PLC0415
 
     entries: list[Line2D | Patch] = [Patch(color=HEX[emotion], label=emotion) for emotion in EMOTIONS]
-    entries.append(Patch(color=NOTHING_HELD_HEX, label="nothing held"))
+    entries.append(Patch(color=NOTHING_HELD_HEX, label="no expression"))
     names = {EventKind.APPEARED: "appeared", EventKind.CHANGED: "changed", EventKind.GONE: "gone"}
     entries += [
         Line2D([], [], color="black", marker=MARKERS[kind], linestyle="", label=name) for kind, name in names.items()
@@ -177,7 +175,7 @@ def _draw_legend(figure: "Figure") -> None:
 
 
 def _label_time(axis: "Axes", seconds: float) -> str:
-    """Minutes and seconds on the axis where the video is longer than two minutes; gives the unit."""
+    """Label the axis in minutes and seconds if the video is longer than two minutes; return the unit."""
     from matplotlib.ticker import FuncFormatter  # noqa: PLC0415
 
     if seconds < 120.0:  # noqa: PLR2004

@@ -12,22 +12,22 @@ from fer_edge.errors import UserError
 
 
 def round_trip(port: int) -> str:
-    """What a subscriber hears of a message that the same client publishes."""
-    heard: list[str] = []
+    """Payload that a subscriber receives of a message published by the same client."""
+    received: list[str] = []
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv311)
     client.on_subscribe = lambda *_: client.publish("a/b", "hello", qos=1)
-    client.on_message = lambda _client, _data, message: heard.append(message.payload.decode())
+    client.on_message = lambda _client, _data, message: received.append(message.payload.decode())
     client.connect("127.0.0.1", port)
     client.subscribe("a/#", qos=1)
     deadline = time.monotonic() + 10
-    while not heard and time.monotonic() < deadline:
+    while not received and time.monotonic() < deadline:
         client.loop(0.1)
     client.disconnect()
-    return "".join(heard)
+    return "".join(received)
 
 
 @pytest.mark.system
-def test_broker_carries_messages_and_is_gone_after_the_block() -> None:
+def test_broker_delivers_messages_and_stops_after_the_block() -> None:
     with loopback_broker() as broker:
         assert round_trip(broker.port) == "hello"
     with pytest.raises(ConnectionRefusedError):
@@ -35,7 +35,7 @@ def test_broker_carries_messages_and_is_gone_after_the_block() -> None:
 
 
 @pytest.mark.system
-def test_embedded_broker_carries_messages_where_mosquitto_is_not_installed() -> None:
+def test_amqtt_delivers_messages_without_mosquitto() -> None:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
@@ -55,11 +55,11 @@ def test_embedded_broker_carries_messages_where_mosquitto_is_not_installed() -> 
     assert process.returncode == 0
 
 
-def test_missing_broker_is_one_line_that_says_what_to_install() -> None:
+def test_error_without_a_broker_names_what_to_install() -> None:
     def nothing(name: str, path: str | None = None) -> None:
-        asked.append(name)
+        searched.append(name)
 
-    asked: list[str] = []
+    searched: list[str] = []
     with pytest.raises(UserError, match="apt install mosquitto"), loopback_broker(nothing, nothing):
         pass
-    assert asked == ["mosquitto", "mosquitto", "amqtt"]  # on the user's PATH, where Debian keeps it, in Python
+    assert searched == ["mosquitto", "mosquitto", "amqtt"]  # on the user's PATH, where Debian keeps it, in Python

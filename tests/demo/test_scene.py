@@ -5,7 +5,7 @@ from fer_edge.demo.scene import HEIGHT_PX, LENGTH_S, RATE_HZ, WIDTH_PX, Actor, P
 
 
 class Time:
-    """A clock that goes on only by waiting."""
+    """A clock that advances only by waiting."""
 
     now = 0.0
 
@@ -35,7 +35,7 @@ def test_actors_enter_overlap_and_are_gone_at_the_end(cast: tuple[Actor, Actor])
     assert gaps[0] > 0 > gaps[-1], "they pass each other"
 
 
-def test_pose_between_two_others_is_on_the_way_and_meets_both() -> None:
+def test_pose_is_interpolated_between_its_neighbours() -> None:
     actor = Actor(actors()[0].portrait, (Pose(0, 0, 0, 0.2, 0), Pose(2, 1, 0.5, 0.4, 1)))
     middle = actor.pose(1.0)
     assert middle == Pose(1.0, 0.5, 0.25, pytest.approx(0.3), 0.5)
@@ -43,30 +43,30 @@ def test_pose_between_two_others_is_on_the_way_and_meets_both() -> None:
     assert actor.pose(2.0) is None
 
 
-def test_scene_gives_a_frame_when_it_is_due_and_ends_by_itself() -> None:
+def test_scene_gives_each_frame_when_due_and_ends() -> None:
     time = Time()
     scene = Scene(length_s=1.0, clock=time.clock, wait=time.wait)
     times = []
-    while (picture := scene.read()) is not None:
-        assert picture.shape == (HEIGHT_PX, WIDTH_PX, 3)
-        assert picture.dtype == np.uint8
+    while (frame := scene.read()) is not None:
+        assert frame.shape == (HEIGHT_PX, WIDTH_PX, 3)
+        assert frame.dtype == np.uint8
         times.append(time.now)
     assert len(times) == RATE_HZ
     assert times == pytest.approx([number / RATE_HZ for number in range(int(RATE_HZ))])
 
 
-def test_slow_machine_sees_fewer_pictures_of_the_same_length() -> None:
+def test_slow_machine_gets_fewer_frames_of_the_same_length() -> None:
     time = Time()
     scene = Scene(length_s=1.0, clock=time.clock, wait=time.wait)
-    pictures = 0
+    frames = 0
     while scene.read() is not None:
-        pictures += 1
-        time.wait(0.21)  # what drawing takes there
+        frames += 1
+        time.wait(0.21)  # drawing time
     assert 1.0 <= time.now < 1.3
-    assert pictures == 5
+    assert frames == 5
 
 
-def test_empty_room_is_drawn_when_nobody_is_on_stage_and_people_when_they_are() -> None:
+def test_frames_show_the_actors_that_are_present() -> None:
     scene = Scene()
     empty, with_one = scene.draw(LENGTH_S - 0.01).astype(int), scene.draw(4.0).astype(int)
     assert np.abs(empty[100:380, 60:320] - with_one[100:380, 60:320]).mean() > 20

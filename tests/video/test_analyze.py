@@ -1,4 +1,4 @@
-"""A saved video through the whole pipeline: all outputs, all faults that files have."""
+"""A saved video through the whole pipeline: outputs, and faults of files."""
 
 import json
 import sys
@@ -38,11 +38,11 @@ def times_of(path: Path) -> list[float]:
     return times
 
 
-def test_every_frame_is_analysed_and_told_and_all_outputs_agree(smile: Path, tmp_path: Path) -> None:
+def test_every_frame_is_analysed_and_reported_and_all_outputs_agree(smile: Path, tmp_path: Path) -> None:
     (job,) = plan([smile], tmp_path, list(Output))
-    told: list[tuple[int, int | None]] = []
-    report = analyze(job, SETTINGS, lambda done, stated: told.append((done, stated)), threads=1)
-    assert told == [(number, 40) for number in range(1, 41)]
+    reported: list[tuple[int, int | None]] = []
+    report = analyze(job, SETTINGS, lambda done, stated: reported.append((done, stated)), threads=1)
+    assert reported == [(number, 40) for number in range(1, 41)]
     assert (report.frames, report.failure) == (40, None)
     assert report.faces == 2  # both actors are in this part of the scene
     assert {path.name for path in tmp_path.iterdir()} == {f"smile.{end}" for end in
@@ -52,20 +52,20 @@ def test_every_frame_is_analysed_and_told_and_all_outputs_agree(smile: Path, tmp
     assert sum(report.events.values()) == len(events)
     assert {event["event_type"] for event in events} >= {"face_appeared", "face_gone"}
     recording = read_recording(tmp_path / "smile.scores.csv")
-    assert [step.number for step in recording.parts[0].steps] == [*range(40), None]  # the last is the farewell
+    assert [step.number for step in recording.parts[0].steps] == [*range(40), None]  # the last is the close
     assert sum(report.outcomes.values()) == sum(len(step.faces) for step in recording.parts[0].steps)
     picture = cv2.imread(str(tmp_path / "smile.timeline.png"))
     assert picture is not None
     assert picture.shape[1] > 1000
 
 
-def test_events_are_those_of_the_daemon_s_parts_put_together_by_hand(smile: Path, tmp_path: Path) -> None:
-    """An oracle without the pipeline: the vision and the decider, called one after the other."""
-    vision, decider = build_analyzer(SETTINGS), EventDetector(SETTINGS.decide, SETTINGS.track.lost_s)
+def test_events_are_those_of_analyzer_and_detector_called_directly(smile: Path, tmp_path: Path) -> None:
+    """An oracle without the pipeline: analyzer and event detector, called one after the other."""
+    vision, detector = build_analyzer(SETTINGS), EventDetector(SETTINGS.decide, SETTINGS.track.lost_s)
     expected = []
     for frame in play(open_source(CameraSettings(source=str(smile)))):
-        expected += decider.update(vision.see(frame), frame.captured_at).events
-    expected += decider.close(frame.captured_at, "stopped")
+        expected += detector.update(vision.see(frame), frame.captured_at).events
+    expected += detector.close(frame.captured_at, "stopped")
     analysed(smile, tmp_path, Output.EVENTS)
     events = [json.loads(line) for line in (tmp_path / "smile.events.jsonl").read_text().splitlines()]
     assert [(e["event_type"], e["face"], e["emotion"], e["at_s"]) for e in events] == [
@@ -73,7 +73,7 @@ def test_events_are_those_of_the_daemon_s_parts_put_together_by_hand(smile: Path
     ]
 
 
-def test_annotated_video_has_every_frame_at_its_time_with_the_box_in_it(smile: Path, tmp_path: Path) -> None:
+def test_annotated_video_has_every_frame_at_its_time_with_the_box_drawn(smile: Path, tmp_path: Path) -> None:
     analysed(smile, tmp_path, Output.VIDEO)
     annotated = tmp_path / "smile.annotated.mp4"
     assert times_of(annotated) == pytest.approx(times_of(smile), abs=0.001)
@@ -84,10 +84,10 @@ def test_annotated_video_has_every_frame_at_its_time_with_the_box_in_it(smile: P
     assert np.abs(before.astype(int) - after).max() > 60
     head = annotated.read_bytes()
     assert b"avc1" in head  # H.264
-    assert head.index(b"moov") < head.index(b"mdat")  # a browser can begin before it has all
+    assert head.index(b"moov") < head.index(b"mdat")  # a browser can start before the end of the download
 
 
-def test_uneven_frame_times_of_an_odd_size_stay_as_they_were(tmp_path: Path) -> None:
+def test_uneven_frame_times_are_kept(tmp_path: Path) -> None:
     times = [0.0, 0.1, 0.13, 0.8, 0.85]
     film = write_film(tmp_path / "uneven.mp4", [np.full((64, 96, 3), 40 * n, np.uint8) for n in range(5)], times)
     analysed(film, tmp_path / "out", Output.VIDEO, Output.SCORES)
@@ -96,7 +96,7 @@ def test_uneven_frame_times_of_an_odd_size_stay_as_they_were(tmp_path: Path) -> 
     assert [step.now for step in recording.parts[0].steps[:5]] == pytest.approx(times, abs=0.001)
 
 
-def test_odd_sizes_gain_a_line_because_browsers_decode_no_others(tmp_path: Path) -> None:
+def test_odd_sizes_are_padded_for_browsers(tmp_path: Path) -> None:
     pictures = [np.full((65, 97, 3), 90, np.uint8)] * 3
     path = write_film(tmp_path / "odd.mkv", pictures, [0.0, 0.1, 0.2], codec="ffv1", pixels="bgr0")
     analysed(path, tmp_path / "out", Output.VIDEO)
@@ -105,16 +105,16 @@ def test_odd_sizes_gain_a_line_because_browsers_decode_no_others(tmp_path: Path)
     assert picture.shape == (66, 98, 3)
 
 
-# Matroska does not count its pictures: what OpenCV states is made up, here from the highest rate and the whole length.
+# Matroska states no number of frames: OpenCV computes one, here from the highest rate and the whole length.
 UNEVEN_S = [number / 30 for number in range(30)] + [1.0 + number / 3 for number in range(12)]
 
 
-def test_uneven_rate_in_a_container_that_does_not_count_is_no_damage(tmp_path: Path) -> None:
+def test_uneven_rate_in_a_container_without_a_count_is_no_damage(tmp_path: Path) -> None:
     pictures = [np.full((64, 96, 3), 5 * number, np.uint8) for number in range(len(UNEVEN_S))]
     film = write_film(tmp_path / "uneven.mkv", pictures, UNEVEN_S)
     stated = VideoFile(CameraSettings(source=str(film))).stated_frames
     assert stated is not None
-    assert stated > 2 * len(pictures)  # or this tests nothing
+    assert stated > 2 * len(pictures)  # else this tests nothing
     report = analysed(film, tmp_path / "out", Output.SCORES)
     assert (report.frames, report.failure) == (len(pictures), None)
     whole = film.read_bytes()
@@ -134,7 +134,7 @@ def test_uneven_rate_in_a_container_that_does_not_count_is_no_damage(tmp_path: P
         pytest.param(0.8, b"", marks=pytest.mark.slow),
     ],
 )
-def test_video_that_ends_early_or_in_garbage_keeps_what_could_be_read_and_says_so(smile, tmp_path, cut, end) -> None:
+def test_damaged_video_keeps_its_readable_part_and_reports_a_failure(smile, tmp_path, cut, end) -> None:
     whole = smile.read_bytes()
     broken = tmp_path / "broken.mp4"
     broken.write_bytes(whole[: round(cut * len(whole))] + end)
@@ -146,7 +146,7 @@ def test_video_that_ends_early_or_in_garbage_keeps_what_could_be_read_and_says_s
     assert len(times_of(tmp_path / "out" / "broken.annotated.mp4")) == report.frames
 
 
-def test_files_without_a_picture_are_refused_in_one_line_and_leave_nothing(tmp_path: Path) -> None:
+def test_files_without_frames_are_refused_in_one_line_and_leave_nothing(tmp_path: Path) -> None:
     (tmp_path / "empty.mp4").touch()
     (tmp_path / "text.mp4").write_text("no film\n" * 50)
     write_sound(tmp_path / "sound.m4a")
@@ -157,17 +157,17 @@ def test_files_without_a_picture_are_refused_in_one_line_and_leave_nothing(tmp_p
     assert not (tmp_path / "out").exists()
 
 
-def test_output_that_cannot_be_written_is_named_and_no_other_is_left_half(smile: Path, tmp_path: Path) -> None:
+def test_unwritable_output_is_named_and_no_other_is_left_unfinished(smile: Path, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(UserError, match="cannot be written"):
         analysed(smile, tmp_path / "file" / "folder", Output.EVENTS)
-    (tmp_path / "smile.timeline.png").mkdir()  # something else is in the place of one output
+    (tmp_path / "smile.timeline.png").mkdir()  # a folder is at the path of one output
     with pytest.raises(UserError, match="cannot be written"):
         analysed(smile, tmp_path, Output.EVENTS, Output.TIMELINE)
     assert not [path for path in tmp_path.iterdir() if path.name.startswith(".part")]
 
 
-def test_picture_wider_than_h264_goes_is_refused_by_the_name_of_the_output(tmp_path: Path) -> None:
+def test_frame_wider_than_h264_allows_is_an_error_that_names_the_output(tmp_path: Path) -> None:
     for width in (16384, 16400):
         pictures = [np.full((64, width, 3), 90, np.uint8)]
         write_film(tmp_path / f"{width}.mkv", pictures, [0.0], codec="ffv1", pixels="bgr0")
@@ -178,16 +178,16 @@ def test_picture_wider_than_h264_goes_is_refused_by_the_name_of_the_output(tmp_p
     assert [path.name for path in (tmp_path / "out").iterdir()] == ["16384.annotated.mp4"]
 
 
-def test_name_that_leaves_no_room_for_the_output_s_is_one_line_about_the_output(tmp_path: Path) -> None:
-    film = flat_film(tmp_path / f"{'x' * 245}.mp4")  # 255 bytes are what a name may have
+def test_name_too_long_for_an_output_is_an_error_that_names_the_output(tmp_path: Path) -> None:
+    film = flat_film(tmp_path / f"{'x' * 245}.mp4")  # a name has at most 255 bytes
     for kind in Output:
         with pytest.raises(UserError, match=r"/x+\.\w+\.\w+: cannot be written: file name too long"):
             analysed(film, tmp_path / "out", kind)
     assert not list((tmp_path / "out").iterdir())
 
 
-def test_video_of_which_nothing_can_be_seen_fails_instead_of_holding_no_face(tmp_path: Path, monkeypatch) -> None:
-    """A decoder gave the very same picture of every frame, and there is no other to ask."""
+def test_video_with_identical_frames_fails_instead_of_having_no_face(tmp_path: Path, monkeypatch) -> None:
+    """A decoder gave the same image for every frame, and there is no other decoder."""
     film = write_film(tmp_path / "film.mp4", [np.zeros((96, 128, 3), np.uint8)] * 12, [n / 10 for n in range(12)])
     monkeypatch.setitem(sys.modules, "av", None)
     (report,) = analyze_all(plan([film], tmp_path / "out", [Output.EVENTS]), Settings(), 1, lambda *what: None)

@@ -1,4 +1,4 @@
-"""`fer-edge video` as it is typed."""
+"""The command `fer-edge video`."""
 
 import io
 import json
@@ -43,22 +43,22 @@ def test_good_and_broken_video_in_one_call_give_a_line_each_and_exit_code_1(smil
     assert '"enter":0.6' in (tmp_path / "out" / "smile.scores.csv").read_text().splitlines()[0]
 
 
-def test_figures_come_as_json_where_asked_for(smile, tmp_path, settings) -> None:
+def test_json_has_the_figures(smile, tmp_path, settings) -> None:
     result = run(smile, *settings, "-o", tmp_path, "--write", "none", "--json")
     assert result.returncode == 0
     (report,) = json.loads(result.stdout)
     assert (report["frames"], report["failure"], report["outputs"]) == (40, None, {})
 
 
-def test_unknown_output_is_named_with_those_there_are(smile, settings) -> None:
+def test_unknown_output_is_named_with_the_known_ones(smile, settings) -> None:
     result = run(smile, *settings, "--write", "parquet")
     assert result.returncode == 2
     assert result.stderr.startswith("Usage: fer-edge video")
-    assert "--write: there is no 'parquet'; there are video, events, scores, timeline, or none\n" in result.stderr
+    assert "--write: unknown output 'parquet'; use video, events, scores, timeline or none\n" in result.stderr
 
 
 @pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.slow), 2])
-def test_ended_in_the_middle_it_leaves_nothing_half_written(smile, tmp_path, settings, jobs) -> None:
+def test_sigterm_leaves_no_unfinished_output(smile, tmp_path, settings, jobs) -> None:
     other = tmp_path / "other.mp4"
     other.write_bytes(smile.read_bytes())
     out = tmp_path / "out"
@@ -73,7 +73,7 @@ def test_ended_in_the_middle_it_leaves_nothing_half_written(smile, tmp_path, set
     assert not list(out.glob(".part*"))
 
 
-# As `fer-edge`, on a disk on which no file can be longer than this.
+# `fer-edge` with a limit on the size of a file.
 SMALL_DISK = (
     "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, ({0}, {0})); from fer_edge.__main__ import main; main()"
 )
@@ -82,7 +82,7 @@ SMALL_DISK = (
 @pytest.mark.parametrize(
     ("kind", "ending", "most_bytes"),
     [
-        # FFmpeg's first pages fit, those in the middle do not.
+        # The header fits, the frames do not.
         pytest.param("video", "annotated.mp4", 40_000, marks=pytest.mark.slow),
         pytest.param("video", "annotated.mp4", 500, marks=pytest.mark.slow),
         pytest.param("events", "events.jsonl", 500, marks=pytest.mark.slow),
@@ -90,9 +90,7 @@ SMALL_DISK = (
         pytest.param("timeline", "timeline.png", 500, marks=pytest.mark.slow),
     ],
 )
-def test_disk_that_is_full_is_said_of_the_output_and_nothing_is_left(
-    smile, tmp_path, settings, kind, ending, most_bytes
-) -> None:
+def test_full_disk_names_the_output_and_leaves_nothing(smile, tmp_path, settings, kind, ending, most_bytes) -> None:
     out = tmp_path / "out"
     command = [sys.executable, "-B", "-c", SMALL_DISK.format(most_bytes), "video", smile, *settings, "-o", out]
     result = subprocess.run(
@@ -104,7 +102,7 @@ def test_disk_that_is_full_is_said_of_the_output_and_nothing_is_left(
 
 
 @pytest.mark.slow
-def test_ordinary_names_of_films_are_names_and_nothing_else(tmp_path: Path, settings) -> None:
+def test_special_characters_in_names_have_no_meaning(tmp_path: Path, settings) -> None:
     names = ["2024-05-01T12:30:05", "win_$_or_$", "title [dQw4w9]", "~nobodyhere"]
     for name in names:
         flat_film(tmp_path / f"{name}.mp4")
@@ -116,26 +114,26 @@ def test_ordinary_names_of_films_are_names_and_nothing_else(tmp_path: Path, sett
     assert {path.name for path in (tmp_path / "out").iterdir()} == {f"{name}.{end}" for name in names for end in ends}
 
 
-def test_film_under_a_name_that_looks_like_a_home_is_looked_for_here(tmp_path: Path, settings) -> None:
+def test_name_that_begins_with_a_tilde_is_relative_to_the_working_folder(tmp_path: Path, settings) -> None:
     result = run("~nobodyhere/x.mp4", *settings, "--write", "none", cwd=tmp_path)
     assert result.returncode == 1
     assert result.stderr == f"fer-edge: {tmp_path}/~nobodyhere/x.mp4: no such file or folder\n"
 
 
-def test_bar_table_and_folder_show_brackets_on_a_terminal(tmp_path: Path) -> None:
+def test_brackets_in_names_are_printed_on_a_terminal(tmp_path: Path) -> None:
     film = flat_film(tmp_path / "title [dQw4w9] :dog:.mp4")
     output = io.StringIO()
     console = Console(file=output, force_terminal=True, width=200)
     jobs = plan([film], tmp_path / "out [2]", [Output.EVENTS])
     assert analyze_videos(jobs, Settings(), console, processes=1) == 0
-    table = output.getvalue().partition("shown most")
+    table = output.getvalue().partition("longest")
     assert "title [dQw4w9] :dog:.mp4" in table[0]  # the bar
     assert "title [dQw4w9] :dog:.mp4" in table[2]
     assert "out [2]" in table[2].replace("\n", "")
 
 
 @pytest.mark.parametrize("jobs", [1, pytest.param(2, marks=pytest.mark.slow)])
-def test_name_that_is_not_utf_8_is_one_line_and_the_other_video_goes_on(tmp_path: Path, settings, jobs) -> None:
+def test_name_that_is_not_utf_8_is_one_line_and_the_other_video_is_analysed(tmp_path: Path, settings, jobs) -> None:
     good = flat_film(tmp_path / "caf\u00e9.mp4")
     bad = Path(os.fsdecode(b"bad\xe9.mp4"))
     (tmp_path / bad).write_bytes(good.read_bytes())

@@ -1,4 +1,4 @@
-"""Many videos in several processes and on a cluster come out as they do one by one."""
+"""Several processes and a cluster give the same results as one process."""
 
 import os
 import shutil
@@ -30,7 +30,7 @@ def jobs_in(folder: Path, films: list[Path]) -> list[Job]:
 
 
 def timeless(reports: list[Report]) -> list[Report]:
-    """The reports without what differs from run to run, in the order of their names; of failures the reason alone."""
+    """The reports by name, without fields that differ from run to run; failures as their reason."""
     return [
         replace(one, took_s=0.0, outputs={}, failure=one.failure and one.failure.rpartition(": ")[2])
         for one in sorted(reports, key=lambda one: one.source)
@@ -45,22 +45,22 @@ def same_files(one: Path, other: Path) -> None:
         assert (one / name).read_bytes() == (other / name).read_bytes()
 
 
-def test_two_processes_give_what_one_gives_and_a_broken_video_stops_nobody(films, tmp_path) -> None:
-    told: list[tuple[int, int, int | None]] = []
+def test_two_processes_give_the_results_of_one_and_a_broken_video_stops_no_other(films, tmp_path) -> None:
+    updates: list[tuple[int, int, int | None]] = []
     alone = list(analyze_all(jobs_in(tmp_path / "one", films), Settings(), 1, lambda *what: None))
-    many = list(analyze_all(jobs_in(tmp_path / "two", films), Settings(), 2, lambda *what: told.append(what)))
+    many = list(analyze_all(jobs_in(tmp_path / "two", films), Settings(), 2, lambda *what: updates.append(what)))
     assert timeless(alone) == timeless(many)
     assert [one.failure is None for one in timeless(alone)] == [True, False, True]
     same_files(tmp_path / "one", tmp_path / "two")
-    assert {number for number, _, _ in told} == {0, 2}
-    assert all(stated == 40 for _, _, stated in told)
+    assert {number for number, _, _ in updates} == {0, 2}
+    assert all(stated == 40 for _, _, stated in updates)
 
 
 @pytest.mark.system
-def test_two_workers_of_a_cluster_give_what_one_process_gives(films, tmp_path, monkeypatch) -> None:
+def test_two_workers_of_a_cluster_give_the_results_of_one_process(films, tmp_path, monkeypatch) -> None:
     distributed = pytest.importorskip("distributed")
     monkeypatch.chdir(tmp_path)
-    films = [path.relative_to(tmp_path) for path in films]  # the workers need not stand where the caller does
+    films = [path.relative_to(tmp_path) for path in films]  # workers may have another working folder
     alone = list(analyze_all(jobs_in(tmp_path / "one", films), Settings(), 1, lambda *what: None))
     with distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, host="127.0.0.1", dashboard_address=None
@@ -71,13 +71,15 @@ def test_two_workers_of_a_cluster_give_what_one_process_gives(films, tmp_path, m
     same_files(tmp_path / "one", tmp_path / "two")
 
 
-def test_cluster_that_does_not_answer_is_named(tmp_path: Path) -> None:
+def test_cluster_without_an_answer_is_named(tmp_path: Path) -> None:
     pytest.importorskip("distributed")
-    with pytest.raises(UserError, match="no Dask scheduler answers there"):
+    with pytest.raises(UserError, match="no Dask scheduler answers at this address"):
         list(analyze_on_cluster([], Settings(), "not an address"))
 
 
-def test_fifo_and_link_to_a_device_in_a_folder_are_named_and_the_others_go_on(smile: Path, tmp_path: Path) -> None:
+def test_fifo_and_link_to_a_device_in_a_folder_are_named_and_the_others_are_analysed(
+    smile: Path, tmp_path: Path
+) -> None:
     folder = tmp_path / "films"
     folder.mkdir()
     shutil.copy(smile, folder / "c.mp4")

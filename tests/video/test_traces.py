@@ -1,4 +1,4 @@
-"""What a timeline is drawn from."""
+"""Time series of a timeline."""
 
 import numpy as np
 import pytest
@@ -34,7 +34,7 @@ def test_band_and_lines_break_while_the_face_is_out_of_sight() -> None:
     assert not np.isnan(scores[[0, 1, 3, 4]]).any()
 
 
-def test_long_trace_is_thinned_evenly_and_its_end_stays() -> None:
+def test_long_trace_is_thinned_evenly_and_keeps_its_end() -> None:
     trace = Trace()
     for number in range(4 * MOST_POINTS):
         trace.add(seen("happy"), float(number))
