@@ -226,6 +226,16 @@ def test_a_missing_file_module_or_name_would_be_found_and_an_existing_one_is_not
     )
 
 
+def test_tests_in_the_table_of_the_service_exist() -> None:
+    rows = text_of("reliability").partition("| event | behaviour | test |")[2].partition("\n\n")[0].splitlines()
+    keywords = {
+        word for row in rows for word in re.findall(r"`([a-z]+(?:_[a-z]+)*)`", row.rstrip("| ").rpartition("|")[2])
+    }
+    assert len(keywords) >= 10
+    tests = names_in(REPOSITORY / "tests" / "system" / "test_service.py")
+    assert not [word for word in keywords if not any(word in name for name in tests)]
+
+
 def test_every_entrance_is_in_the_table_of_the_page_on_security() -> None:
     entrances = re.findall(r"^\| (`[a-z`, ]+`) \|", text_of("security").partition("| entrance |")[2], re.MULTILINE)
     assert re.findall(r"`(\w+)`", " ".join(entrances)) == [entrance.name for entrance in ENTRANCES]
