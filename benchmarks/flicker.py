@@ -154,7 +154,7 @@ class Material:
 def watched(frames: Iterable[Frame], settings: Settings) -> Watched:
     """All faces of these frames."""
     vision = build_analyzer(settings)
-    return [(frame.captured_at, vision.see(frame)) for frame in frames]
+    return [(frame.captured_at, vision.analyze(frame)) for frame in frames]
 
 
 def told(faces: Watched, decide: DecideSettings) -> list[Event]:

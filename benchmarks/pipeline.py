@@ -84,7 +84,7 @@ def raw_ms(frames: list[Image], yunet: Path, model: str, rate_hz: float, seconds
     cv2.setNumThreads(1)
     height = round(frames[0].shape[0] * DETECT_WIDTH_PX / frames[0].shape[1])
     detector = cv2.FaceDetectorYN.create(str(yunet), "", (DETECT_WIDTH_PX, height), 0.7)
-    runner = load_classifier(model_path(model)).runner
+    runner = load_classifier(model_path(model)).interpreter
     tensor = np.zeros(runner.input.shape, runner.input.dtype)
     count, spent_s, next_at = round(seconds * rate_hz), 0.0, time.monotonic()
     for number in range(count):

@@ -104,7 +104,7 @@ def _tflite(path: Path) -> tuple[Callable[[list[Grey]], NDArray[np.float32]], st
     def infer(faces: list[Grey]) -> NDArray[np.float32]:
         return np.stack([classifier.scores(resized(face, size.height, size.width)) for face in faces])
 
-    return infer, f"TFLite file, run by {classifier.runner.runtime}"
+    return infer, f"TFLite file, run by {classifier.interpreter.runtime}"
 
 
 def _keras(

@@ -1,4 +1,4 @@
-"""A frame with its faces marked: a box, what is held of the face or why nothing is, and its seven scores as bars."""
+"""Annotated frames: face boxes, labels and bars of the seven scores."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,16 +19,16 @@ HEX = {
     "surprise": "#56b4e9",
     "neutral": "#9a9a9a",
 }
-NOTHING_HELD_HEX = "#d8d8d8"  # a face of which nothing is believed
+NO_EXPRESSION_HEX = "#d8d8d8"  # a face without an expression
 FONT = cv2.FONT_HERSHEY_SIMPLEX
 FONT_PX = 22.0  # height of a capital of FONT at scale 1, with its thickness
-REFERENCE_PX = 480  # a picture of this height gets letters of TEXT_PX
+REFERENCE_PX = 480  # frame height at which letters have TEXT_PX
 TEXT_PX = 11.0
 LEAST_TEXT_PX = 9.0
 DARK: Bgr = (24, 24, 24)
 LIGHT: Bgr = (245, 245, 245)
-VEIL = 0.45  # how much of the picture shows through the panel of bars
-LEAST_BAR_FACE = 0.09  # of the picture's height: smaller faces get no bars, which would hide their neighbours
+VEIL = 0.45  # share of the frame that stays visible under the bars
+LEAST_BAR_FACE = 0.09  # of the frame's height: bars of smaller faces would hide their neighbours
 REASONS = {
     Outcome.ARRIVING: "arriving",
     Outcome.UNSURE: "unsure",
@@ -37,19 +37,19 @@ REASONS = {
 
 
 def bgr(colour: str) -> Bgr:
-    """`#rrggbb` as OpenCV takes it."""
+    """Convert `#rrggbb` to OpenCV's BGR."""
     red, green, blue = (int(colour[at : at + 2], 16) for at in (1, 3, 5))
     return blue, green, red
 
 
 BGR = {emotion: bgr(HEX[emotion]) for emotion in EMOTIONS}
 
-NOTHING_HELD = bgr(NOTHING_HELD_HEX)
+NO_EXPRESSION = bgr(NO_EXPRESSION_HEX)
 
 
 @dataclass(frozen=True, slots=True)
 class Brush:
-    """Sizes in pixels that go with a picture's height."""
+    """Sizes in pixels, in proportion to the frame's height."""
 
     text_px: float
     line_px: int
@@ -60,71 +60,71 @@ class Brush:
         return self.text_px / FONT_PX
 
 
-def annotate(image: Image, verdicts: Sequence[FaceState]) -> Image:
-    """A copy of ``image``, (h, w, 3) uint8 BGR, with a mark for each verdict; largest faces are drawn first."""
-    picture = image.copy()
-    height = picture.shape[0]
-    pen = Brush(max(LEAST_TEXT_PX, TEXT_PX * height / REFERENCE_PX), max(1, round(height / 270)))
-    width = picture.shape[1]
-    taken = [verdict.box.scaled(width, height) for verdict in verdicts]
-    for verdict in sorted(verdicts, key=lambda one: -one.box.w * one.box.h):
-        _draw_face(picture, verdict, pen, taken)
-    return picture
+def annotate(image: Image, faces: Sequence[FaceState]) -> Image:
+    """A copy of ``image``, (h, w, 3) uint8 BGR, with all ``faces`` drawn, the largest first."""
+    image = image.copy()
+    height = image.shape[0]
+    brush = Brush(max(LEAST_TEXT_PX, TEXT_PX * height / REFERENCE_PX), max(1, round(height / 270)))
+    width = image.shape[1]
+    taken = [face.box.scaled(width, height) for face in faces]
+    for face in sorted(faces, key=lambda one: -one.box.w * one.box.h):
+        _draw_face(image, face, brush, taken)
+    return image
 
 
-def words(verdict: FaceState) -> str:
-    """What is written above a face: `3 happy 93 %`, `3 unsure`, `3 too small`."""
-    if verdict.emotion is not None:
-        said = f"{verdict.emotion} {100 * verdict.confidence:.0f} %"
+def label(face: FaceState) -> str:
+    """Text above a face: `3 happy 93%`, `3 unsure`, `3 too small`."""
+    if face.emotion is not None:
+        text = f"{face.emotion} {100 * face.confidence:.0f}%"
     else:
-        said = REASONS.get(verdict.outcome, verdict.outcome.value.replace("_", " "))
-    return f"{verdict.face} {said}"
+        text = REASONS.get(face.outcome, face.outcome.value.replace("_", " "))
+    return f"{face.face} {text}"
 
 
 def placard(width: int, height: int, lines: Sequence[str]) -> Image:
-    """A dark picture that says something in place of one: the camera is lost."""
-    picture = np.full((height, width, 3), DARK, np.uint8)
-    pen = Brush(max(LEAST_TEXT_PX, 1.5 * TEXT_PX * height / REFERENCE_PX), 1)
-    step = round(2.2 * pen.text_px)
+    """A dark image with centred text, shown while there is no frame."""
+    image = np.full((height, width, 3), DARK, np.uint8)
+    brush = Brush(max(LEAST_TEXT_PX, 1.5 * TEXT_PX * height / REFERENCE_PX), 1)
+    step = round(2.2 * brush.text_px)
     for number, line in enumerate(lines):
-        text_width = cv2.getTextSize(line, FONT, pen.scale, 1)[0][0]
+        text_width = cv2.getTextSize(line, FONT, brush.scale, 1)[0][0]
         at = (max(8, (width - text_width) // 2), height // 2 + round((number - len(lines) / 2 + 0.5) * step))
-        cv2.putText(picture, line, at, FONT, pen.scale, LIGHT, 1, cv2.LINE_AA)
-    return picture
+        cv2.putText(image, line, at, FONT, brush.scale, LIGHT, 1, cv2.LINE_AA)
+    return image
 
 
-def _draw_face(picture: Image, verdict: FaceState, pen: Brush, taken: list[Box]) -> None:
-    """``taken`` are the places, in pixels, that bars must leave free; theirs is added."""
-    height, width = picture.shape[:2]
-    box = verdict.box.scaled(width, height)
-    colour = NOTHING_HELD if verdict.emotion is None else BGR[verdict.emotion]
+def _draw_face(image: Image, face: FaceState, brush: Brush, taken: list[Box]) -> None:
+    """Draw one face; bars avoid the boxes ``taken``, in pixels, and are added to them."""
+    height, width = image.shape[:2]
+    box = face.box.scaled(width, height)
+    colour = NO_EXPRESSION if face.emotion is None else BGR[face.emotion]
     corners = (round(box.x), round(box.y)), (round(box.x + box.w), round(box.y + box.h))
-    cv2.rectangle(picture, *corners, DARK, pen.line_px + 2)
-    cv2.rectangle(picture, *corners, colour, pen.line_px)
-    _draw_label(picture, box, words(verdict), colour, pen)
-    scored = verdict.outcome in (Outcome.HELD, Outcome.UNSURE, Outcome.DWELL, Outcome.ARRIVING)
+    cv2.rectangle(image, *corners, DARK, brush.line_px + 2)
+    cv2.rectangle(image, *corners, colour, brush.line_px)
+    _draw_label(image, box, label(face), colour, brush)
+    scored = face.outcome in (Outcome.HELD, Outcome.UNSURE, Outcome.DWELL, Outcome.ARRIVING)
     if scored and box.h >= LEAST_BAR_FACE * height:
-        _draw_bars(picture, box, verdict, pen, taken)
+        _draw_bars(image, box, face, brush, taken)
 
 
-def _draw_label(picture: Image, box: Box, text: str, colour: Bgr, pen: Brush) -> None:
-    """The label above the box, below it where there is no room, never outside the picture."""
-    height, width = picture.shape[:2]
-    pad = round(0.4 * pen.text_px)
-    tall = round(pen.text_px + 2 * pad)
-    wide = cv2.getTextSize(text, FONT, pen.scale, 1)[0][0] + 2 * pad
+def _draw_label(image: Image, box: Box, text: str, colour: Bgr, brush: Brush) -> None:
+    """Draw the label above the box, below it if there is no room, never outside the frame."""
+    height, width = image.shape[:2]
+    pad = round(0.4 * brush.text_px)
+    tall = round(brush.text_px + 2 * pad)
+    wide = cv2.getTextSize(text, FONT, brush.scale, 1)[0][0] + 2 * pad
     left = int(np.clip(box.x, 0, max(0, width - wide)))
     top = box.y - tall if box.y >= tall else box.y + box.h
     top = int(np.clip(top, 0, max(0, height - tall)))
-    cv2.rectangle(picture, (left, top), (left + wide, top + tall), colour, cv2.FILLED)
-    ink = DARK if _luminance(colour) > 110 else LIGHT  # noqa: PLR2004 - half way between the two in perceived light
-    cv2.putText(picture, text, (left + pad, top + tall - pad), FONT, pen.scale, ink, 1, cv2.LINE_AA)
+    cv2.rectangle(image, (left, top), (left + wide, top + tall), colour, cv2.FILLED)
+    ink = DARK if _luminance(colour) > 110 else LIGHT  # noqa: PLR2004 - half way between the two luminances
+    cv2.putText(image, text, (left + pad, top + tall - pad), FONT, brush.scale, ink, 1, cv2.LINE_AA)
 
 
-def _draw_bars(picture: Image, box: Box, verdict: FaceState, pen: Brush, taken: list[Box]) -> None:
-    """Seven bars beside the box, on whichever side hides no face and no other bars; left out where both would."""
-    height, width = picture.shape[:2]
-    text_px = pen.text_px * 0.8
+def _draw_bars(image: Image, box: Box, face: FaceState, brush: Brush, taken: list[Box]) -> None:
+    """Draw seven bars on a side of the box where they hide no face and no other bars, if there is one."""
+    height, width = image.shape[:2]
+    text_px = brush.text_px * 0.8
     scale, row = text_px / FONT_PX, round(1.5 * text_px)
     names = max(cv2.getTextSize(emotion, FONT, scale, 1)[0][0] for emotion in EMOTIONS)
     gap, bar = round(0.5 * text_px), round(4.5 * text_px)
@@ -136,19 +136,19 @@ def _draw_bars(picture: Image, box: Box, verdict: FaceState, pen: Brush, taken: 
         return
     x = free[0]
     taken.append(Box(x, y, wide, tall))
-    part = picture[y : y + tall, x : x + wide]
+    part = image[y : y + tall, x : x + wide]
     part[:] = (part * VEIL + np.array(DARK) * (1.0 - VEIL)).astype(np.uint8)
-    for number, (emotion, score) in enumerate(zip(EMOTIONS, verdict.scores, strict=True)):
+    for number, (emotion, score) in enumerate(zip(EMOTIONS, face.scores, strict=True)):
         base = y + gap // 2 + number * row
-        cv2.putText(picture, emotion, (x + gap, base + row - gap), FONT, scale, LIGHT, 1, cv2.LINE_AA)
+        cv2.putText(image, emotion, (x + gap, base + row - gap), FONT, scale, LIGHT, 1, cv2.LINE_AA)
         start = x + names + 2 * gap
         end = start + round(bar * float(score))
-        cv2.rectangle(picture, (start, base + gap // 2), (start + bar, base + row - gap // 2), (70, 70, 70), 1)
-        cv2.rectangle(picture, (start, base + gap // 2), (end, base + row - gap // 2), BGR[emotion], cv2.FILLED)
+        cv2.rectangle(image, (start, base + gap // 2), (start + bar, base + row - gap // 2), (70, 70, 70), 1)
+        cv2.rectangle(image, (start, base + gap // 2), (end, base + row - gap // 2), BGR[emotion], cv2.FILLED)
 
 
 def _hides(panel: Box, taken: Sequence[Box]) -> bool:
-    """Whether a panel lies over one of these places."""
+    """Return whether ``panel`` overlaps one of ``taken``."""
     return any(
         min(panel.x + panel.w, one.x + one.w) > max(panel.x, one.x)
         and min(panel.y + panel.h, one.y + one.h) > max(panel.y, one.y)
@@ -157,6 +157,6 @@ def _hides(panel: Box, taken: Sequence[Box]) -> bool:
 
 
 def _luminance(colour: Bgr) -> float:
-    """Perceived light, 0 to 255 (ITU-R BT.601)."""
+    """Luminance, 0 to 255 (ITU-R BT.601)."""
     blue, green, red = colour
     return 0.114 * blue + 0.587 * green + 0.299 * red

@@ -1,12 +1,11 @@
-"""The seven expressions, in the order of FER-2013's label column.
+"""Class labels: the seven expressions, in the order of FER-2013's label column.
 
-Every score vector in this project has this order, whatever order a model was trained in: the model's card
-names its own, and the classifier permutes once.
+Every score vector in this project has this order. A model's own order is in its card, and the classifier permutes.
 """
 
 EMOTIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
-# Spellings found in other people's data sets and models, all lower case.
+# Spellings in other datasets and models, lower case.
 SYNONYMS = {
     "anger": "angry",
     "disgusted": "disgust",
@@ -21,7 +20,7 @@ SYNONYMS = {
 
 
 def canonical(name: str) -> str | None:
-    """The expression that ``name`` means, or None where it means none of the seven."""
+    """Expression for the label ``name``, None if it is none of the seven."""
     name = name.strip().lower()
     name = SYNONYMS.get(name, name)
     return name if name in EMOTIONS else None

@@ -1,6 +1,6 @@
-"""Errors that a user can cause and cure: one line that says what to do, no traceback, the right exit code.
+"""Errors that a user can cause and fix: a one-line message with what to do, no traceback, an exit code.
 
-Anything else that is raised is a bug: it crashes with its traceback and the service restarts.
+Any other exception is a bug: it crashes with its traceback and the service restarts.
 """
 
 EXIT_FAILED = 1
@@ -14,23 +14,23 @@ def os_reason(error: OSError) -> str:
 
 
 class UserError(Exception):
-    """Something outside the program is wrong; the message is one line that says what to do."""
+    """Error outside the program; the message is one line with what to do."""
 
     exit_code = EXIT_FAILED
 
 
 class SettingsError(UserError):
-    """The settings cannot be used; the message has one line a mistake, each with file, line, column and key."""
+    """Invalid settings; the message has one line per mistake, each with file, line, column and key."""
 
     exit_code = EXIT_BAD_CONFIG
 
 
 class ModelError(UserError):
-    """A model file or its card is missing, broken, or the two do not belong together."""
+    """A model file or its card is missing or broken, or they do not match."""
 
 
-class UnsafeModel(ModelError):  # noqa: N818 - it is named for what it says of the model
-    """A model file that crashes or never ends what loads it; no restart makes it better."""
+class UnsafeModel(ModelError):  # noqa: N818 - named after the state of the model
+    """A model file that crashes or blocks the runtime; a restart does not help."""
 
     exit_code = EXIT_BAD_CONFIG
 
@@ -39,5 +39,5 @@ class SourceError(UserError):
     """A camera, video or image folder cannot be read."""
 
 
-class UnusableSource(SourceError):  # noqa: N818 - it is named for what it says of the source
-    """A source that waiting will not cure: a file that is not there, a package that is not installed."""
+class UnusableSource(SourceError):  # noqa: N818 - named after the state of the source
+    """A source for which a retry does not help: a missing file, a package that is not installed."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from fer_edge.errors import UserError, os_reason
+from fer_edge.terminal import printable
 
 
 def user_path(text: str) -> Path:
@@ -22,7 +23,7 @@ def user_path(text: str) -> Path:
 def printable_path(path: Path) -> str:
     r"""Return a path as any terminal, and JSON, can show it: bytes that are not UTF-8 as `\xe9`, controls as `\x1b`."""
     text = os.fsencode(path).decode(errors="backslashreplace")
-    return "".join(one if one.isprintable() else repr(one)[1:-1] for one in text)
+    return printable(text)
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Blackout zones: parts of the picture that nobody is to see, not even the detector."""
+"""Privacy masks: zones of the frame that are blacked out before detection."""
 
 from collections.abc import Sequence
 
@@ -9,13 +9,13 @@ from numpy.typing import NDArray
 from fer_edge.config.rules import Point
 from fer_edge.types import Box, Image
 
-MASK_SIDE = 512  # cells a side in which the share of a box is counted: finer than any face that can be read
-# Pixels by which each edge is widened: points lie between pixels, and half of a pixel is not to be seen either.
+MASK_SIDE = 512  # side of the grid for overlaps, in cells: finer than the smallest classified face
+# Pixels by which each edge is widened: points lie between pixels, and a partly covered pixel must not be visible.
 EDGE_PX = 3
 
 
 class PrivacyMask:
-    """``polygons`` are in fractions of the frame, as `polygons.flaw_of` has found them fit. Any thread may ask."""
+    """Set of ``polygons`` in fractions of the frame, validated by `config.rules`. Thread-safe."""
 
     def __init__(self, polygons: Sequence[Sequence[Point]]) -> None:
         self._polygons = [np.asarray(polygon, np.float64) for polygon in polygons]
@@ -25,16 +25,16 @@ class PrivacyMask:
         return bool(self._polygons)
 
     def apply(self, image: Image) -> Image:
-        """``image``, (h, w, 3) uint8, with zeros in every zone; changed in place where it can be."""
+        """``image``, (h, w, 3) uint8, with zeros in every zone; modified in place if writeable and contiguous."""
         if not self._polygons:
             return image
-        picture = image if image.flags.writeable and image.flags.c_contiguous else np.array(image, order="C")
-        height, width = picture.shape[:2]
-        self._fill(picture, width, height, (0, 0, 0))
-        return picture
+        image = image if image.flags.writeable and image.flags.c_contiguous else np.array(image, order="C")
+        height, width = image.shape[:2]
+        self._fill(image, width, height, (0, 0, 0))
+        return image
 
-    def share(self, box: Box) -> float:
-        """How much of the part of ``box`` that is inside the frame, 0 to 1, lies in a zone; fractions of the frame."""
+    def overlap(self, box: Box) -> float:
+        """Share, 0 to 1, of the part of ``box`` (fractions of the frame) inside the frame that lies in a zone."""
         if self._covered is None:
             return 0.0
         left, right = (_cell(value) for value in (box.x, box.x + box.w))
@@ -47,17 +47,17 @@ class PrivacyMask:
         return float(inside) / cells
 
     def _count(self) -> NDArray[np.int32]:
-        """Sums over a mask of all zones, so that a box takes four look-ups (Crow 1984, summed-area tables)."""
+        """Summed-area table of all zones (Crow 1984): a box takes four look-ups."""
         mask = np.zeros((MASK_SIDE, MASK_SIDE, 1), np.uint8)
         self._fill(mask, MASK_SIDE, MASK_SIDE, (1,))
         return np.asarray(cv2.integral(mask), np.int32)
 
-    def _fill(self, picture: Image, width: int, height: int, value: tuple[int, ...]) -> None:
-        """One polygon after the other: together, what two of them cover would be left open."""
+    def _fill(self, image: Image, width: int, height: int, value: tuple[int, ...]) -> None:
+        """Fill polygons one by one: in a single call, overlaps of two would stay unfilled."""
         for polygon in self._polygons:
             points = np.rint(polygon * (width, height) - 0.5).astype(np.int32)
-            cv2.fillPoly(picture, [points], value)
-            cv2.polylines(picture, [points], True, value, EDGE_PX)
+            cv2.fillPoly(image, [points], value)
+            cv2.polylines(image, [points], True, value, EDGE_PX)
 
 
 NO_MASK = PrivacyMask(()).apply

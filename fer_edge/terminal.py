@@ -1,4 +1,4 @@
-"""Standard output on a disk that is full, or anywhere else that takes no more: one line that says so."""
+"""Terminal output: escaping of control characters, and write errors of standard output as user errors."""
 
 import io
 import json
@@ -16,42 +16,42 @@ if TYPE_CHECKING:
 
 
 def escaped(text: str) -> str:
-    r"""Return ``text`` with everything but printable characters and line feeds written out, as `\x1b`."""
+    r"""Return ``text`` with all but printable characters and line feeds escaped, as `\x1b`."""
     if text.isprintable():
         return text
     return "".join(one if one.isprintable() or one == "\n" else repr(one)[1:-1] for one in text)
 
 
 def printable(text: str) -> str:
-    r"""Return ``text`` on one line: line feeds are written out as well, as `\n`."""
+    r"""Return ``text`` on one line: line feeds are escaped as well, as `\n`."""
     return escaped(text).replace("\n", "\\n")
 
 
 def json_text(value: object) -> str:
-    r"""Return ``value`` as JSON on one line in which every character is printable: others are escaped, as `\u009b`."""
+    r"""Return ``value`` as JSON on one line; characters that are not printable are escaped, as `\u009b`."""
     text = msgspec.json.encode(value).decode()
     return text if text.isprintable() else "".join(one if one.isprintable() else json.dumps(one)[1:-1] for one in text)
 
 
 def plain_text(words: str, style: str = "") -> "Text":
-    r"""Return ``words`` for rich as they are, in one line: no markup, no emoji, what cannot be printed as `\x1b`."""
-    from rich.text import Text  # noqa: PLC0415  the daemon, which has no terminal, is spared its 2 MiB
+    r"""Return ``words`` for rich as one escaped line, without markup and emoji."""
+    from rich.text import Text  # noqa: PLC0415  2 MiB that the daemon does not need
 
     return Text(printable(words), style=style)
 
 
 class OutputError(UserError):
-    """What the command has to say cannot be written."""
+    """Standard output cannot be written."""
 
 
 class Output(io.FileIO):
-    """A file whose failures are the user's to cure; a pipe that nobody reads any more is the command line's to end."""
+    """Raw standard output that raises OutputError; a closed pipe is handled by the command line."""
 
     def write(self, content: "ReadableBuffer", /) -> int:
-        """Writes what it can of ``content``, as FileIO does.
+        """Write like FileIO.
 
         Raises:
-            OutputError: nothing can be written.
+            OutputError: the write failed.
         """
         try:
             return super().write(content)
@@ -62,17 +62,17 @@ class Output(io.FileIO):
 
 
 def raise_output_errors() -> None:
-    """From now on a failure of standard output is an OutputError, whoever writes: click, rich or print."""
-    now = sys.stdout
-    if not isinstance(now, io.TextIOWrapper):  # closed, or somebody's own
+    """Replace sys.stdout, so that write errors of click, rich and print raise OutputError."""
+    stdout = sys.stdout
+    if not isinstance(stdout, io.TextIOWrapper):  # closed or replaced
         return
-    raw = Output(now.fileno(), "w", closefd=False)
-    lines = now.line_buffering or now.write_through
-    sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), now.encoding, now.errors, line_buffering=lines)
+    raw = Output(stdout.fileno(), "w", closefd=False)
+    line_buffering = stdout.line_buffering or stdout.write_through
+    sys.stdout = io.TextIOWrapper(io.BufferedWriter(raw), stdout.encoding, stdout.errors, line_buffering=line_buffering)
 
 
 def discard_output() -> None:
-    """Sends what could not be written nowhere, before Python tries once more at the end and complains."""
-    nowhere = os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, sys.stdout.fileno())
-    os.close(nowhere)
+    """Redirect stdout to /dev/null, so that Python's flush at exit does not fail again."""
+    null = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(null, sys.stdout.fileno())
+    os.close(null)

@@ -1,6 +1,6 @@
-"""Bounded reading and decoding of input from outside: messages, files, secrets.
+"""Bounded reading and decoding of untrusted input: messages, files, secrets.
 
-Whatever such input holds, each function here ends with a value or with the one error that its docstring names.
+For any input, each function returns a value or raises the one error in its docstring.
 """
 
 import codecs
@@ -26,7 +26,7 @@ _T = TypeVar("_T")
 
 
 class DecodeError(ValueError):
-    """The input is not what was expected; the message is one line without the input's own bytes."""
+    """Unexpected input; the message is one line without bytes of the input."""
 
 
 class SecretError(SettingsError):
@@ -37,8 +37,8 @@ def decode_json(data: bytes | str, expected: type[_T]) -> _T:
     """Decode JSON text into ``expected``.
 
     Raises:
-        DecodeError: it is no JSON, no UTF-8, nested too deeply, or another type. msgspec raises UnicodeDecodeError,
-            RecursionError and ValueError beside its own MsgspecError.
+        DecodeError: not JSON, not UTF-8, too deeply nested, or of another type. msgspec raises UnicodeDecodeError,
+            RecursionError and ValueError besides its own MsgspecError.
     """
     try:
         return msgspec.json.decode(data, type=expected)
@@ -53,9 +53,9 @@ def decode_json(data: bytes | str, expected: type[_T]) -> _T:
 
 
 def decode_object(data: bytes | str, max_levels: int) -> dict[str, Any]:
-    """Decode a JSON object with at most ``max_levels`` of objects and lists in each other, itself included.
+    """Decode a JSON object with at most ``max_levels`` nested objects and lists, itself included.
 
-    What reads the object later may do so by recursion: text, comparison and encoding of deep values can then not fail.
+    The limit makes later recursive processing safe: repr, comparison and encoding.
 
     Raises:
         DecodeError: as `decode_json`, or it has more levels.
@@ -71,7 +71,7 @@ def decode_object(data: bytes | str, max_levels: int) -> dict[str, Any]:
 
 
 def read_regular(path: Path, max_bytes: int) -> bytes:
-    """Read a whole regular file of at most ``max_bytes``; a device, FIFO or socket is refused without waiting for it.
+    """Read a whole regular file of at most ``max_bytes``; a device, FIFO or socket is rejected without blocking.
 
     Raises:
         OSError: it cannot be read, is not a regular file, or is larger; ``strerror`` says which.
@@ -84,18 +84,18 @@ def read_regular(path: Path, max_bytes: int) -> bytes:
 
 
 def open_regular(path: Path) -> BinaryIO:
-    """Open a regular file to read; a device, FIFO or socket is refused without waiting for it.
+    """Open a regular file to read; a device, FIFO or socket is rejected without blocking.
 
     Raises:
         OSError: it cannot be opened or is not a regular file; ``strerror`` says which.
     """
     try:
         handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
-    except ValueError as error:  # a null byte, or a character that the file system's encoding has not
+    except ValueError as error:  # a null byte, or a character that the file system cannot encode
         raise OSError(errno.EINVAL, "not a path", str(path)) from error
     mode = os.fstat(handle).st_mode
     if stat.S_ISREG(mode):
-        return open(handle, "rb")  # noqa: PTH123  it is open already, and the caller's
+        return open(handle, "rb")  # noqa: PTH123  opens a descriptor; the caller closes it
     os.close(handle)
     if stat.S_ISDIR(mode):
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), os.fspath(path))
@@ -105,10 +105,10 @@ def open_regular(path: Path) -> BinaryIO:
 def read_password(
     named: str, credential: str, key: str, environment: Mapping[str, str] = os.environ, *, quiet: bool = False
 ) -> str | None:
-    """Return the password in the file that ``named``, the value of ``key``, is the path of.
+    """Return the password in the file ``named``, the value of the setting ``key``.
 
-    Where none is named it is the systemd credential ``credential`` (systemd.exec(5), LoadCredential=), and None where
-    that is absent, too. ``quiet``: see `read_secret`.
+    If that is empty, return the systemd credential ``credential`` (systemd.exec(5), LoadCredential=), or None without
+    one. ``quiet``: see `read_secret`.
 
     Raises:
         SecretError: the file cannot be read, is not UTF-8 text, or has an empty first line.
@@ -121,16 +121,16 @@ def read_password(
         return password
     folder = environment.get("CREDENTIALS_DIRECTORY")
     if folder and (path := Path(folder, credential)).exists():
-        # The unit gives an empty one where the user has no password file: the same as none. systemd sets its mode.
+        # The unit passes an empty credential if there is no password file. systemd sets its mode.
         return read_secret(path, f"credential {credential}", quiet=True) or None
     return None
 
 
 def read_secret(path: Path, key: str, *, quiet: bool = False) -> str:
-    """Return the first line of a secret file, without byte order mark and without blanks around it; may be empty.
+    """Return the first line of a secret file, without byte order mark and surrounding blanks; may be empty.
 
-    ``key`` is the setting that names the file and begins each message. A file that group or others may read is
-    logged, with the chmod that cures it, unless ``quiet``: for a secret that is read anew at each attempt to connect.
+    ``key`` is the setting that names the file and begins each message. A file that is readable by group or
+    others is logged with the chmod to fix it, unless ``quiet``: for a secret that is read at each connection attempt.
 
     Raises:
         SecretError: the file cannot be read, or is not UTF-8 text.

@@ -1,9 +1,9 @@
-"""What is drawn over a picture: in its colour, where the face is, and never outside."""
+"""What is drawn over a frame: in its colour, where the face is, and never outside."""
 
 import numpy as np
 import pytest
 
-from fer_edge.annotate import BGR, HEX, annotate, bgr, placard, words
+from fer_edge.annotate import BGR, HEX, annotate, bgr, label, placard
 from fer_edge.emotions import EMOTIONS
 from fer_edge.types import Box, FaceState, Outcome
 
@@ -15,18 +15,18 @@ def verdict(box: Box, emotion: str | None = "happy", outcome: Outcome = Outcome.
     return FaceState(3, box, emotion, 0.934, SCORES, 0.0, outcome)
 
 
-def test_box_has_the_colour_of_what_is_held_and_the_picture_itself_is_left_alone() -> None:
+def test_box_has_the_colour_of_what_is_held_and_the_frame_itself_is_left_alone() -> None:
     before = GREY.copy()
-    picture = annotate(GREY, [verdict(Box(0.25, 0.25, 0.25, 0.5))])
+    image = annotate(GREY, [verdict(Box(0.25, 0.25, 0.25, 0.5))])
     assert np.array_equal(GREY, before)
-    assert tuple(picture[120, 80]) == BGR["happy"]  # the left side, 0.25 of 320
-    assert tuple(picture[120, 120]) == (128, 128, 128)  # the face itself stays visible
+    assert tuple(image[120, 80]) == BGR["happy"]  # the left side, 0.25 of 320
+    assert tuple(image[120, 120]) == (128, 128, 128)  # the face itself stays visible
 
 
 def test_bar_is_as_long_as_the_score() -> None:
-    picture = annotate(GREY, [verdict(Box(0.1, 0.25, 0.25, 0.5), emotion=None, outcome=Outcome.UNSURE)])
-    filled = {emotion: int((picture == np.array(BGR[emotion])).all(axis=2).sum()) for emotion in EMOTIONS}
-    assert filled["happy"] > 100  # the only score above 0; nothing else in the picture has that colour
+    image = annotate(GREY, [verdict(Box(0.1, 0.25, 0.25, 0.5), emotion=None, outcome=Outcome.UNSURE)])
+    filled = {emotion: int((image == np.array(BGR[emotion])).all(axis=2).sum()) for emotion in EMOTIONS}
+    assert filled["happy"] > 100  # the only score above 0; nothing else in the frame has that colour
     assert filled["happy"] > 4 * max(filled[emotion] for emotion in EMOTIONS if emotion != "happy")
 
 
@@ -55,18 +55,18 @@ def test_bars_leave_a_neighbour_s_face_free_and_go_to_the_other_side() -> None:
 @pytest.mark.parametrize(
     ("emotion", "outcome", "said"),
     [
-        ("happy", Outcome.HELD, "3 happy 93 %"),
-        ("happy", Outcome.BLURRED, "3 happy 93 %"),  # what is held stays held while a face is blurred
+        ("happy", Outcome.HELD, "3 happy 93%"),
+        ("happy", Outcome.BLURRED, "3 happy 93%"),  # what is held stays held while a face is blurred
         (None, Outcome.ARRIVING, "3 arriving"),
         (None, Outcome.DWELL, "3 unsure"),
         (None, Outcome.TOO_SMALL, "3 too small"),
     ],
 )
 def test_label_says_what_is_held_or_why_nothing_is(emotion, outcome, said) -> None:
-    assert words(verdict(Box(0, 0, 1, 1), emotion, outcome)) == said
+    assert label(verdict(Box(0, 0, 1, 1), emotion, outcome)) == said
 
 
-def test_placard_says_its_lines_in_place_of_a_picture() -> None:
+def test_placard_says_its_lines_in_place_of_a_frame() -> None:
     empty, written = placard(320, 240, []), placard(320, 240, ["the camera is lost"])
     assert written.shape == (240, 320, 3)
     assert (written != empty).any()

@@ -18,7 +18,7 @@ ALLOWED: dict[str, set[str]] = {
     "emotions": set(),
     "errors": set(),
     "backoff": set(),
-    "files": {"errors"},
+    "files": {"errors", "terminal"},
     "untrusted": {"errors", "files"},
     "masks": {"types", "config"},
     "terminal": {"errors"},

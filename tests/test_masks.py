@@ -16,7 +16,7 @@ def white(width: int = 100, height: int = 60) -> np.ndarray:
 
 
 @pytest.mark.parametrize(("width", "height"), [(100, 60), (101, 61), (1, 1), (3, 2), (1920, 1080)])
-def test_zone_of_the_whole_picture_leaves_nothing_at_any_size(width: int, height: int) -> None:
+def test_zone_of_the_whole_frame_leaves_nothing_at_any_size(width: int, height: int) -> None:
     assert not PrivacyMask([WHOLE]).apply(white(width, height)).any()
 
 
@@ -45,14 +45,14 @@ def test_slanted_zone_covers_every_pixel_whose_centre_is_in_it() -> None:
     assert not image[inside].any()
 
 
-def test_without_zones_the_picture_is_passed_on_untouched() -> None:
+def test_without_zones_the_frame_is_passed_on_untouched() -> None:
     image = white()
     assert PrivacyMask([]).apply(image) is image
     assert not PrivacyMask([])
     assert (image == 255).all()
 
 
-def test_picture_that_may_not_be_written_is_copied() -> None:
+def test_frame_that_may_not_be_written_is_copied() -> None:
     image = white()
     image.flags.writeable = False
     assert not PrivacyMask([WHOLE]).apply(image).any()
@@ -61,12 +61,12 @@ def test_picture_that_may_not_be_written_is_copied() -> None:
     assert not PrivacyMask([WHOLE]).apply(turned).any()
 
 
-def test_share_of_a_box_is_counted_within_the_picture() -> None:
+def test_share_of_a_box_is_counted_within_the_frame() -> None:
     zones = PrivacyMask([LEFT_HALF])
-    assert zones.share(Box(0.1, 0.1, 0.2, 0.2)) == 1.0
-    assert zones.share(Box(0.6, 0.1, 0.2, 0.2)) == 0.0
-    assert zones.share(Box(0.4, 0.4, 0.2, 0.2)) == pytest.approx(0.5, abs=0.03)
-    assert zones.share(Box(-0.5, 0.0, 1.5, 1.0)) == pytest.approx(0.5, abs=0.01)
-    assert zones.share(Box(1.5, 1.5, 0.2, 0.2)) == 0.0
-    assert PrivacyMask([]).share(Box(0.0, 0.0, 1.0, 1.0)) == 0.0
-    assert PrivacyMask([LEFT_HALF, LEFT_HALF]).share(Box(0.1, 0.1, 0.2, 0.2)) == 1.0
+    assert zones.overlap(Box(0.1, 0.1, 0.2, 0.2)) == 1.0
+    assert zones.overlap(Box(0.6, 0.1, 0.2, 0.2)) == 0.0
+    assert zones.overlap(Box(0.4, 0.4, 0.2, 0.2)) == pytest.approx(0.5, abs=0.03)
+    assert zones.overlap(Box(-0.5, 0.0, 1.5, 1.0)) == pytest.approx(0.5, abs=0.01)
+    assert zones.overlap(Box(1.5, 1.5, 0.2, 0.2)) == 0.0
+    assert PrivacyMask([]).overlap(Box(0.0, 0.0, 1.0, 1.0)) == 0.0
+    assert PrivacyMask([LEFT_HALF, LEFT_HALF]).overlap(Box(0.1, 0.1, 0.2, 0.2)) == 1.0

@@ -39,7 +39,7 @@ def evaluate_tflite(path: Path, classifier: Classifier, faces: Faces) -> Evaluat
     """Evaluate a TFLite file as the edge runs it; ``classifier`` was made from ``path`` and its card."""
     card = classifier.card
     probabilities = calibrated(run_tflite(classifier, faces.images), card.output, card.temperature)
-    kind = str(card.training.get("kind") or classifier.runner.input.dtype)
+    kind = str(card.training.get("kind") or classifier.interpreter.input.dtype)
     measured = measure(probabilities, faces.labels)
     return Evaluation(path.stem, path, kind, _size(path), probabilities, measured, classifier)
 

@@ -1,5 +1,5 @@
-"""Where frames come from: sources, the thread that reads them, and the one slot in which the newest frame waits.
+"""Frame sources, the capture thread and the latest-frame slot.
 
-address -> sources (v4l2, stream, video, folder, picamera) -> supervise, camera -> latest_frame
-                                                           -> playback (analysis: drops nothing)
+uri -> sources (v4l2, network, video, images, picamera) -> supervisor, camera -> LatestFrame
+                                                        -> play (analysis: drops nothing)
 """

@@ -1,4 +1,4 @@
-"""The capture thread: reads a source for ever, opens it anew when it is lost, and leaves frames in the latest_frame."""
+"""Camera: a capture thread that reads a source, reopens it after a loss and fills the latest-frame slot."""
 
 import logging
 import math
@@ -24,14 +24,14 @@ from fer_edge.types import Frame, Image
 logger = logging.getLogger(__name__)
 
 FIRST_WAIT_S = 0.5  # bound of the wait before the first attempt to reopen
-# An opening or a read that takes longer than this hangs: every kind of source limits its own waiting to a fraction.
+# An open or read that takes longer than this hangs: every source has a shorter timeout of its own.
 HANG_S = 60.0
-STOP_LIMIT_S = 2.0  # a read that hangs in a driver cannot be interrupted; the thread is then left behind
-STILL_READING = "a read hangs in the driver: the camera is closed as soon as it returns, and nothing it gives is used"
+STOP_LIMIT_S = 2.0  # a read that hangs in a driver cannot be interrupted; its thread is abandoned
+STILL_READING = "a read hangs in the driver: the camera is closed when the read returns, and its frame is dropped"
 
 
 class LatestFrame:
-    """Holds at most one frame. Thread-safe: one thread puts, another takes."""
+    """One-slot buffer, newest frame wins. Thread-safe: one thread puts, another takes."""
 
     def __init__(self) -> None:
         self._filled = Condition()
@@ -40,11 +40,11 @@ class LatestFrame:
 
     @property
     def dropped(self) -> int:
-        """Frames that were replaced before anybody took them, since the start."""
+        """Frames replaced before they were taken, since the start."""
         return self._dropped
 
     def put(self, frame: Frame) -> None:
-        """Leave ``frame`` for the taker, in place of one that is still there."""
+        """Store ``frame``, replacing one that was not taken."""
         with self._filled:
             if self._frame is not None:
                 self._dropped += 1
@@ -52,12 +52,12 @@ class LatestFrame:
             self._filled.notify()
 
     def clear(self) -> None:
-        """Forget the frame in the slot; it does not count as dropped."""
+        """Discard the frame in the slot; it does not count as dropped."""
         with self._filled:
             self._frame = None
 
     def take(self, timeout_s: float) -> Frame | None:
-        """The frame in the slot, or the next to arrive within ``timeout_s`` seconds, or None."""
+        """Remove and return the frame in the slot, or the next to arrive within ``timeout_s`` seconds, or None."""
         with self._filled:
             if self._frame is None:
                 self._filled.wait_for(lambda: self._frame is not None, timeout_s)
@@ -68,7 +68,7 @@ class LatestFrame:
 class Camera:
     """Capture of a source in a thread, until it is paused or stopped. Not thread-safe; the main thread owns it.
 
-    Each resume starts a new thread: one whose read hangs in a driver is left behind, and its frames are dropped.
+    Each resume starts a new thread. One whose read hangs in a driver is abandoned and its frame dropped.
     """
 
     def __init__(  # noqa: PLR0913 - one parameter per component
@@ -81,7 +81,7 @@ class Camera:
         paused: bool = False,
         now: float = 0.0,
     ) -> None:
-        """``mask`` is applied to every frame; ``now``, monotonic seconds, is when a camera made ``paused`` was."""
+        """``mask`` is applied to every frame; ``now`` (monotonic seconds) is the start of an initial pause."""
         self._latest_frame = latest_frame
         self._new_thread = partial(CaptureThread, settings, latest_frame, mask=mask, opener=opener)
         self._thread = self._new_thread()
@@ -91,7 +91,7 @@ class Camera:
 
     @property
     def paused(self) -> bool:
-        """Whether the camera is paused."""
+        """Return whether the camera is paused."""
         return self._paused_since is not None
 
     def start(self) -> None:
@@ -100,7 +100,7 @@ class Camera:
             self._thread.start()
 
     def pause(self, now: float) -> None:
-        """Close the source and drop the waiting frame; a second call does nothing."""
+        """Close the source and discard the frame in the slot; a second call does nothing."""
         if self.paused:
             return
         self._reopened = self.state(now).reopened
@@ -166,49 +166,49 @@ class CaptureThread:
         self._wait = wait or self._stopping.wait
         backoff = Backoff(FIRST_WAIT_S, settings.reopen_max_s, draw)
         self._supervisor = Supervisor(settings.stall_s, backoff, clock(), frozen_cure(settings))
-        self._said = self._supervisor.state
+        self._logged = self._supervisor.state
         self._number = 0
         self._error: BaseException | None = None
         self._deadline = clock() + HANG_S
         self._thread = Thread(target=self._guarded, name="capture", daemon=True)
 
     def start(self) -> None:
-        """Begin to capture, in a thread of its own."""
+        """Start the thread."""
         self._thread.start()
 
     def stop(self) -> bool:
-        """End the capture; returns within STOP_LIMIT_S even where a read hangs. A second call does nothing.
+        """End the capture within STOP_LIMIT_S, even if a read hangs. A second call does nothing.
 
         Returns:
-            Whether it has ended. Where not, a read hangs: nothing that it may still give is handed over.
+            Whether the thread has ended. If not, a read hangs; its frame will be dropped.
         """
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join(STOP_LIMIT_S)
             if self._thread.is_alive():
-                logger.debug("camera: a read is still under way; its thread ends with it")
+                logger.debug("camera: a read is still in progress; its thread ends when it returns")
         return self.ended()
 
     def ended(self) -> bool:
-        """Whether the capture thread is not there, or not any more: the source is closed."""
+        """Return whether the thread is not running; the source is then closed."""
         return not self._thread.is_alive()
 
     @property
     def deadline(self) -> float:
-        """Until when, monotonic seconds, the capture thread has shown progress or hangs; infinite at a file's end."""
+        """Monotonic seconds by which the thread must make progress; infinite after the end of a file."""
         return self._deadline
 
     def state(self, now: float) -> CameraState:
-        """How the source is doing at ``now``, monotonic seconds."""
-        return self._supervisor.seen_at(now)
+        """The state of the source at ``now``, monotonic seconds."""
+        return self._supervisor.state_at(now)
 
     def check(self) -> None:
-        """Raise what ended the capture thread, if anything did: UnusableSource, or a bug."""
+        """Raise the error that ended the thread, if any: UnusableSource, or a bug."""
         if self._error is not None:
             raise self._error
 
     def run(self) -> None:
-        """Capture until `stop` is called or a file ends; what the thread does. Raises UnusableSource."""
+        """Capture until `stop` is called or a file ends; the thread's body. Raises UnusableSource."""
         while not self._stopping.is_set() and self._supervisor.state.phase is not CameraPhase.ENDED:
             self._set_deadline(HANG_S)
             try:
@@ -219,22 +219,22 @@ class CaptureThread:
                 wait_s = self._supervisor.failed(str(error), self._clock())
             else:
                 wait_s = self._read_out(source)
-            self._say()
+            self._log_change()
             self._set_deadline(wait_s + HANG_S)
             self._wait(wait_s)
         self._set_deadline(float("inf"))
 
     def _guarded(self) -> None:
-        """Run, and keep whatever ends the thread for `check`: a thread may not die quietly."""
+        """Run, and keep an error for `check`: a thread's failure must reach the main loop."""
         try:
             self.run()
-        except BaseException as error:  # noqa: BLE001 - handed over to the main thread, nothing is swallowed
+        except BaseException as error:  # noqa: BLE001 - raised again in the main thread by `check`
             self._error = error
 
     def _read_out(self, source: Source) -> float:
-        """Read a source until it has to be closed; the wait in seconds before it is opened anew."""
+        """Read a source until it must be closed; return the seconds to wait before it is reopened."""
         self._supervisor.opened(self._clock(), live=source.live)
-        recording, pace = source if isinstance(source, Recording) else None, PlaybackClock()
+        recording, playback = source if isinstance(source, Recording) else None, PlaybackClock()
         try:
             while not self._stopping.is_set():
                 self._set_deadline(HANG_S)
@@ -245,8 +245,8 @@ class CaptureThread:
                 if image is None:
                     return self._supervisor.lost(self._clock())
                 if recording is not None:
-                    self._pause(pace.wait_s(recording.position_s, self._clock()))
-                if self._hand_over(self._mask(image)) is FrameAction.REOPEN:
+                    self._wait_for_media_time(playback.wait_s(recording.position_s, self._clock()))
+                if self._deliver(self._mask(image)) is FrameAction.REOPEN:
                     return 0.0
         except SourceError as error:
             return self._supervisor.failed(str(error), self._clock())
@@ -254,40 +254,40 @@ class CaptureThread:
             source.close()
         return 0.0
 
-    def _pause(self, wait_s: float) -> None:
-        """Wait for a recording's next picture to be due, which may be long in one that is mostly still."""
+    def _wait_for_media_time(self, wait_s: float) -> None:
+        """Wait until a recording's next frame is due; minutes where a video is mostly still."""
         self._set_deadline(wait_s + HANG_S)
         self._wait(wait_s)
 
     def _set_deadline(self, within_s: float) -> None:
-        """Say before anything that takes time until when it is over: what breaks its word hangs."""
+        """Set this thread's watchdog deadline before a blocking call."""
         self._deadline = self._clock() + within_s
 
-    def _hand_over(self, image: Image) -> FrameAction:
-        """Leave a picture in the latest_frame unless it is no news, or nobody wants it any more."""
+    def _deliver(self, image: Image) -> FrameAction:
+        """Put a frame into the latest-frame slot, unless the source is frozen or the thread is stopping."""
         if self._stopping.is_set():
             return FrameAction.DROP
         now = self._clock()
-        verdict = self._supervisor.picture(image, now)
-        if verdict is FrameAction.DELIVER:
+        action = self._supervisor.on_frame(image, now)
+        if action is FrameAction.DELIVER:
             self._latest_frame.put(Frame(image, now, self._number))
             self._number += 1
-        self._say()
-        return verdict
+        self._log_change()
+        return action
 
-    def _say(self) -> None:
-        """Log a change of phase or reason, once."""
-        state, said = self._supervisor.state, self._said
-        if state is said:
+    def _log_change(self) -> None:
+        """Log a change of phase or reason once."""
+        state, logged = self._supervisor.state, self._logged
+        if state is logged:
             return
-        self._said = state
-        if (state.phase, state.reason) == (said.phase, said.reason):
+        self._logged = state
+        if (state.phase, state.reason) == (logged.phase, logged.reason):
             return
         name = redact(str(self._settings.source))
         match state.phase:
             case CameraPhase.RUNNING:
                 logger.info("camera %s: running", name)
             case CameraPhase.ENDED:
-                logger.info("camera %s: at its end", name)
+                logger.info("camera %s: end of file", name)
             case _:
-                logger.warning("camera %s: %s: %s; trying again until it is back", name, state.phase, state.reason)
+                logger.warning("camera %s: %s: %s; retrying", name, state.phase, state.reason)

@@ -1,8 +1,8 @@
-"""The two decoders of video, OpenCV's and PyAV's, behind one protocol: pictures of square pixels with their times.
+"""The two decoders of video, OpenCV's and PyAV's, behind one protocol: frames with square pixels and media times.
 
-OpenCV's is used wherever it works: it needs a third of the time for the conversion to BGR. From 4.13 on it gives no
-picture of interlaced video and no error: the same memory comes again and again (vllm PR 47853). A decoder whose first
-pictures are all the same to the last bit is therefore not believed; PyAV (extra `video`) then decodes instead.
+OpenCV's is preferred: its conversion to BGR takes a third of the time. From 4.13 on it does not decode interlaced video
+and reports no error: it returns the same memory each time (vllm PR 47853). So if a decoder's first frames are all
+bit-identical, PyAV (extra `video`) decodes instead.
 """
 
 import logging
@@ -17,34 +17,34 @@ from numpy.typing import NDArray
 
 from fer_edge import MAX_PIXELS
 from fer_edge.capture.opencv import CLOCKWISE
-from fer_edge.capture.supervisor import same
+from fer_edge.capture.supervisor import identical
 from fer_edge.types import Image
 
 if TYPE_CHECKING:
     from av.video.frame import VideoFrame
 
-# So many pictures at the beginning, all the same, and the decoder is doubted. What is still in truth, such as a title,
-# loses nothing by PyAV.
-ALIKE = 8
+# Identical frames at the beginning after which PyAV takes over. A scene that really is still, such as a title, loses
+# nothing by it.
+IDENTICAL_FRAMES = 8
 INTERLACED_CURE = (
-    "OpenCV gives nothing else of interlaced video: pip install 'fer-edge[video]', or set the camera to progressive"
+    "OpenCV does not decode interlaced video: pip install 'fer-edge[video]', or set the camera to progressive"
 )
 QUARTER_TURN = 90  # degrees
-# Pixel aspect ratios that television and cameras have lie between 8:9 and 2:1; others are a mistake of the file.
+# Pixel aspect ratios of television and cameras lie between 8:9 and 2:1; others are errors in the file.
 LEAST_ASPECT, MOST_ASPECT = 0.25, 4.0
 
 logger = logging.getLogger(__name__)
 
 
 class Decoder(Protocol):
-    """Pictures one after the other. Owned by the thread that reads it."""
+    """Sequence of decoded frames. Owned by the thread that reads it."""
 
     @property
     def position_s(self) -> float:
-        """Media time in seconds of the picture that was read last, as the container has it; 0 where it has none."""
+        """Media time in seconds of the last frame, as in the container; 0 if it has none."""
 
     def read(self) -> NDArray[Any] | None:
-        """The next picture as decoded, with square pixels, turned as the file asks; None at the end."""
+        """The next frame, with square pixels, rotated as the file states; None at the end."""
 
     def close(self) -> None:
         """Close the file or connection; a second call does nothing."""
@@ -58,13 +58,13 @@ class OpenCvDecoder:
 
     @property
     def position_s(self) -> float:
-        """As OpenCV states it."""
+        """Media time as reported by OpenCV."""
         return self._capture.get(cv2.CAP_PROP_POS_MSEC) / 1000.0
 
     def read(self) -> NDArray[Any] | None:
-        """The next picture."""
-        taken, picture = self._capture.read()
-        return square(picture, pixel_aspect(self._capture)) if taken else None
+        """The next frame."""
+        ok, image = self._capture.read()
+        return square(image, pixel_aspect(self._capture)) if ok else None
 
     def close(self) -> None:
         """Release the capture."""
@@ -72,9 +72,9 @@ class OpenCvDecoder:
 
 
 class PyAvDecoder:
-    """A file or stream by PyAV. Damaged packets are passed over, as OpenCV does.
+    """A file or stream decoded by PyAV. Damaged packets are skipped, as OpenCV does.
 
-    ``options`` are FFmpeg's, ``limits_s`` the longest opening and read in seconds.
+    ``options`` are FFmpeg's, ``limits_s`` the timeouts of open and read in seconds.
 
     Raises:
         ImportError: PyAV is not installed.
@@ -91,7 +91,7 @@ class PyAvDecoder:
         try:
             self._container = av.open(name, options=dict(options or {}), timeout=limits_s)
         except (av.error.FFmpegError, ValueError) as error:
-            raise OSError("PyAV cannot open it") from error  # its own words may hold the address with a password
+            raise OSError("PyAV cannot open it") from error  # FFmpeg's message may contain the address with a password
         if not self._container.streams.video:
             self._container.close()
             raise OSError("PyAV finds no video in it")
@@ -104,7 +104,7 @@ class PyAvDecoder:
         self.position_s = 0.0
 
     def read(self) -> NDArray[Any] | None:
-        """The next picture."""
+        """The next frame."""
         while not self._decoded:
             try:
                 packet = next(self._packets)
@@ -119,79 +119,79 @@ class PyAvDecoder:
             self._begin_s = frame.time if self._begin_s is None else self._begin_s
             self.position_s = frame.time - self._begin_s
         aspect = frame_aspect(self._container.streams.video[0].sample_aspect_ratio)
-        picture = square(frame.to_ndarray(format="bgr24"), aspect)
+        image = square(frame.to_ndarray(format="bgr24"), aspect)
         clockwise = -getattr(frame, "rotation", 0) % 360  # counterclockwise in FFmpeg's display matrix
-        return np.asarray(cv2.rotate(picture, CLOCKWISE[clockwise])) if clockwise in CLOCKWISE else picture
+        return np.asarray(cv2.rotate(image, CLOCKWISE[clockwise])) if clockwise in CLOCKWISE else image
 
     def close(self) -> None:
         """Close the container."""
         self._container.close()
 
 
-class Alike:
-    """Follows the first pictures of a decoder until two differ."""
+class IdenticalFrameCounter:
+    """Counter of identical frames at the beginning of a source."""
 
     def __init__(self) -> None:
         self._first: Image | None = None
         self._count = 0
-        self.decided = False  # two have differed
+        self.decided = False  # two frames have differed
 
-    def count(self, picture: NDArray[Any]) -> int:
-        """Take the next picture; the number of pictures up to it that were all the same, 0 once two have differed."""
+    def count(self, image: NDArray[Any]) -> int:
+        """Record the next frame; return the number of frames so far if all are identical, 0 once two have differed."""
         if self.decided:
             return 0
         if self._first is None:
-            self._first = picture
-        self.decided = not same(self._first, picture)
+            self._first = image
+        self.decided = not identical(self._first, image)
         if self.decided:
             self._first = None
         self._count = 0 if self.decided else self._count + 1
         return self._count
 
 
-def is_doubtful(decoder: Decoder) -> bool:
-    """Whether the next ALIKE pictures of ``decoder`` are all the same, or all that there are; reads up to so many."""
-    alike, count = Alike(), 0
-    for _ in range(ALIKE):
-        picture = decoder.read()
-        if picture is None:
+def begins_identical(decoder: Decoder) -> bool:
+    """Return whether the first frames of ``decoder`` are all identical; reads up to IDENTICAL_FRAMES of them."""
+    counter, count = IdenticalFrameCounter(), 0
+    for _ in range(IDENTICAL_FRAMES):
+        image = decoder.read()
+        if image is None:
             return count > 1
-        count = alike.count(picture)
+        count = counter.count(image)
         if not count:
             return False
     return True
 
 
-def second_decoder(path: Path) -> PyAvDecoder | None:
-    """PyAV's decoder of a file; None where it is not installed or cannot open it."""
+def open_pyav(path: Path) -> PyAvDecoder | None:
+    """PyAV's decoder of a file; None if it is not installed or cannot open the file."""
     try:
         return PyAvDecoder(str(path.absolute()))
     except (ImportError, OSError) as error:
-        logger.debug("no second decoder: %s", error)
+        logger.debug("PyAV cannot decode: %s", error)
         return None
 
 
 def pixel_aspect(capture: cv2.VideoCapture) -> float:
-    """Width of a pixel over its height in the pictures that ``capture`` gives; 1 where it does not say."""
+    """Pixel aspect ratio, width over height, of the frames of ``capture``; 1 if unknown."""
     across, down = capture.get(cv2.CAP_PROP_SAR_NUM), capture.get(cv2.CAP_PROP_SAR_DEN)
     if across <= 0 or down <= 0:
         return 1.0
-    # The ratio is that of the stored picture, which OpenCV has turned already.
+    # The ratio is that of the stored image, before OpenCV rotates it.
     turned = capture.get(cv2.CAP_PROP_ORIENTATION_META) % (2 * QUARTER_TURN) == QUARTER_TURN
     return down / across if turned else across / down
 
 
 def frame_aspect(ratio: Any) -> float:
-    """The same of PyAV's fraction, which is None or 0 where it is not known."""
+    """Pixel aspect ratio of PyAV's fraction, which is None or 0 if unknown."""
     return float(ratio) if ratio else 1.0
 
 
-def square(picture: NDArray[Any], aspect: float) -> NDArray[Any]:
-    """``picture`` with square pixels: stretched along their longer side, so that nothing of it is lost."""
+def square(image: NDArray[Any], aspect: float) -> NDArray[Any]:
+    """``image`` with square pixels: stretched along their longer side, so that no detail is lost."""
     if not LEAST_ASPECT <= aspect <= MOST_ASPECT:
-        return picture
-    height, width = picture.shape[:2]
+        return image
+    height, width = image.shape[:2]
     wide, high = round(width * max(1.0, aspect)), round(height * max(1.0, 1.0 / aspect))
     if (wide, high) == (width, height) or wide * high > MAX_PIXELS:
-        return picture
-    return np.asarray(cv2.resize(picture, (wide, high), interpolation=cv2.INTER_AREA))
+        return image
+    return np.asarray(cv2.resize(image, (wide, high), interpolation=cv2.INTER_AREA))

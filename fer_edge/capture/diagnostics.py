@@ -1,7 +1,7 @@
-"""Connections to network cameras, and the reason why one fails, in words that say what to do.
+"""Connections to network cameras, and diagnosis of one that fails.
 
-FFmpeg's reason does not pass through OpenCV, so an RTSP camera that gives no pictures is asked once more: RTSP DESCRIBE
-(RFC 2326) with the same user and password, whose status line tells the rest.
+OpenCV does not pass FFmpeg's error on. So an RTSP camera that delivers no frames gets one more request, DESCRIBE (RFC
+2326) with the same credentials, and its status line is the diagnosis.
 """
 
 import errno
@@ -24,21 +24,21 @@ SHOWN_CHARACTERS = 60
 
 FINAL = (None, HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN, HTTPStatus.NOT_FOUND, HTTPStatus.GONE)
 
-NO_SUCH_STREAM = "no such stream: check the path; the camera's manual names it"
-NO_LOGIN = "asks for a user and password: camera.username and camera.password_file"
+NO_SUCH_STREAM = "no such stream: check the path in the camera's manual"
+NO_LOGIN = "needs a user and password: set camera.username and camera.password_file"
 REFUSED_LOGIN = "user or password refused"
-NO_CAMERA = "what answers there is no camera: check the port"
+NO_CAMERA = "not a camera: check the port"
 
 
 def connect(address: Address, deadline: float) -> socket.socket:
-    """Return a connection to the camera, encrypted where its scheme is; ``deadline`` in monotonic seconds.
+    """Return a connection to the camera, encrypted if its scheme is; ``deadline`` in monotonic seconds.
 
-    The certificate is not verified: hardly a camera has one that could be, and FFmpeg does not verify it either. The
-    encryption keeps listeners out, not somebody who takes the camera's place. Old ciphers are allowed for the same
-    reason: old cameras have no others.
+    The certificate is not verified: few cameras have a verifiable one, and FFmpeg does not verify it either. The
+    encryption protects against eavesdropping, not against impersonation. Old ciphers are allowed because old cameras
+    support no others.
 
     Raises:
-        OSError, UnicodeError: see `trouble`.
+        OSError, UnicodeError: see `describe_error`.
     """
     left_s = deadline - time.monotonic()
     if left_s <= 0:
@@ -54,21 +54,21 @@ def connect(address: Address, deadline: float) -> socket.socket:
         return context.wrap_socket(plain, server_hostname=address.host)
     except TimeoutError as error:
         plain.close()
-        raise ssl.SSLError(errno.ETIMEDOUT, "no answer in TLS") from error
+        raise ssl.SSLError(errno.ETIMEDOUT, "TLS handshake timed out") from error
     except BaseException:
         plain.close()
         raise
 
 
-def trouble(error: Exception, port: int) -> str:
-    """Return what a failed connection or request means; one line without control characters."""
+def describe_error(error: Exception, port: int) -> str:
+    """Describe a failed connection or request in one line without control characters."""
     match error:
         case UnicodeError() | socket.gaierror():  # UnicodeError: a name with an empty or too long part
             reason = "no such host: check the name, or give the camera's IP address"
         case ConnectionRefusedError():
             reason = f"refused: nothing listens on port {port} there"
         case TimeoutError():
-            reason = "no answer: is the camera on and in this network?"
+            reason = "no response: is the camera on and in this network?"
         case ssl.SSLError():
             why = brief(
                 (getattr(error, "reason", None) or error.strerror or "no reason given").lower().replace("_", " ")
@@ -79,56 +79,56 @@ def trouble(error: Exception, port: int) -> str:
         case OSError():
             reason = f"not reachable: {brief(error.strerror or 'connection lost').lower()}"
         case _:
-            reason = f"its answer is not HTTP ({type(error).__name__})"
+            reason = f"its response is not HTTP ({type(error).__name__})"
     return reason
 
 
 def brief(text: str) -> str:
-    """Return the beginning of a camera's own words, as any terminal and journal may show it."""
+    """Return the beginning of text from a camera, escaped for terminal and journal."""
     shown = printable(text)
     return shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[:SHOWN_CHARACTERS]}..."
 
 
 class Reason(NamedTuple):
-    """Why an RTSP camera gives no pictures."""
+    """Diagnosis of an RTSP camera that delivers no frames."""
 
     text: str | None
-    """What is wrong and what to do; None where the camera describes its stream."""
+    """What is wrong and what to do; None if the camera describes its stream."""
     final: bool
     """Another transport would fail for the same reason."""
 
 
 def diagnose(address: Address) -> Reason:
-    """Ask an RTSP camera why it gives no pictures.
+    """Diagnose an RTSP camera that delivers no frames.
 
     Takes up to three times LIMIT_S, and ADDRESS_LIMIT_S more for each address of a name.
     """
     try:
-        status, offers = _describe(address, None)
+        status, challenges = _describe(address, None)
         if status == HTTPStatus.UNAUTHORIZED and address.username:
-            login = login_for(offers, address.username, address.password)
+            login = login_for(challenges, address.username, address.password)
             status, _ = _describe(address, login)
     except UnknownScheme as error:
         return Reason(str(error), final=True)
     except (OSError, UnicodeError) as error:
-        return Reason(trouble(error, address.port), final=True)
-    # Other errors may be of the attempt before, which the camera has not cleared away yet.
-    return Reason(meaning(status, has_user=bool(address.username)), final=status in FINAL)
+        return Reason(describe_error(error, address.port), final=True)
+    # Other errors may come from the previous attempt, which the camera has not cleaned up yet.
+    return Reason(describe_status(status, has_user=bool(address.username)), final=status in FINAL)
 
 
 def _describe(address: Address, login: Login | None) -> tuple[int | None, list[str]]:
-    """The status of the camera's answer, None where it is not RTSP's, and the ways to log in that it offers."""
+    """Status of the camera's response, None if it is not RTSP, and its authentication challenges."""
     url = address.url()
     request = f"DESCRIBE {url} RTSP/1.0\r\nCSeq: 1\r\nAccept: application/sdp\r\nUser-Agent: fer-edge\r\n"
     if login is not None:
         request += f"Authorization: {login.header('DESCRIBE', url, 1, secrets.token_hex(8))}\r\n"
     deadline = time.monotonic() + 2 * LIMIT_S
     head = b""
-    with connect(address, deadline) as wire:
-        wire.settimeout(LIMIT_S)
-        wire.sendall(f"{request}\r\n".encode("latin-1", "replace"))
+    with connect(address, deadline) as connection:
+        connection.settimeout(LIMIT_S)
+        connection.sendall(f"{request}\r\n".encode("latin-1", "replace"))
         while b"\r\n\r\n" not in head and len(head) < HEAD_BYTES and time.monotonic() < deadline:
-            if not (part := wire.recv(HEAD_BYTES)):
+            if not (part := connection.recv(HEAD_BYTES)):
                 break
             head += part
     first, *lines = head.decode("latin-1").splitlines() or [""]
@@ -138,15 +138,15 @@ def _describe(address: Address, login: Login | None) -> tuple[int | None, list[s
     return int(words[1]) if is_rtsp else None, [v.strip() for k, _, v in named if k.lower() == "www-authenticate"]
 
 
-def meaning(status: int | None, *, has_user: bool) -> str | None:
-    """Return what the status of an answer says of the camera, and what to do; None of one that is fine.
+def describe_status(status: int | None, *, has_user: bool) -> str | None:
+    """Describe the status of a response and what to do; None of one that is fine.
 
-    ``status`` is None where the answer is of another protocol.
+    ``status`` is None if the response is of another protocol.
     """
     known: dict[int | None, str] = {
         None: NO_CAMERA,
         HTTPStatus.UNAUTHORIZED: REFUSED_LOGIN if has_user else NO_LOGIN,
-        HTTPStatus.FORBIDDEN: "the camera forbids it (403): check user, password, and what that user may see",
+        HTTPStatus.FORBIDDEN: "the camera forbids it (403): check user, password and the user's permissions",
         HTTPStatus.NOT_FOUND: NO_SUCH_STREAM,
         HTTPStatus.GONE: NO_SUCH_STREAM,
     }
@@ -155,5 +155,5 @@ def meaning(status: int | None, *, has_user: bool) -> str | None:
     if status < HTTPStatus.MULTIPLE_CHOICES:
         return None
     if status < HTTPStatus.BAD_REQUEST:
-        return f"redirects to another address ({status}): name that one"
-    return f"the camera answers with error {status}: check the path, or restart the camera"
+        return f"redirects to another address ({status}): use that one"
+    return f"the camera returns error {status}: check the path, or restart the camera"

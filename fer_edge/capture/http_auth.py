@@ -1,4 +1,4 @@
-"""HTTP's ways to prove who asks: Basic (RFC 7617) and Digest (RFC 7616, RFC 2617), for HTTP and RTSP alike. Pure."""
+"""HTTP authentication: Basic (RFC 7617) and Digest (RFC 7616, RFC 2617), for HTTP and RTSP. Pure."""
 
 import base64
 import hashlib
@@ -11,13 +11,13 @@ HASHES = {"MD5": hashlib.md5, "SHA-256": hashlib.sha256}
 SESSION = "-SESS"
 
 
-class UnknownScheme(ValueError):  # noqa: N818 - the error is the scheme's
-    """None of the offered ways to log in is known."""
+class UnknownScheme(ValueError):  # noqa: N818 - named after the cause
+    """None of the offered authentication schemes is supported."""
 
 
 @dataclass(frozen=True, slots=True)
 class Login:
-    """User and password, and the way to prove them that the server asked for."""
+    """User, password and the authentication scheme that the server requires."""
 
     username: str
     password: str = field(repr=False)
@@ -34,32 +34,32 @@ class Login:
         return _digest(self.challenge, (user, password), (method, target), (f"{count:08x}", client_nonce))
 
 
-def login_for(offers: list[str], username: str, password: str) -> Login:
-    """Return the login for the safest scheme among ``offers``, the values of the headers WWW-Authenticate.
+def login_for(challenges: list[str], username: str, password: str) -> Login:
+    """Return the login for the most secure scheme among ``challenges``, the values of the headers WWW-Authenticate.
 
     Digest before Basic: it does not send the password itself.
 
     Raises:
         UnknownScheme: none of them is Basic or a Digest that this module can compute.
     """
-    offers = [CONTROL.sub(" ", offer) for offer in offers]
-    for offer in offers:
-        found = re.search(r"(?:^|,)\s*Digest\s(.*)", offer, re.IGNORECASE)
+    challenges = [CONTROL.sub(" ", text) for text in challenges]
+    for text in challenges:
+        found = re.search(r"(?:^|,)\s*Digest\s(.*)", text, re.IGNORECASE)
         challenge: dict[str, str] = {}
         for name, quoted, bare in PARAMETER.findall(found[1] if found else ""):
             challenge.setdefault(name.lower(), re.sub(r"\\(.)", r"\1", quoted) or bare)
         if found and _algorithm(challenge)[0] in HASHES and _has_auth(challenge):
             return Login(username, password, challenge)
-    if any(re.search(r"(?:^|,)\s*Basic\b", offer, re.IGNORECASE) for offer in offers):
+    if any(re.search(r"(?:^|,)\s*Basic\b", text, re.IGNORECASE) for text in challenges):
         return Login(username, password, None)
-    raise UnknownScheme("asks for a login that is neither Basic nor Digest with MD5 or SHA-256")
+    raise UnknownScheme("requires authentication that is neither Basic nor Digest with MD5 or SHA-256")
 
 
 def _digest(
-    challenge: dict[str, str], login: tuple[str, str], request: tuple[str, str], counted: tuple[str, str]
+    challenge: dict[str, str], login: tuple[str, str], request: tuple[str, str], nonce_count: tuple[str, str]
 ) -> str:
-    """The response of RFC 7616, 3.4.1; without `qop` that of RFC 2069, which old cameras ask for."""
-    (user, password), (method, target), (count, client_nonce) = login, request, counted
+    """The response of RFC 7616, 3.4.1; without `qop` that of RFC 2069, which old cameras require."""
+    (user, password), (method, target), (count, client_nonce) = login, request, nonce_count
     name, session = _algorithm(challenge)
     realm, nonce = challenge.get("realm", ""), challenge.get("nonce", "")
 
@@ -86,7 +86,7 @@ def _digest(
 
 
 def _algorithm(challenge: dict[str, str]) -> tuple[str, bool]:
-    """The hash's name, and whether it is made anew for each session."""
+    """Name of the hash, and whether it is the session variant."""
     name = challenge.get("algorithm", "MD5").upper()
     return name.removesuffix(SESSION), name.endswith(SESSION)
 

@@ -1,15 +1,15 @@
-"""JPEG pictures in a stream of bytes, found by their markers (ITU T.81, annex B). Pure.
+"""JPEG images in a stream of bytes, found by their markers (ITU T.81, annex B). Pure.
 
-Between the pictures may stand anything: MIME boundaries of any form, headers with a wrong length or none, text parts,
-padding. None of it is read, so none of it can be wrong.
+Anything may lie between the images: MIME boundaries of any form, headers with a wrong length or none, text parts,
+padding. None of it is parsed.
 """
 
 import re
 
 from fer_edge import MAX_PIXELS
 
-MAX_PICTURE_BYTES = 16 * 1024 * 1024
-MAX_SCANS = 64  # encoders make 10 of a progressive picture; each of a malicious one costs a pass over all its pixels
+MAX_IMAGE_BYTES = 16 * 1024 * 1024
+MAX_SCANS = 64  # encoders write 10 in a progressive image; each scan costs a pass over all pixels
 
 START = b"\xff\xd8\xff"
 # In compressed data a marker is FF and what is neither stuffing (00), a restart (D0 to D7) nor filling (FF).
@@ -21,50 +21,50 @@ FRAME_HEADER_BYTES = 9  # marker, length, precision, height, width
 
 
 class JpegError(ValueError):
-    """The stream holds a picture that is too large to be read, and is not read on."""
+    """The stream contains an image that is too large to be read; it cannot be read on."""
 
 
 class JpegReader:
-    """Cuts whole pictures out of a stream. Not thread-safe.
+    """Splits a byte stream into complete images. Not thread-safe.
 
-    Use: `feed` what arrived, then `take` until it returns None.
+    Use: `feed` received data, then `take` until it returns None.
     """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
-        self._begun = False  # the buffer begins with a picture
+        self._begun = False  # the buffer begins with an image
         self._in_scan = False  # the position is in compressed data, else at a marker
         self._at = 0
         self._scans = 0
-        # Where the search goes on after a broken picture: its last segment may have had a wrong length, and reach into
-        # the next picture; from further back its thumbnail would be found.
+        # Where the search continues after a broken image: its last segment may have a wrong length and reach into the
+        # next image; from further back its thumbnail would be found.
         self._resume = 0
 
     def feed(self, data: bytes) -> None:
-        """Append ``data``. Raises JpegError where the picture under way is larger than MAX_PICTURE_BYTES."""
-        if len(self._buffer) + len(data) > MAX_PICTURE_BYTES:
-            raise JpegError(f"sends a picture of more than {MAX_PICTURE_BYTES >> 20} MiB")
+        """Append ``data``. Raises JpegError where the current image is larger than MAX_IMAGE_BYTES."""
+        if len(self._buffer) + len(data) > MAX_IMAGE_BYTES:
+            raise JpegError(f"sends a frame of more than {MAX_IMAGE_BYTES >> 20} MiB")
         self._buffer += data
 
     def take(self) -> bytes | None:
-        """Return the next whole picture; None until more has arrived.
+        """Return the next complete image; None until more has arrived.
 
         Raises:
-            JpegError: its header announces more than MAX_PIXELS.
+            JpegError: its header states more than MAX_PIXELS.
         """
         while self._find_start():
             end = self._walk()
             if end is None:
                 return None
             if end:
-                picture = bytes(self._buffer[:end])
+                image = bytes(self._buffer[:end])
                 self._drop(end)
-                return picture
+                return image
             self._drop(self._resume)
         return None
 
     def _find_start(self) -> bool:
-        """Bring the next beginning of a picture to the front of the buffer; False where there is none yet."""
+        """Discard data before the next start of an image; False if there is none yet."""
         if self._begun:
             return True
         start = self._buffer.find(START)
@@ -80,7 +80,7 @@ class JpegReader:
         self._begun = False
 
     def _walk(self) -> int | None:
-        """Follow the segments; the length of the whole picture, 0 where it is broken, None until more has arrived."""
+        """Follow the segments; return the length of the image, 0 if it is broken, None until more has arrived."""
         while self._is_at_marker():
             at = self._at
             mark, marker = self._buffer[at : at + 2]
@@ -95,7 +95,7 @@ class JpegReader:
         return None
 
     def _is_at_marker(self) -> bool:
-        """Bring the position over compressed data to the next marker; False until that has arrived."""
+        """Advance the position over compressed data to the next marker; False until it has arrived."""
         if self._in_scan:
             found = SCAN_END.search(self._buffer, self._at)
             self._at = found.start() if found else max(self._at, len(self._buffer) - 1)
@@ -103,7 +103,7 @@ class JpegReader:
         return not self._in_scan and len(self._buffer) >= self._at + 2
 
     def _length(self, marker: int) -> int | None:
-        """Bytes from the marker at the position to the next; 0 where it is broken, None until more has arrived."""
+        """Bytes from the marker at the position to the next; 0 if it is broken, None until more has arrived."""
         if marker in (0, SOI):
             return 0
         if marker in BARE or marker == MARK:
@@ -111,16 +111,14 @@ class JpegReader:
         return self._segment(marker)
 
     def _segment(self, marker: int) -> int | None:
-        """Bytes of the segment at the position with its marker; 0 where it is broken, None until more has arrived."""
+        """Bytes of the segment at the position with its marker; 0 if it is broken, None until more has arrived."""
         head = self._buffer[self._at : self._at + FRAME_HEADER_BYTES]
         if len(head) < FRAME_HEADER_BYTES:
             return None
         if marker in FRAME_HEADERS:
             height, width = int.from_bytes(head[5:7]), int.from_bytes(head[7:9])
             if height * width > MAX_PIXELS:
-                raise JpegError(
-                    f"sends pictures of {width}x{height} pixels, more than the {MAX_PIXELS} that are decoded"
-                )
+                raise JpegError(f"sends frames of {width}x{height} pixels, more than the limit of {MAX_PIXELS}")
         if marker == SOS:
             self._in_scan = True
             self._scans += 1

@@ -1,4 +1,4 @@
-"""A network camera: RTSP by FFmpeg, HTTP by `mjpeg.py`."""
+"""Network cameras: RTSP by OpenCV's FFmpeg, with PyAV as fallback; HTTP by `mjpeg`."""
 
 import importlib.util
 import logging
@@ -10,7 +10,14 @@ from typing import TYPE_CHECKING
 
 import cv2
 
-from fer_edge.capture.decoders import ALIKE, INTERLACED_CURE, Alike, PyAvDecoder, pixel_aspect, square
+from fer_edge.capture.decoders import (
+    IDENTICAL_FRAMES,
+    INTERLACED_CURE,
+    IdenticalFrameCounter,
+    PyAvDecoder,
+    pixel_aspect,
+    square,
+)
 from fer_edge.capture.opencv import RTSP_GUARD, USERS_OPTIONS, format_name, open_ffmpeg, size_flaw, upright
 from fer_edge.capture.uri import Address, parse_address, redact
 from fer_edge.config.model import CameraSettings, scheme_of
@@ -23,29 +30,29 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-CREDENTIAL = "camera-password"  # its name in systemd's LoadCredential=, see systemd.exec(5)
-# One second of analysis instead of five: it opens sooner, and what was buffered meanwhile is old when it is read.
-# (`nobuffer` throws the first key frame away: a camera that sends one every 15 s then gives no picture for as long.)
+CREDENTIAL = "camera-password"  # name in systemd's LoadCredential=, see systemd.exec(5)
+# One second of analysis instead of five: faster to open, and fewer outdated frames in the buffer.
+# (`nobuffer` drops the first key frame: a camera that sends one every 15 s then delivers no frame for that long.)
 OPTIONS = "rtsp_transport;{transport}|rtsp_flags;prefer_tcp|analyzeduration;1000000"  # microseconds
-# TCP first, because a lost UDP packet tears the picture until the next key frame. Of both, FFmpeg takes UDP where the
-# camera refuses TCP in words; where it agrees and then sends nothing, a second attempt is needed.
+# TCP first, because a lost UDP packet damages the frames until the next key frame. With both, FFmpeg uses UDP if the
+# camera rejects TCP; if the camera accepts TCP and then sends nothing, a second attempt is needed.
 TRANSPORTS = {"auto": ("tcp+udp", "udp"), "tcp": ("tcp",), "udp": ("udp",)}
 TRIED = {
     "auto": "tried TCP and UDP",
-    "tcp": "tried TCP; camera.transport: auto tries UDP, too",
-    "udp": "tried UDP; camera.transport: auto tries TCP, too",
+    "tcp": "tried TCP; camera.transport: auto tries UDP too",
+    "udp": "tried UDP; camera.transport: auto tries TCP too",
 }
-# Opening takes some cameras seconds, and nothing is being watched meanwhile, so it is given more time than a read.
+# Some cameras take seconds to open, so the limit is longer than that of a read.
 OPEN_LIMIT_MS = 8000
-READ_PART = 0.9  # of stall_s, so that a silent stream has been given up before it counts as stalled
+READ_PART = 0.9  # of stall_s, so that a read times out before the stream counts as stalled
 OPEN_LIMIT_S = 8.0
 
 
 def open_stream(settings: CameraSettings) -> "Source":
-    """The network camera that ``settings.source`` names.
+    """Open the network camera at ``settings.source``.
 
     Raises:
-        SourceError: it gives no pictures; the reason and what to do.
+        SourceError: it delivers no frames; the reason and what to do.
     """
     address = address_of(settings)
     if address.scheme.startswith("rtsp"):
@@ -53,14 +60,14 @@ def open_stream(settings: CameraSettings) -> "Source":
             return RtspCamera(settings, address)
         except cv2.error as error:
             raise SourceError(f"{redact(str(settings.source))}: OpenCV cannot open it ({error.code})") from error
-    # 30 ms of imports that only a camera of this kind needs.
+    # 30 ms of imports that only an HTTP camera needs.
     from fer_edge.capture.mjpeg import open_http  # noqa: PLC0415
 
     return open_http(settings, address)
 
 
 def address_of(settings: CameraSettings, *, quiet: bool = True) -> Address:
-    """The camera's address with its user and password, from wherever the settings have them.
+    """The camera's address with user and password, from the address, the settings or the password file.
 
     ``quiet``: see `untrusted.read_secret`. Raises SourceError.
     """
@@ -70,22 +77,22 @@ def address_of(settings: CameraSettings, *, quiet: bool = True) -> Address:
         return address
     try:
         password = read_password(settings.password_file, CREDENTIAL, "camera.password_file", quiet=quiet)
-    except SecretError as error:  # it may be cured while the daemon runs
+    except SecretError as error:  # may be fixed while the daemon runs
         raise SourceError(str(error)) from error
     return replace(address, username=username, password=password or "")
 
 
 def check_login(settings: CameraSettings) -> None:
-    """Log, once before the first attempt to connect, where others may read the camera's password file."""
-    with suppress(SourceError):  # the attempt itself says why
+    """Warn, once before the first connection, if others may read the camera's password file."""
+    with suppress(SourceError):  # the connection attempt reports the reason
         address_of(settings, quiet=False)
 
 
 class RtspCamera:
-    """An RTSP stream. Owned by the thread that reads it."""
+    """RTSP stream read by OpenCV. Owned by the thread that reads it."""
 
     live = True
-    rate_hz: float | None = None  # FFmpeg's figure is a guess
+    rate_hz: float | None = None  # FFmpeg only estimates it
 
     def __init__(self, settings: CameraSettings, address: Address) -> None:
         """Connect; raises SourceError with the reason and what to do."""
@@ -95,19 +102,19 @@ class RtspCamera:
         self.format = format_name(self._capture)
 
     def read(self) -> Image | None:
-        """The next picture; None where the connection ended or gave nothing within the time limit."""
+        """The next frame; None after the end of the connection or a timeout."""
         begin = time.monotonic()
-        taken, picture = self._capture.read()
-        # A read whose time is up empties the decoder and gives the picture that was still in it: not a sign of life.
+        ok, image = self._capture.read()
+        # A read that times out returns the frame that the decoder still held: that one does not count.
         late = time.monotonic() - begin >= self._read_limit_s
-        return upright(square(picture, pixel_aspect(self._capture)), self._rotate) if taken and not late else None
+        return upright(square(image, pixel_aspect(self._capture)), self._rotate) if ok and not late else None
 
     def close(self) -> None:
         self._capture.release()
 
 
 def _connect(settings: CameraSettings, address: Address, read_limit_ms: int) -> cv2.VideoCapture:
-    """The open capture, by the first transport that gives pictures."""
+    """Open the stream by the first transport that delivers frames."""
     name = redact(str(settings.source))
     limits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, OPEN_LIMIT_MS, cv2.CAP_PROP_READ_TIMEOUT_MSEC, read_limit_ms]
     transports = TRANSPORTS[settings.transport] if USERS_OPTIONS is None else ("the user's",)
@@ -128,38 +135,38 @@ def _connect(settings: CameraSettings, address: Address, read_limit_ms: int) -> 
             raise SourceError(f"{name}: {reason.text}")
     tried = TRIED[settings.transport] if USERS_OPTIONS is None else "tried OPENCV_FFMPEG_CAPTURE_OPTIONS"
     text = reason.text if reason else ""
-    raise SourceError(f"{name}: {text or 'it answers, but sends no picture that can be read'} ({tried})")
+    raise SourceError(f"{name}: {text or 'it responds, but sends no readable frames'} ({tried})")
 
 
-class DoubtedStream:
-    """A live source, and another for the same pictures where the first ALIKE of it are the very same.
+class FallbackStream:
+    """Live source that switches to another one if its first IDENTICAL_FRAMES frames are identical.
 
-    Owned by the thread that reads it. ``name`` is how the log calls it.
+    Owned by the thread that reads it. ``name`` is its name in the log.
     """
 
     live = True
     rate_hz: float | None = None
 
-    def __init__(self, source: "Source", other: Callable[[], "Source"], name: str) -> None:
+    def __init__(self, source: "Source", open_fallback: Callable[[], "Source"], name: str) -> None:
         self._source = source
-        self._other = other
+        self._open_fallback = open_fallback
         self._name = name
-        self._alike = Alike()
+        self._counter = IdenticalFrameCounter()
 
     @property
     def format(self) -> str:
-        """As the source's."""
+        """Format of the source in use."""
         return self._source.format
 
     def read(self) -> Image | None:
-        """The next picture. Raises SourceError where the other source cannot be opened."""
+        """The next frame. Raises SourceError if the fallback cannot be opened."""
         image = self._source.read()
-        if image is None or self._alike.count(image) < ALIKE:
+        if image is None or self._counter.count(image) < IDENTICAL_FRAMES:
             return image
-        self._alike.decided = True
-        logger.info("camera %s: OpenCV gives the very same picture again and again; PyAV decodes instead", self._name)
-        self._source.close()  # first: there are cameras that serve one viewer
-        self._source = self._other()
+        self._counter.decided = True
+        logger.info("camera %s: OpenCV returns identical frames; PyAV decodes instead", self._name)
+        self._source.close()  # first: some cameras serve a single client
+        self._source = self._open_fallback()
         return self._source.read()
 
     def close(self) -> None:
@@ -168,41 +175,41 @@ class DoubtedStream:
 
 
 class PyAvStream:
-    """An RTSP stream by PyAV. Owned by the thread that reads it."""
+    """RTSP stream read by PyAV. Owned by the thread that reads it."""
 
     live = True
-    rate_hz: float | None = None  # FFmpeg's figure is a guess
+    rate_hz: float | None = None  # FFmpeg only estimates it
 
     def __init__(self, settings: CameraSettings) -> None:
         """Connect; raises SourceError."""
         self._rotate = settings.rotate
-        self._decoder = _connect_doubted_stream(settings)
+        self._decoder = _connect_pyav(settings)
         self.format = self._decoder.format
 
     def read(self) -> Image | None:
-        """The next picture; None where the connection ended or gave nothing within the time limit."""
-        picture = self._decoder.read()
-        return None if picture is None else upright(picture, self._rotate)
+        """The next frame; None after the end of the connection or a timeout."""
+        image = self._decoder.read()
+        return None if image is None else upright(image, self._rotate)
 
     def close(self) -> None:
-        """Disconnect."""
+        """Close the connection."""
         self._decoder.close()
 
 
-def doubted(source: "Source", settings: CameraSettings) -> "Source":
-    """``source`` with PyAV behind it; itself where PyAV is not installed or it is no RTSP."""
+def with_fallback(source: "Source", settings: CameraSettings) -> "Source":
+    """``source`` with PyAV as fallback; itself if PyAV is not installed or it is not RTSP."""
     if not has_pyav() or not _is_rtsp(settings):
         return source
-    return DoubtedStream(source, lambda: PyAvStream(settings), redact(str(settings.source)))
+    return FallbackStream(source, lambda: PyAvStream(settings), redact(str(settings.source)))
 
 
 def frozen_cure(settings: CameraSettings) -> str:
-    """The end of a sentence on a source that gives the very same picture; empty where it is the camera's own doing."""
+    """Hint for a source that sends identical frames; empty if the decoder cannot be the cause."""
     return "" if has_pyav() or not _is_rtsp(settings) else f"; {INTERLACED_CURE}"
 
 
 def has_pyav() -> bool:
-    """Return whether PyAV is installed; it is not loaded for that."""
+    """Return whether PyAV is installed, without loading it."""
     return importlib.util.find_spec("av") is not None
 
 
@@ -210,8 +217,8 @@ def _is_rtsp(settings: CameraSettings) -> bool:
     return (scheme_of(str(settings.source).strip()) or "").lower().startswith("rtsp")
 
 
-def _connect_doubted_stream(settings: CameraSettings) -> PyAvDecoder:
-    """The decoder, by the first transport that gives pictures."""
+def _connect_pyav(settings: CameraSettings) -> PyAvDecoder:
+    """Open the stream in PyAV by the first transport that works."""
     url = address_of(settings).url(login=True)
     for transport in TRANSPORTS[settings.transport]:
         options = dict(pair.split(";", 1) for pair in f"{OPTIONS.format(transport=transport)}|{RTSP_GUARD}".split("|"))
@@ -219,4 +226,4 @@ def _connect_doubted_stream(settings: CameraSettings) -> PyAvDecoder:
             return PyAvDecoder(url, options, (OPEN_LIMIT_S, READ_PART * settings.stall_s))
         except OSError as error:
             reason = error
-    raise SourceError(f"{redact(str(settings.source))}: {reason}: is it interlaced? Set the camera to progressive")
+    raise SourceError(f"{redact(str(settings.source))}: {reason}: set the camera to progressive if it is interlaced")

@@ -1,4 +1,4 @@
-"""The one door to OpenCV's captures: quiet, with time limits, decoding in one thread, opening the source alone."""
+"""OpenCV captures: silent, with timeouts, single-threaded decoding and a protocol whitelist; frame normalisation."""
 
 import io
 import os
@@ -15,11 +15,11 @@ from fer_edge.types import Image
 CLOCKWISE = {90: cv2.ROTATE_90_CLOCKWISE, 180: cv2.ROTATE_180, 270: cv2.ROTATE_90_COUNTERCLOCKWISE}
 CHANNELS_BGR = 3
 CHANNELS_BGRA = 4
-# FFmpeg's options pass through a variable of the process, read at each opening. A user's own are left alone.
+# FFmpeg's options are passed in an environment variable, read at each open. A user's own are kept.
 OPTIONS = "OPENCV_FFMPEG_CAPTURE_OPTIONS"
 USERS_OPTIONS = os.environ.get(OPTIONS)
-# A playlist, SDP or list of files is a video to FFmpeg, and may name any address or file, which it then opens. So it
-# may use the protocols of the source alone, and of what a camera sends by HTTP read the formats that name nothing.
+# FFmpeg accepts a playlist, SDP or list of files as a video, and opens any address or file in it. So only the source's
+# own protocols are allowed, and of data received by HTTP only formats without references.
 FILE_GUARD = "protocol_whitelist;file"
 RTSP_GUARD = "protocol_whitelist;rtsp,rtp,udp,tcp,tls,srtp"
 BYTES_GUARD = (
@@ -28,15 +28,15 @@ BYTES_GUARD = (
 )
 
 
-def upright(picture: NDArray[Any], rotate: int) -> Image:
-    """``picture`` as (h, w, 3) uint8 BGR, turned clockwise by ``rotate`` degrees (0, 90, 180 or 270).
+def upright(decoded: NDArray[Any], rotate: int) -> Image:
+    """``decoded`` as (h, w, 3) uint8 BGR, rotated clockwise by ``rotate`` degrees (0, 90, 180 or 270).
 
-    Grey becomes three equal channels, alpha is dropped, 16 bits become their upper 8. What is right already is
-    returned as it is, not copied.
+    Grey becomes three equal channels, alpha is dropped, 16 bits become their upper 8. A frame that needs no change is
+    returned without a copy.
     """
-    if picture.dtype == np.uint16:
-        picture = (picture >> 8).astype(np.uint8)
-    image: Image = picture.astype(np.uint8, copy=False)
+    if decoded.dtype == np.uint16:
+        decoded = (decoded >> 8).astype(np.uint8)
+    image: Image = decoded.astype(np.uint8, copy=False)
     channels = 1 if image.ndim == 2 else image.shape[2]  # noqa: PLR2004 - (h, w) is grey
     if channels == 1:
         image = np.asarray(cv2.cvtColor(image, cv2.COLOR_GRAY2BGR), np.uint8)
@@ -45,8 +45,8 @@ def upright(picture: NDArray[Any], rotate: int) -> Image:
     return np.asarray(cv2.rotate(image, CLOCKWISE[rotate]), np.uint8) if rotate else image
 
 
-# OpenCV and FFmpeg write to stderr whenever a camera is away; what matters of it is said once by our own log. Whoever
-# looks for a fault in them sets these variables. Both are read at run time, so it does not matter who imported cv2.
+# OpenCV and FFmpeg write to stderr while a camera is missing; our own log reports that once. These variables turn their
+# output on again for debugging. Both are read at run time, so it does not matter which module imported cv2.
 if "OPENCV_LOG_LEVEL" not in os.environ:
     SILENT = 0  # LOG_LEVEL_SILENT of opencv2/core/utils/logger.defines.h
     set_level = getattr(cv2, "setLogLevel", None) or cv2.utils.logging.setLogLevel  # it moved in 4.13
@@ -58,36 +58,34 @@ os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")  # AV_LOG_QUIET
 def open_ffmpeg(
     source: str | io.BufferedIOBase, limits: Sequence[int] = (), options: str = "", guard: str = FILE_GUARD
 ) -> cv2.VideoCapture:
-    """A capture of a file, URL or stream of bytes; it may be closed already, where it could not be opened.
+    """Open a file, URL or byte stream; check `isOpened` of the result.
 
-    ``limits`` are pairs of property and value. ``guard`` holds also beside a user's own options. A stream must not
-    raise: OpenCV 4.14 ends the process. One decoding thread: with one a core a clip of 640x360 cost half as much CPU
-    again, 4 MiB more, and each thread delays a live stream by a frame.
+    ``limits`` are pairs of property and value. ``guard`` is added to a user's own options. A stream must not raise:
+    OpenCV 4.14 ends the process. One decoding thread: one per core cost 50% more CPU and 4 MiB more for a clip of
+    640x360, and each thread delays a live stream by a frame.
     """
     chosen = options if USERS_OPTIONS is None else USERS_OPTIONS
     os.environ[OPTIONS] = "|".join(filter(None, (chosen, guard)))
-    # The overload for streams asks for its own class in its types, and for io.BufferedIOBase at run time.
+    # The stub of the overload for streams names another class than io.BufferedIOBase, which is needed at run time.
     capture = cv2.VideoCapture(cast("str", source), cv2.CAP_FFMPEG, [cv2.CAP_PROP_N_THREADS, 1, *limits])
     capture.set(cv2.CAP_PROP_ORIENTATION_AUTO, 1)  # the default, but not in OpenCV 4.11
     return capture
 
 
 def size_flaw(capture: cv2.VideoCapture) -> str | None:
-    """Return the sentence on pictures that are too large to be decoded; None of others."""
+    """Describe frames that are too large to be decoded; None of others."""
     width, height = int(capture.get(cv2.CAP_PROP_FRAME_WIDTH)), int(capture.get(cv2.CAP_PROP_FRAME_HEIGHT))
-    return (
-        f"{width}x{height} pixels, more than the {MAX_PIXELS} that are decoded" if width * height > MAX_PIXELS else None
-    )
+    return f"{width}x{height} pixels, more than the limit of {MAX_PIXELS}" if width * height > MAX_PIXELS else None
 
 
 def open_v4l2(path: str, select_timeout_s: int) -> cv2.VideoCapture:
-    """A capture of a V4L2 device; it may be closed already. The first call's time limit on a read holds for all."""
-    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(select_timeout_s))  # 10 s where nobody says so
+    """Open a V4L2 device; check `isOpened` of the result. The first call's read timeout applies to all."""
+    os.environ.setdefault("OPENCV_VIDEOIO_V4L_SELECT_TIMEOUT", str(select_timeout_s))  # 10 s by default
     return cv2.VideoCapture(path, cv2.CAP_V4L2)
 
 
 def format_name(capture: cv2.VideoCapture) -> str:
-    """The four-letter name of the format that is read: `MJPG`, `YUYV`, `h264`; `unknown` where it has none."""
+    """Four-character code of the format: `MJPG`, `YUYV`, `h264`; `unknown` if it has none."""
     code = int(capture.get(cv2.CAP_PROP_FOURCC)) & 0xFFFFFFFF
     letters = code.to_bytes(4, "little").decode("latin-1").strip("\0 ")
     return letters if letters.isprintable() and letters else "unknown"

@@ -1,4 +1,4 @@
-"""The Raspberry Pi's own camera, through picamera2 and libcamera."""
+"""Raspberry Pi camera module, through picamera2 and libcamera."""
 
 import logging
 import os
@@ -11,16 +11,16 @@ from fer_edge.config.model import CameraSettings, picamera_number
 from fer_edge.errors import SourceError, UnusableSource
 from fer_edge.types import Image
 
-# libcamera names formats by the order of bits in a word, so its RGB888 lies in memory as blue, green, red.
+# libcamera names formats by bit order in a word, so its RGB888 is blue, green, red in memory.
 BGR_IN_MEMORY = "RGB888"
-READ_PART = 0.75  # of stall_s, so that a silent camera has been given up before it counts as stalled
+READ_PART = 0.75  # of stall_s, so that a read times out before the camera counts as stalled
 MISSING = (
     "camera.source picamera needs the Python package picamera2: sudo apt install python3-picamera2, "
     "and make the virtual environment with --system-site-packages"
 )
-# Debian 12 (bookworm) builds picamera2's parts for NumPy 1; OpenCV asks for NumPy 2 from 4.12 on.
+# Debian 12 (bookworm) builds picamera2's extensions for NumPy 1; OpenCV requires NumPy 2 from 4.12 on.
 OTHER_NUMPY = (
-    "picamera2 was built for NumPy 1 and cannot be imported beside NumPy {version}: "
+    "picamera2 was built for NumPy 1 and cannot be imported with NumPy {version}: "
     "pip install 'numpy<2' 'opencv-python-headless<4.12' in this virtual environment ({error})"
 )
 BROKEN = "picamera2 cannot be imported: repair it with sudo apt install --reinstall python3-picamera2 ({error})"
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 
 
 class PiCamera:
-    """The camera on the ribbon cable. Owned by the thread that reads it."""
+    """Camera module as a source. Owned by the thread that reads it."""
 
     live = True
     format = "BGR"
@@ -56,7 +56,7 @@ class PiCamera:
             ) from error
 
     def read(self) -> Image | None:
-        """The next picture; None where the camera gave nothing within the time limit."""
+        """The next frame; None after a timeout."""
         try:
             job = self._camera.capture_array("main", wait=False)
             return upright(self._camera.wait(job, timeout=self._limit_s), self._rotate)
@@ -71,22 +71,22 @@ class PiCamera:
             return
         try:
             camera.close()
-        except (RuntimeError, OSError) as error:  # it is to be given up in any case
+        except (RuntimeError, OSError) as error:  # nothing can be done about it
             logger.debug("%s: closing failed: %s", self._name, error)
 
 
 def _import_picamera2() -> Any:
-    """The module, imported only here: it is absent on everything that is not a Pi, and takes a second."""
-    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:FATAL")  # it reports on stderr at every opening
+    """Import picamera2 late: it is missing on other devices, and takes a second to import."""
+    os.environ.setdefault("LIBCAMERA_LOG_LEVELS", "*:FATAL")  # it logs to stderr at each open
     try:
         import picamera2  # noqa: PLC0415
-    except Exception as error:  # a foreign package's import raises whatever its parts do
+    except Exception as error:  # the import of a foreign package may raise anything
         raise UnusableSource(_import_failure(error)) from error
     return picamera2
 
 
 def _import_failure(error: Exception) -> str:
-    """The line on a failed import of picamera2, with its cure."""
+    """Describe a failed import of picamera2 and how to fix it."""
     if isinstance(error, ModuleNotFoundError) and error.name == "picamera2":
         return MISSING
     text = " ".join(f"{type(error).__name__}: {error}".split())

@@ -1,4 +1,4 @@
-"""What a source really gives, in one line for `fer-edge check`."""
+"""Measured size and rate of a source, for `fer-edge check`."""
 
 import time
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError
 from fer_edge.types import Image
 
-WARM_UP_S = 0.7  # streams begin with a burst of what was buffered, webcams with a pause while they set the exposure
+WARM_UP_S = 0.7  # streams begin with a burst of buffered frames, webcams with a pause for auto exposure
 MEASURE_S = 1.5
 
 
@@ -19,10 +19,9 @@ def probe(
     opener: Callable[[CameraSettings], Source] = open_source,
     clock: Callable[[], float] = time.monotonic,
 ) -> str:
-    """One line such as `640x480 at 15.0 fps from /dev/video0 (MJPG)`; takes a camera about 2 s.
+    """One line such as `640x480 at 15.0 fps from /dev/video0 (MJPG)`; takes about 2 s for a camera.
 
-    The rate of a live source is measured, because what cameras say of it is often not so. Raises SourceError with
-    what to do.
+    The rate of a live source is measured, because cameras often state a wrong one. Raises SourceError with what to do.
     """
     text = str(settings.source)
     kind = kind_of(text)
@@ -34,7 +33,7 @@ def probe(
         image = source.read()
         if image is None:
             hint = ": is another program using it?" if kind is Kind.V4L2 else ""
-            raise SourceError(f"{name}: it opens but gives no picture{hint}")
+            raise SourceError(f"{name}: it opens but delivers no frames{hint}")
         rate_hz = _measure(source, clock) if source.live else source.rate_hz
         return f"{_size(image)} at {_rate(rate_hz)} from {name} ({source.format})"
     finally:
@@ -42,7 +41,7 @@ def probe(
 
 
 def _measure(source: Source, clock: Callable[[], float]) -> float | None:
-    """Frames per second of a live source; None where it stops giving any."""
+    """Measured frames per second of a live source; None if it stops."""
     begin = clock()
     counted, first_at, now = 0, begin, begin
     while now < begin + WARM_UP_S + MEASURE_S:

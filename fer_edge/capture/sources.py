@@ -1,10 +1,10 @@
-"""What a source of pictures is, and the choice of the right one for a setting."""
+"""Frame sources: the protocol, the factory for `camera.source`, and playback of recordings."""
 
 from collections.abc import Callable, Iterator
 from typing import Protocol, runtime_checkable
 
 from fer_edge.capture.images import ImageFolder
-from fer_edge.capture.network import doubted, open_stream
+from fer_edge.capture.network import open_stream, with_fallback
 from fer_edge.capture.picamera import PiCamera
 from fer_edge.capture.uri import Kind, kind_of
 from fer_edge.capture.v4l2 import V4l2Camera
@@ -16,47 +16,47 @@ from fer_edge.types import Frame, Image
 
 
 class Source(Protocol):
-    """Something that gives pictures one after the other. Owned by one thread, the one that reads it."""
+    """Sequence of frames. Owned by the thread that reads it."""
 
     @property
     def live(self) -> bool:
-        """Whether it is happening now: it sets its own pace, and it may come back after it was lost."""
+        """Return whether it is a camera: it sets its own rate, and can be reopened after a loss."""
 
     @property
     def rate_hz(self) -> float | None:
-        """Frames per second as the source itself states it; None where it does not."""
+        """Frames per second as stated by the source; None if it does not."""
 
     @property
     def format(self) -> str:
-        """What is read, for people: `MJPG`, `h264`, `12 images`."""
+        """Format for display: `MJPG`, `h264`, `12 images`."""
 
     def read(self) -> Image | None:
-        """The next picture, a new (h, w, 3) uint8 BGR array; None at the end or when a live source is lost."""
+        """The next frame, a new (h, w, 3) uint8 BGR array; None at the end or when a live source is lost."""
 
     def close(self) -> None:
-        """Give the device, connection or file back; a second call does nothing."""
+        """Release the device, connection or file; a second call does nothing."""
 
 
 @runtime_checkable
 class Recording(Source, Protocol):
-    """A source that is not live and knows when each of its pictures was taken."""
+    """A source that is not live and has media times."""
 
     @property
     def position_s(self) -> float:
-        """Media time in seconds of the picture that was read last; it only rises."""
+        """Media time of the last frame in seconds; it never decreases."""
 
 
 def open_source(settings: CameraSettings) -> Source:
-    """The opened source that ``settings.source`` names.
+    """Open the source ``settings.source``.
 
-    Raises SourceError where it may be there later (a camera, an address), and UnusableSource where waiting will not
-    help (a file, a folder, a missing package). Either says what to do, without user names and passwords.
+    Raises SourceError if a retry may succeed (a camera, an address), and UnusableSource if it cannot (a file, a folder,
+    a missing package). The message states what to do and contains no user name or password.
     """
     match kind_of(settings.source):
         case Kind.V4L2:
             return V4l2Camera(settings)
         case Kind.STREAM:
-            return doubted(open_stream(settings), settings)
+            return with_fallback(open_stream(settings), settings)
         case Kind.PICAMERA:
             return PiCamera(settings)
         case Kind.IMAGES:
@@ -66,9 +66,9 @@ def open_source(settings: CameraSettings) -> Source:
 
 
 def play(source: Source, mask: Callable[[Image], Image] = NO_MASK) -> Iterator[Frame]:
-    """The frames of ``source``, ``mask`` applied, none dropped, `captured_at` in media time; closes it at the end.
+    """Iterate over all frames of ``source``, masked, with `captured_at` in media time; close it at the end.
 
-    Raises SourceError at once for a live source: it has no end and no media time.
+    Raises SourceError immediately for a live source: it has no end and no media time.
     """
     if not isinstance(source, Recording):
         source.close()

@@ -1,4 +1,4 @@
-"""Whether a source is well: a pure machine that is told what happened and when, and says what to do. No threads."""
+"""State machine of one source: running, lost, silent, frozen. Pure: events and times in, actions out."""
 
 from enum import Enum, StrEnum
 
@@ -8,92 +8,92 @@ import numpy as np
 from fer_edge.backoff import Backoff
 from fer_edge.types import Image
 
-SAMPLE_ROWS = 64  # one row of so many is compared first: noise shows in it, and whole rows lie together in memory
-SILENCE_S = 1.0  # a connection that breaks ends a read at once; a read that ends later than this had heard nothing
+SAMPLE_ROWS = 64  # every n-th row is compared first: sensor noise shows in it, and rows are contiguous in memory
+SILENCE_S = 1.0  # a broken connection ends a read at once; a read that ends later than this timed out
 
-NO_PICTURE = "no picture arrived in time"
-NO_OPENING = "it does not answer"
-SAME_PICTURE = "it sends the very same picture again and again"
-NO_FIRST_PICTURE = "it opens but gives no picture"
-CONNECTION_LOST = "it was unplugged, switched off or cut off"
+NO_FRAME = "no frame arrived in time"
+NO_OPENING = "it does not respond"
+SAME_FRAME = "it sends identical frames"
+NO_FIRST_FRAME = "it opens but delivers no frames"
+CONNECTION_LOST = "it was unplugged, switched off or disconnected"
 
 
 class CameraPhase(StrEnum):
-    """How a source is doing."""
+    """Phases of a source."""
 
-    OPENING = "opening"  # the first attempt has not ended yet
+    OPENING = "opening"  # the first attempt is in progress
     RUNNING = "running"
     LOST = "lost"  # it cannot be opened, or it went away
-    SILENT = "silent"  # it is there and sends nothing
-    FROZEN = "frozen"  # it sends the very same picture
-    ENDED = "ended"  # a file or folder is at its end
-    PAUSED = "paused"  # somebody asked that nobody is looked at; the camera is closed
+    SILENT = "silent"  # connected, but no frames arrive
+    FROZEN = "frozen"  # it sends identical frames
+    ENDED = "ended"  # end of a file or folder
+    PAUSED = "paused"  # capture is paused; the camera is closed
 
 
 class CameraState(msgspec.Struct, frozen=True):
-    """What there is to say about a source at a moment."""
+    """State of a source at one moment."""
 
     phase: CameraPhase
     since: float  # seconds, monotonic
-    reason: str = ""  # what is wrong and, where the user can cure it, how; empty while all is well
-    reopened: int = 0  # times it was opened after the first
+    reason: str = ""  # what is wrong and, if the user can fix it, how; empty while it works
+    reopened: int = 0  # times it was opened again after the first
 
 
 class FrameAction(Enum):
-    """What is to become of a picture, and of its source."""
+    """Action of the capture thread on a frame and its source."""
 
     DELIVER = "deliver"
-    DROP = "withhold"  # the source is frozen: this is no news
-    REOPEN = "reopen"  # the same, and it is time to try and wake the source
+    DROP = "withhold"  # the source is frozen
+    REOPEN = "reopen"  # the source is frozen and due to be reopened
 
 
 class Supervisor:
-    """Follows one source through its life. The capture thread owns it; others may read `state` and `heard_at`."""
+    """Stall detector of one source. The capture thread owns it; other threads may read `state` and call `state_at`."""
 
     def __init__(self, stall_s: float, backoff: Backoff, now: float, frozen_cure: str = "") -> None:
-        """``frozen_cure`` ends the reason of a frozen source."""
-        self._live = True  # until it was opened and says otherwise
+        """``frozen_cure`` is appended to the reason of a frozen source."""
+        self._live = True  # assumed until it is opened
         self._stall_s = stall_s
-        self._frozen_reason = SAME_PICTURE + frozen_cure
+        self._frozen_reason = SAME_FRAME + frozen_cure
         self._backoff = backoff
         self.state = CameraState(CameraPhase.OPENING, now)
-        self.heard_at = now  # when the source last gave a sign of life
+        self.active_at = now  # when the source was last opened or delivered a frame
         self._opened = False
         self._last: Image | None = None
-        self._changed_at = now  # when the picture last differed from the one before
-        self._wake_at = now  # when a frozen source is to be opened anew
+        self._changed_at = now  # when the frame last differed from the one before
+        self._wake_at = now  # when a frozen source is due to be reopened
 
     def opened(self, now: float, *, live: bool) -> None:
-        """The source was opened. It is well only when it gives a picture."""
+        """Record that the source was opened. It counts as running from its first frame on."""
         self._live = live
         if self._opened:
             self.state = msgspec.structs.replace(self.state, reopened=self.state.reopened + 1)
         self._opened = True
-        self.heard_at = now
+        self.active_at = now
         if self.state.phase is not CameraPhase.FROZEN:
             self._last = None
 
     def failed(self, reason: str, now: float) -> float:
-        """The source could not be opened or read; the wait in seconds before the next attempt."""
+        """Record a failed open or read; return the seconds to wait before the next attempt."""
         self._change(CameraPhase.LOST, reason, now)
         return self._backoff.next_s()
 
     def lost(self, now: float) -> float:
-        """A read of a live source gave nothing; the wait in seconds before it is opened anew."""
-        if now - self.heard_at > min(SILENCE_S, self._stall_s / 2.0):
-            self._change(CameraPhase.SILENT, NO_PICTURE, now)
+        """Record that a live source returned no frame; return the seconds to wait before it is reopened."""
+        if now - self.active_at > min(SILENCE_S, self._stall_s / 2.0):
+            self._change(CameraPhase.SILENT, NO_FRAME, now)
         else:
-            self._change(CameraPhase.LOST, NO_FIRST_PICTURE if self._last is None else CONNECTION_LOST, now)
+            self._change(CameraPhase.LOST, NO_FIRST_FRAME if self._last is None else CONNECTION_LOST, now)
         return self._backoff.next_s()
 
     def ended(self, now: float) -> None:
-        """A file or folder is at its end."""
+        """Record the end of a file or folder."""
         self._change(CameraPhase.ENDED, "", now)
 
-    def picture(self, image: Image, now: float) -> FrameAction:
-        """A picture came; what is to become of it."""
-        self.heard_at = now
-        if self._live and self._last is not None and same(self._last, image):
+    def on_frame(self, image: Image, now: float) -> FrameAction:
+        """Record a frame; return what to do with it."""
+        self.active_at = now
+        if self._live and self._last is not None and identical(self._last, image):
             if self.state.phase is CameraPhase.FROZEN or now - self._changed_at >= self._stall_s:
                 return self._frozen(now)
         else:
@@ -103,20 +103,20 @@ class Supervisor:
             self._backoff.reset()
         return FrameAction.DELIVER
 
-    def seen_at(self, now: float) -> CameraState:
-        """The state as it is at ``now``, also while a read or an opening that nobody can hurry is under way."""
-        state, heard_at = self.state, self.heard_at
+    def state_at(self, now: float) -> CameraState:
+        """The state at ``now``, also while an open or read blocks."""
+        state, active_at = self.state, self.active_at
         if (
             not self._live
-            or now - heard_at <= self._stall_s
+            or now - active_at <= self._stall_s
             or state.phase not in (CameraPhase.RUNNING, CameraPhase.OPENING)
         ):
             return state
-        reason = NO_OPENING if state.phase is CameraPhase.OPENING else NO_PICTURE
-        return msgspec.structs.replace(state, phase=CameraPhase.SILENT, since=heard_at, reason=reason)
+        reason = NO_OPENING if state.phase is CameraPhase.OPENING else NO_FRAME
+        return msgspec.structs.replace(state, phase=CameraPhase.SILENT, since=active_at, reason=reason)
 
     def _frozen(self, now: float) -> FrameAction:
-        """Read on while frozen, so that the first new picture is seen at once, and open anew now and then."""
+        """Keep reading while frozen, so that the first new frame is noticed at once, and reopen from time to time."""
         if self.state.phase is not CameraPhase.FROZEN:
             self._change(CameraPhase.FROZEN, self._frozen_reason, now)
         elif now < self._wake_at:
@@ -125,16 +125,16 @@ class Supervisor:
         return FrameAction.REOPEN
 
     def _change(self, phase: CameraPhase, reason: str, now: float) -> None:
-        """Take a new state; the time of it moves only with the phase."""
+        """Set the state; `since` changes only with the phase."""
         if (phase, reason) != (self.state.phase, self.state.reason):
             since = self.state.since if phase is self.state.phase else now
             self.state = msgspec.structs.replace(self.state, phase=phase, since=since, reason=reason)
 
 
-def same(a: Image, b: Image) -> bool:
-    """Whether two pictures are equal to the last bit. Cameras make noise: two of a living one never are.
+def identical(a: Image, b: Image) -> bool:
+    """Return whether two frames are bit-identical. Sensor noise makes that impossible for a working camera.
 
-    A sample is compared first, so that all of it is looked at only where it may well be equal.
+    A sample of rows is compared first; the whole frame only if those are equal.
     """
     if a.shape != b.shape:
         return False

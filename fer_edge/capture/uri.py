@@ -1,4 +1,4 @@
-"""The meaning of the setting `camera.source`, and the form in which it may be shown."""
+"""Source URI: kind and parts of `camera.source`, and its redacted form."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ PORTS = {"rtsp": 554, "rtsps": 322, "http": 80, "https": 443}
 HIDDEN = "***"
 
 AUTHORITY = re.compile(r"(?:(?P<login>.*)@)?(?P<host>\[[0-9a-fA-F:.%]+\]|[\w.-]+)(?::(?P<port>\d{0,5}))?", re.DOTALL)
-# A wrongly written address, which would pass for a file name: `http:/admin:x@h`, `admin:x@h`, `"rtsp://..."`.
+# A malformed address that could be taken for a file name: `http:/admin:x@h`, `admin:x@h`, `"rtsp://..."`.
 ALMOST_ADDRESS = re.compile(r"://|:[^@]*@|^(?:rtsps?|https?):", re.IGNORECASE | re.DOTALL)
-# Characters that a path of a request keeps; all others, blanks among them, are percent-encoded.
+# Characters kept in a request path; all others, such as blanks, are percent-encoded.
 PATH_CHARACTERS = "/?%:@!$&'()*+,;=~[]-._"
-# A path segment that may be shown: nothing with a value (`user=admin_password=x`), nothing that may be a random token.
+# A path segment that may be shown: no value (`user=admin_password=x`), no possible token.
 PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9._-]*")
 TOKEN = re.compile(r"(?=.*\d)(?=.*[A-Za-z])[A-Za-z0-9]{12,}")
 
@@ -27,7 +27,7 @@ NOT_AN_ADDRESS = "not an address: check host and port, and write @ and / of a pa
 
 
 class Kind(Enum):
-    """The ways to get at frames."""
+    """Kinds of sources."""
 
     V4L2 = "v4l2"
     STREAM = "stream"
@@ -38,12 +38,12 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """The address of a network camera, in its parts."""
+    """Parsed address of a network camera."""
 
     scheme: str  # lower case
     host: str  # as in DNS: ASCII, an IPv6 address without brackets
     port: int
-    target: str = field(repr=False)  # path and query as they are requested: begins with /, ASCII, no blanks
+    target: str = field(repr=False)  # path and query as requested: begins with /, ASCII, no blanks
     username: str = field(repr=False)
     password: str = field(repr=False)
 
@@ -53,23 +53,23 @@ class Address:
 
     @property
     def netloc(self) -> str:
-        """Host and port, the port only where it is not the scheme's own."""
+        """Host and port, without the scheme's default port."""
         host = f"[{self.host}]" if ":" in self.host else self.host
         return host if self.port == PORTS[self.scheme] else f"{host}:{self.port}"
 
     def url(self, *, login: bool = False) -> str:
-        """The address as a URL that any library parses alike; with user and password where ``login``: never shown."""
+        """The address as an encoded URL; with ``login`` it contains user and password and must not be shown."""
         user = f"{quote(self.username, safe='')}:{quote(self.password, safe='')}@" if login and self.username else ""
         return f"{self.scheme}://{user}{self.netloc}{self.target}"
 
 
 def parse_address(source: str) -> Address:
-    """Return the parts of a network camera's address.
+    """Parse the address of a network camera.
 
-    A password is read as it is written, also where it holds characters that a URL would have encoded: blanks, `#`, `/`.
+    A password may contain characters that a URL must encode: blanks, `#`, `/`.
 
     Raises:
-        SourceError: it is no address; the message shows nothing of it.
+        SourceError: it is not an address; the message contains no part of it.
     """
     text = source.strip()
     scheme = (scheme_of(text) or "").lower()
@@ -91,13 +91,13 @@ def parse_address(source: str) -> Address:
 
 
 def kind_of(source: str | int) -> Kind:
-    """Return the kind of ``source``, by its form; the disk is asked only whether a path is there.
+    """Return the kind of ``source`` by its form; on disk only the existence of a path is checked.
 
-    Raises UnusableSource for an empty source and for an address that is none of those supported.
+    Raises UnusableSource for an empty source and an unsupported or malformed address.
     """
     text = str(source).strip()
     if not text:
-        raise UnusableSource("camera.source is empty: name a camera, an address, a video or a folder")
+        raise UnusableSource("camera.source is empty: set it to a camera, an address, a video or a folder")
     if text.isdecimal() or text.startswith("/dev/"):
         return Kind.V4L2
     if picamera_number(text) is not None:
@@ -107,12 +107,12 @@ def kind_of(source: str | int) -> Kind:
         raise UnusableSource(f"{text}: {flaw}")
     scheme = scheme_of(text)
     if scheme is None:
-        if _is_misspelt(text):
-            raise UnusableSource(f"{HIDDEN}: {NOT_AN_ADDRESS}; it begins with rtsp:// or http://")
+        if _is_malformed_address(text):
+            raise UnusableSource(f"{HIDDEN}: {NOT_AN_ADDRESS}; it must begin with rtsp:// or http://")
         return Kind.IMAGES if _is_images(user_path(text)) else Kind.VIDEO
     if scheme.lower() in STREAM_SCHEMES:
         return Kind.STREAM
-    raise UnusableSource(f"{_hidden(scheme)}: cameras are reached by rtsp:// or http://, not by {scheme}://")
+    raise UnusableSource(f"{_hidden(scheme)}: {scheme}:// is not supported, use rtsp:// or http://")
 
 
 def device_path(source: str | int) -> str:
@@ -122,15 +122,15 @@ def device_path(source: str | int) -> str:
 
 
 def redact(source: str) -> str:
-    """Return ``source`` as it may be shown: of an address scheme, host and port, and of its path what is no secret.
+    """Return ``source`` without secrets, for logs and messages.
 
-    User, password, query and every part of the path that may be one become ``***``; of an address that cannot be
-    parsed, or whose password may reach beyond its first @, the scheme alone is left. A file or device is not changed.
+    In an address, user, password, query and every path segment that may be a secret become ``***``. If it cannot be
+    parsed, or its password may extend beyond the first @, only the scheme is left. Files and devices are unchanged.
     """
     text = source.strip()
     scheme = scheme_of(text)
     if scheme is None:
-        return HIDDEN if _is_misspelt(text) else source
+        return HIDDEN if _is_malformed_address(text) else source
     found = _split(text.partition("://")[2]) if scheme.lower() in STREAM_SCHEMES and text.isprintable() else None
     if found is None or "@" in found[1]:
         return _hidden(scheme)
@@ -143,10 +143,10 @@ def redact(source: str) -> str:
 
 
 def _split(rest: str) -> tuple[re.Match[str], str] | None:
-    """Return host part and the path with its query of what follows `://`; None where it is no address.
+    """Split what follows `://` into authority and target; None if it is not an address.
 
-    By the rules of URLs the host part ends at the first /, ? or #. Where that gives no host, or where it could be the
-    beginning of a password (`joe:12/34@host`), the last @ ends the password.
+    In a URL the authority ends at the first /, ? or #. If that yields no host, or possibly the beginning of a password
+    (`joe:12/34@host`), the last @ ends the password.
     """
     strict = re.split(r"(?=[/?#])", rest, maxsplit=1)
     found, target = AUTHORITY.fullmatch(strict[0]), "".join(strict[1:])
@@ -166,8 +166,8 @@ def _is_plain(segment: str) -> bool:
     return bool(PLAIN_SEGMENT.fullmatch(segment)) and not TOKEN.fullmatch(segment)
 
 
-def _is_misspelt(text: str) -> bool:
-    """Return whether this looks like an address with a mistake in it, and no file has that name."""
+def _is_malformed_address(text: str) -> bool:
+    """Return whether ``text`` resembles an address and no file has that name."""
     if not ALMOST_ADDRESS.search(text):
         return False
     try:
@@ -177,8 +177,8 @@ def _is_misspelt(text: str) -> bool:
 
 
 def _is_images(path: Path) -> bool:
-    """Whether this is a folder or has the name of an image; a path that may not be looked at is neither."""
+    """Return whether ``path`` is a folder or has an image suffix; False if it is not accessible."""
     try:
         return path.is_dir() or path.suffix.lower() in IMAGE_SUFFIXES
-    except (OSError, ValueError):  # the attempt to open it says why; ValueError: a NUL character
+    except (OSError, ValueError):  # opening it reports the reason; ValueError: a NUL character
         return False

@@ -110,7 +110,7 @@ def measured(  # noqa: PLR0913 - the clock is an argument
         done += 1
     flat_out_hz = done / (clock() - began_s)
     height, width = frames[0].shape[:2]
-    runner = vision.classifier.runner
+    runner = vision.classifier.interpreter
     return Result(
         model=vision.classifier.card.name,
         detector=vision.detector.name,

@@ -108,7 +108,7 @@ def _check_broker(settings: Settings) -> str:
 
 def describe_vision(vision: FaceAnalyzer) -> str:
     """Return one line about the network, its accuracy, its runtime and the detector."""
-    card, runner = vision.classifier.card, vision.classifier.runner
+    card, runner = vision.classifier.card, vision.classifier.interpreter
     known = {split: scores["top1"] for split, scores in card.scores.items() if "top1" in scores}
     accuracy = "".join(f", {100 * top1:.1f}% on {split}" for split, top1 in known.items())
     kernels = describe(measure(runner))

@@ -83,7 +83,7 @@ class App:
         self._signals = Signals()
         systemd = Systemd(Notifier(), time.monotonic())
         self._vision = build_analyzer(settings)
-        self._kernels = inspect_delegate(self._vision.classifier.runner)
+        self._kernels = inspect_delegate(self._vision.classifier.interpreter)
         clocks = Clocks(time.time, time.monotonic, is_synchronised)
         model = self._vision.classifier.card.sha256
         folders, aggregate = Folders(state, runtime), settings.privacy.mode == "aggregate"
@@ -114,7 +114,7 @@ class App:
         self._recorder = self._open_recorder(state, now) if settings.record.enabled else None
         parts = (self._windows, self._preview.stage if self._preview else None, self._recorder)
         observers: list[PipelineObserver] = [part for part in parts if part is not None]
-        pipeline = Pipeline(self._vision.see, self._decider, self._reporter, observers, self._vision.forget)
+        pipeline = Pipeline(self._vision.analyze, self._decider, self._reporter, observers, self._vision.reset)
         latest_frame = LatestFrame()
         if settings.camera.username:
             check_login(settings.camera)

@@ -111,7 +111,7 @@ def _percentiles_ms(latencies_s: list[float]) -> dict[str, float] | None:
 
 def info_facts(vision: FaceAnalyzer, kernels: DelegateInfo, privacy: PrivacySettings) -> dict[str, Any]:
     """Return the payload of `info`: program, network, runtime, detector, privacy."""
-    card, runner = vision.classifier.card, vision.classifier.runner
+    card, runner = vision.classifier.card, vision.classifier.interpreter
     return {
         "version": __version__,
         "model": {"name": card.name, "sha256": card.sha256, "labels": card.emotions, "scores": card.scores},

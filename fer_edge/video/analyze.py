@@ -102,7 +102,7 @@ def _run(job: Job, settings: Settings, progress: Progress, threads: int, stack: 
             case Output.TIMELINE:
                 observers.append(stack.enter_context(_timeline(part, path, printable_path(Path(job.source.name)))))
     detector = EventDetector(settings.decide, settings.track.lost_s)
-    pipeline = Pipeline(vision.see, detector, events, (statistics, *observers))
+    pipeline = Pipeline(vision.analyze, detector, events, (statistics, *observers))
     for frame in play(source, PrivacyMask(settings.privacy.zones).apply):
         pipeline.step(frame)
         progress(statistics.frames, source.stated_frames)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.annotate import HEX, NOTHING_HELD_HEX
+from fer_edge.annotate import HEX, NO_EXPRESSION_HEX
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
 from fer_edge.events.lifecycle import Decision
@@ -146,7 +146,7 @@ def _draw_face(axis: "Axes", traces: Traces, face: int) -> None:
     for index, emotion in enumerate(EMOTIONS):
         axis.plot(times, lines[:, index], color=HEX[emotion], linewidth=1.4)
     for begin, end, held in trace.bands():
-        colour = NOTHING_HELD_HEX if held is None else HEX[held]
+        colour = NO_EXPRESSION_HEX if held is None else HEX[held]
         axis.broken_barh([(begin, end - begin)], BAND, facecolors=colour)
     for event in traces.events:
         if event.face == face:
@@ -166,7 +166,7 @@ def _draw_legend(figure: "Figure") -> None:
     from matplotlib.patches import Patch  # noqa: PLC0415
 
     entries: list[Line2D | Patch] = [Patch(color=HEX[emotion], label=emotion) for emotion in EMOTIONS]
-    entries.append(Patch(color=NOTHING_HELD_HEX, label="no expression"))
+    entries.append(Patch(color=NO_EXPRESSION_HEX, label="no expression"))
     names = {EventKind.APPEARED: "appeared", EventKind.CHANGED: "changed", EventKind.GONE: "gone"}
     entries += [
         Line2D([], [], color="black", marker=MARKERS[kind], linestyle="", label=name) for kind, name in names.items()

@@ -1,0 +1,1 @@
+"""Face analysis: detection, tracking, quality filter, crop, classification."""

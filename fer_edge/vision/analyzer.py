@@ -1,4 +1,4 @@
-"""A frame to its faces: detect, track, gate, crop, classify. The one place where pixels become scores."""
+"""Face analyzer: detect, track, filter, crop, classify. Frame in, faces out."""
 
 from importlib.resources import files
 from math import isfinite
@@ -16,11 +16,11 @@ from fer_edge.vision.preprocess import face_pixels, face_region
 from fer_edge.vision.quality import pixel_flaw, placement_flaw, quality_of, zone_flaw
 from fer_edge.vision.tracker import Track, Tracker
 
-SHIPPED = ("small", "nano")  # what `classify.model` may name without a path
+SHIPPED = ("small", "nano")  # values of `classify.model` that are not paths
 
 
 class FaceAnalyzer:
-    """The models and the tracks. Not thread-safe; the main thread owns it."""
+    """Models and tracks. Not thread-safe; the main thread owns it."""
 
     detector: Detector
     classifier: Classifier
@@ -36,7 +36,7 @@ class FaceAnalyzer:
         zones: PrivacyMask | None = None,
         new_score: float = 0.0,
     ) -> None:
-        """``every``: faces are looked for in one frame of so many; ``new_score``: what is less sure begins no face."""
+        """``every``: detect in every n-th frame; ``new_score``: lowest detection score that starts a track."""
         self.detector = detector
         self.classifier = classifier
         self._tracker = tracker
@@ -46,38 +46,39 @@ class FaceAnalyzer:
         self._new_score = new_score
         self._until_detection = 0  # frames
 
-    def see(self, frame: Frame) -> tuple[Face, ...]:
-        """Every face in ``frame``, scored or with the reason why not; one that is out of sight just now is left out."""
-        return tuple(self._read(track, frame.image) for track in self._tracks(frame))
+    def analyze(self, frame: Frame) -> tuple[Face, ...]:
+        """All faces detected in ``frame`` (or predicted in it), each with scores or the reason why it has none."""
+        return tuple(self._score(track, frame.image) for track in self._tracks(frame))
 
-    def forget(self) -> None:
-        """Nobody looked for a while: the next frame is searched, and whoever is in it is somebody new."""
-        self._tracker.forget()
+    def reset(self) -> None:
+        """Drop all tracks; the next frame is searched, and every face in it is new."""
+        self._tracker.reset()
         self._until_detection = 0
 
     def reconfigure(self, gates: GateSettings) -> None:
-        """Other gates from the next frame on."""
+        """Apply other quality gates from the next frame on."""
         self._gates = gates
 
     def _tracks(self, frame: Frame) -> tuple[Track, ...]:
-        """Where the faces are: looked for in every n-th frame, carried on by their velocity in those between."""
+        """Tracks in this frame: detected in every n-th frame, predicted by velocity in those between."""
         if self._until_detection > 0:
             self._until_detection -= 1
             return self._tracker.predict(frame.captured_at)
         self._until_detection = self._every - 1
         height, width = frame.image.shape[:2]
-        found = self.detector.detect(frame.image)
-        sure: list[Box] = []
+        detections = self.detector.detect(frame.image)
+        high_score: list[Box] = []
         low_score: list[Box] = []
-        for face in found:
-            (sure if face.score >= self._new_score else low_score).append(face.box.scaled(1 / width, 1 / height))
-        return self._tracker.update(sure, frame.captured_at, low_score)
+        for detection in detections:
+            boxes = high_score if detection.score >= self._new_score else low_score
+            boxes.append(detection.box.scaled(1 / width, 1 / height))
+        return self._tracker.update(high_score, frame.captured_at, low_score)
 
-    def _read(self, track: Track, image: Image) -> Face:
+    def _score(self, track: Track, image: Image) -> Face:
         height, width = image.shape[:2]
         box = track.box.scaled(width, height)
         scores = quality = None
-        flaw = placement_flaw(box, width, height, self._gates) or zone_flaw(self._zones.share(track.box), self._gates)
+        flaw = placement_flaw(box, width, height, self._gates) or zone_flaw(self._zones.overlap(track.box), self._gates)
         if flaw is None:
             size = self.classifier.card.input
             pixels = face_pixels(image, face_region(box, self.detector.crop), size.height, size.width)
@@ -85,13 +86,13 @@ class FaceAnalyzer:
             flaw = pixel_flaw(quality, self._gates)
             scores = self.classifier.scores(pixels) if flaw is None else None
             if scores is not None and not isfinite(scores.sum()):
-                # A float network that divides by a face's own contrast says so of an even one; averaged, it would stay.
+                # A float network that divides by the contrast of a uniform face returns NaN, which averages would keep.
                 scores, flaw = None, RejectReason.UNREADABLE
         return Face(track.id, track.box, track.first_seen, track.last_seen, scores, flaw, quality)
 
 
 def build_analyzer(settings: Settings) -> FaceAnalyzer:
-    """The vision that the settings describe; ModelError, one line, where a model is missing, broken or another's."""
+    """Build the analyzer from settings; ModelError, one line, if a model is missing, broken or not its card's."""
     detect = settings.detect
     return FaceAnalyzer(
         detector=make_detector(msgspec.structs.replace(detect, score=min(detect.score, settings.track.score))),
@@ -104,8 +105,8 @@ def build_analyzer(settings: Settings) -> FaceAnalyzer:
     )
 
 
-def model_path(named: str) -> Path:
-    """The network file that `classify.model` names: one that ships, or the user's own."""
-    if named in SHIPPED:
-        return Path(str(files("fer_edge.models") / f"fer-{named}.tflite"))
-    return user_path(named)
+def model_path(model: str) -> Path:
+    """Path of the network file `classify.model`: a bundled one, or the user's own."""
+    if model in SHIPPED:
+        return Path(str(files("fer_edge.models") / f"fer-{model}.tflite"))
+    return user_path(model)

@@ -1,4 +1,4 @@
-"""Where a face is: one interface, the backends behind it, and the choice between them."""
+"""Face detector: the protocol, and the factory for `detect.backend`."""
 
 from typing import Protocol
 
@@ -13,25 +13,25 @@ from fer_edge.vision.yunet import YuNetDetector
 
 
 class Detector(Protocol):
-    """Finds faces. Not thread-safe; the main thread owns it."""
+    """Face detector. Not thread-safe; the main thread owns it."""
 
     @property
     def name(self) -> str:
-        """What it is called in `info`."""
+        """Name in `info`."""
 
     @property
     def crop(self) -> Crop:
-        """How the square that the network reads lies on this detector's boxes."""
+        """Position of the classifier's square crop relative to this detector's boxes."""
 
     def detect(self, image: Image) -> tuple[Detection, ...]:
-        """All faces in (h, w, 3) uint8 BGR, in pixels of that image, in any order; images may change their size."""
+        """All faces in (h, w, 3) uint8 BGR, in pixels of that image, in any order; its size may change."""
 
 
 def make_detector(settings: DetectSettings) -> Detector:
-    """The detector that the settings name; ModelError with one line where it cannot be had.
+    """Build the detector `detect.backend`; ModelError with one line if it is not available.
 
-    Takes OpenCV down to one thread, for the whole process: on pictures this small a second one adds CPU time and
-    hardly saves any (docs/vision.md), and the cores belong to others too.
+    Limits OpenCV to one thread in the whole process: on frames this small a second one costs CPU time and hardly
+    reduces latency (docs/vision.md), and other programs need the cores.
     """
     cv2.setNumThreads(1)
     if settings.backend == "yunet":

@@ -1,4 +1,4 @@
-"""The frontal face cascade that comes with OpenCV 4 (Viola and Jones 2001): no file to fetch, frontal faces only."""
+"""Haar cascade detector bundled with OpenCV 4 (Viola and Jones 2001): frontal faces only."""
 
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,11 @@ from fer_edge.types import Box, Detection, Image
 from fer_edge.vision.preprocess import Crop, reduced, reduced_size
 
 CASCADE = "haarcascade_frontalface_default.xml"
-SCALE_FACTOR = 1.3  # step between the sizes that are searched; 1.1 costs 1.5 times as much and finds more that is none
-MIN_NEIGHBOURS = 5  # overlapping hits that make a face
-LEAST_SIDE_PX = 24  # the window that the cascade was trained on
-SMALLEST = 1 / 12  # smallest face searched for, as a fraction of the reduced width
-CERTAIN = 1.0  # a cascade says yes or no, it has no score
+SCALE_FACTOR = 1.3  # ratio of successive window sizes; 1.1 costs 1.5 times as much and has more false positives
+MIN_NEIGHBOURS = 5  # overlapping hits required for a detection
+LEAST_SIDE_PX = 24  # window size of the cascade's training
+SMALLEST = 1 / 12  # smallest face, as a fraction of the reduced width
+CERTAIN = 1.0  # a cascade has no score
 
 # benchmarks/crop_margin.py --model NET --photos press --detector haar; docs/vision.md
 CROP = Crop(scale=1.2, dy=0.03)
@@ -37,23 +37,23 @@ class HaarDetector:
         size = reduced_size(width, height, self._width)
         grey = cv2.cvtColor(reduced(image, size), cv2.COLOR_BGR2GRAY)
         least = max(LEAST_SIDE_PX, round(size[0] * SMALLEST))
-        found = self._cascade.detectMultiScale(
+        boxes = self._cascade.detectMultiScale(
             grey, scaleFactor=SCALE_FACTOR, minNeighbors=MIN_NEIGHBOURS, minSize=(least, least)
         )
         sx, sy = width / size[0], height / size[1]
-        return tuple(Detection(Box(*map(float, box)).scaled(sx, sy), CERTAIN) for box in found)
+        return tuple(Detection(Box(*map(float, box)).scaled(sx, sy), CERTAIN) for box in boxes)
 
 
 def _load_cascade() -> Any:
-    """The cascade of the installed OpenCV (5 knows not even the class); ModelError where it has none."""
-    cure = "install `opencv-python-headless<5`, or set detect.backend to own, which needs no cascade"
+    """Load the cascade of the installed OpenCV; ModelError if it has none (OpenCV 5 lacks even the class)."""
+    cure = "install `opencv-python-headless<5`, or set detect.backend to own"
     if not hasattr(cv2, "CascadeClassifier"):
         raise ModelError(f"OpenCV {cv2.__version__} has no Haar cascades: {cure}")
-    folder: str = getattr(getattr(cv2, "data", None), "haarcascades", "")  # distributions package them elsewhere
+    folder: str = getattr(getattr(cv2, "data", None), "haarcascades", "")  # some distributions move them
     path = Path(folder) / CASCADE
     if not path.is_file():
         raise ModelError(f"OpenCV {cv2.__version__} is installed without {CASCADE}: {cure}")
     cascade = cv2.CascadeClassifier(str(path))
     if cascade.empty():
-        raise ModelError(f"{path}: is no cascade that OpenCV {cv2.__version__} reads: {cure}")
+        raise ModelError(f"{path}: not a cascade that OpenCV {cv2.__version__} reads: {cure}")
     return cascade

@@ -1,7 +1,7 @@
-"""TFLite networks of one image in, one tensor out, on LiteRT or on the tflite-runtime that came before it.
+"""TFLite interpreter for networks with one input and one output, on LiteRT or its predecessor tflite-runtime.
 
-What touches the interpreter is `Interpreter`; what the integers mean is in pure functions beside it. The interpreter's
-memory never leaves: what `invoke` gives is a copy.
+`Interpreter` wraps the runtime; quantization is in pure functions. `invoke` returns a copy, never the interpreter's
+memory.
 """
 
 import logging
@@ -27,14 +27,14 @@ logger = logging.getLogger(__name__)
 RUNTIMES = (("ai_edge_litert", "ai-edge-litert"), ("tflite_runtime", "tflite-runtime"))  # module, package; best first
 IDENTIFIER, IDENTIFIER_AT = b"TFL3", slice(4, 8)  # of the flatbuffer's root; schema.fbs of TensorFlow Lite
 DTYPES = (np.uint8, np.int8, np.float32)
-MAX_MODEL_BYTES = 256 * 1024 * 1024  # a network that a Raspberry Pi runs many times a second has a hundredth of it
+MAX_MODEL_BYTES = 256 * 1024 * 1024  # 100 times the size of a network that runs in real time on a Raspberry Pi
 NEWER = "install a newer runtime, or convert the model again with an older TensorFlow"
-# What the runtimes say of operations that they lack, and what that means; the first that fits is it.
+# Error messages of the runtimes about unsupported operations, and their meaning; the first match counts.
 LACKING = (
-    (re.compile("edgetpu-custom-op"), "is compiled for a Coral (Edge TPU): give the file before edgetpu_compiler"),
+    (re.compile("edgetpu-custom-op"), "is compiled for a Coral (Edge TPU): use the file before edgetpu_compiler"),
     (
         re.compile(r"Select TensorFlow op|\(Flex\w+\)"),
-        "has TensorFlow operations (Flex) that {runtime} lacks: convert it again with TFLITE_BUILTINS alone",
+        "has TensorFlow operations (Flex) that {runtime} lacks: convert it again with TFLITE_BUILTINS only",
     ),
     (
         re.compile(r"builtin opcode '(\w+)' version '(\d+)'"),
@@ -52,21 +52,21 @@ LACKING = (
 
 
 @contextmanager
-def captured_native_stderr(say: Callable[[str, bool], None]) -> Iterator[None]:
-    """While it lasts, file descriptor 2 is caught; then ``say`` gets what was printed, and whether the block raised.
+def captured_native_stderr(report: Callable[[str, bool], None]) -> Iterator[None]:
+    """Capture file descriptor 2 during the block; then call ``report`` with the text and whether the block raised.
 
-    For short calls at start only: what other threads log meanwhile waits until it is over.
+    For short calls only: other threads' log calls block until the end.
     """
     try:
         original = os.dup(2)
-    except OSError:  # a process without stderr: nothing can be printed to it
+    except OSError:  # the process has no stderr
         yield
         return
     failed = True
-    # In memory: on a full disk there is no room for a file, and that is no reason not to start.
-    with _our_log_waits(), os.fdopen(os.memfd_create("stderr"), "w+b") as caught:
+    # In memory, so that a full disk does not prevent the start.
+    with _locked_log_handlers(), os.fdopen(os.memfd_create("stderr"), "w+b") as captured:
         sys.stderr.flush()
-        os.dup2(caught.fileno(), 2)
+        os.dup2(captured.fileno(), 2)
         try:
             yield
             failed = False
@@ -74,13 +74,13 @@ def captured_native_stderr(say: Callable[[str, bool], None]) -> Iterator[None]:
             sys.stderr.flush()
             os.dup2(original, 2)
             os.close(original)
-            caught.seek(0)
-            say(caught.read().decode(errors="replace"), failed)
+            captured.seek(0)
+            report(captured.read().decode(errors="replace"), failed)
 
 
 @contextmanager
-def _our_log_waits() -> Iterator[None]:
-    """While it lasts, other threads wait with what they log, which would be caught, too, and said in a wrong name."""
+def _locked_log_handlers() -> Iterator[None]:
+    """Hold the locks of all log handlers, so that other threads' log lines are not captured."""
     with ExitStack() as held:
         for handler in logging.getLogger().handlers:
             handler.acquire()
@@ -89,22 +89,21 @@ def _our_log_waits() -> Iterator[None]:
 
 
 def logged_native_stderr(library: str) -> AbstractContextManager[None]:
-    """While it lasts, file descriptor 2 is caught; then its lines are logged as ``library``'s.
+    """Capture file descriptor 2 during the block; then log its lines with the prefix ``library``.
 
-    INFO lines become debug. Others become warnings, unless the block raises: then the exception tells the story
-    and they are debug too.
+    INFO lines become debug. Others become warnings, or debug if the block raises, because the exception has the reason.
     """
     return captured_native_stderr(partial(_log, library))
 
 
-def _log(library: str, text: str, failed: bool) -> None:  # noqa: FBT001  a caught text and its end belong together
+def _log(library: str, text: str, failed: bool) -> None:  # noqa: FBT001  signature of captured_native_stderr's callback
     for line in filter(None, map(str.strip, text.splitlines())):
         harmless = failed or line.startswith(("INFO:", "[ INFO:"))
         logger.log(logging.DEBUG if harmless else logging.WARNING, "%s: %s", library, line)
 
 
 class TensorSpec(msgspec.Struct, frozen=True):
-    """One tensor of a network: real value = scale * (stored value - zero_point); a scale of 0 stores it as it is."""
+    """One tensor of a network: real value = scale * (stored value - zero_point); a scale of 0 means unquantized."""
 
     shape: tuple[int, ...]
     dtype: np.dtype[Any]
@@ -113,12 +112,12 @@ class TensorSpec(msgspec.Struct, frozen=True):
 
 
 class Interpreter:
-    """One loaded network. Not thread-safe; who makes it owns it.
+    """Loaded network. Not thread-safe; its creator owns it.
 
-    Raises ModelError where ``content`` is no TFLite file, or of a network with several inputs or outputs, or with
-    tensors of a type other than uint8, int8 and float32. ``name`` is how the file is called in messages.
-    A damaged or malicious file may crash the runtime, and the process with it: compare the card's hash and try the file
-    in a child process first (trial.py), as `classify.load_classifier` does.
+    Raises ModelError if ``content`` is not a TFLite file, or the network has several inputs or outputs, or tensors of a
+    type other than uint8, int8 and float32. ``name`` is the file's name in messages. A damaged or malicious file may
+    crash the runtime and the process: compare the card's hash and try the file in a child process first
+    (`model_trial`), as `load_classifier` does.
     """
 
     input: TensorSpec
@@ -126,49 +125,47 @@ class Interpreter:
     runtime: str
     """Package and version, such as `ai-edge-litert 2.3.0`."""
     operations: Sequence[Mapping[str, Any]] | None
-    """The graph's operations and delegates as the runtime lists them, for `kernels.delegated_share`; None: not told."""
+    """The graph's operations and delegates as listed by the runtime, for `delegated_share`; None if it lists none."""
 
     def __init__(self, content: bytes, name: str, threads: int = 1) -> None:
         if content[IDENTIFIER_AT] != IDENTIFIER:
-            raise ModelError(f"{name}: is not a TFLite model: copy the file again, or name another")
+            raise ModelError(f"{name}: is not a TFLite model: copy the file again, or use another")
         self.runtime, interpreter_class = _runtime()
         self._name = name
-        with self._refused_in_one_line(), logged_native_stderr(self.runtime):
+        with self._model_errors(), logged_native_stderr(self.runtime):
             self._interpreter = interpreter_class(model_content=content, num_threads=threads)
             self._interpreter.allocate_tensors()
-            self._look()
+            self._read_details()
 
     def resize(self, shape: tuple[int, ...]) -> None:
-        """From now on the input is of ``shape``; for networks that take pictures of several sizes.
+        """Change the input to ``shape``, for networks with a variable input size.
 
-        Costs as much as some invocations: XNNPACK plans its memory anew. ModelError where the network cannot.
+        Costs as much as some invocations: XNNPACK plans its memory again. ModelError if the network cannot.
         """
         try:
             with logged_native_stderr(self.runtime):
                 self._interpreter.resize_tensor_input(self._input_index, shape)
                 self._interpreter.allocate_tensors()
         except (ValueError, RuntimeError) as error:
-            raise ModelError(
-                f"{self._name}: takes no pictures of other sizes than its own: use another model"
-            ) from error
-        self._look()
+            raise ModelError(f"{self._name}: supports no other input size than its own: use another model") from error
+        self._read_details()
 
     @contextmanager
-    def _refused_in_one_line(self) -> Iterator[None]:
-        """While it lasts, what the runtime raises becomes a ModelError with the reason."""
+    def _model_errors(self) -> Iterator[None]:
+        """Convert the runtime's exceptions to ModelError with the reason."""
         try:
             yield
         except (ValueError, RuntimeError, TypeError, KeyError) as error:
             raise ModelError(f"{self._name}: {reason_of(str(error), self.runtime)}") from error
 
-    def _look(self) -> None:
-        """What the network takes and gives, as it is now."""
+    def _read_details(self) -> None:
+        """Read the current input and output specifications."""
         self._input_index, self.input = _only(self._interpreter.get_input_details(), self._name, "input")
         self._output_index, self.output = _only(self._interpreter.get_output_details(), self._name, "output")
         self.operations = _operations(self._interpreter)
 
     def invoke(self, tensor: NDArray[Any]) -> NDArray[Any]:
-        """The output in its own shape and dtype, a copy, for ``tensor`` in the input's shape and dtype."""
+        """Run the network on ``tensor`` (shape and dtype of the input); return a copy of the output."""
         self._interpreter.set_tensor(self._input_index, tensor)
         self._interpreter.invoke()
         output: NDArray[Any] = self._interpreter.get_tensor(self._output_index)
@@ -176,7 +173,7 @@ class Interpreter:
 
 
 def reason_of(message: str, runtime: str) -> str:
-    """Return why the runtime refuses a model, and what to do, from its exception's ``message``."""
+    """Return why the runtime rejects a model, and what to do, from its exception's ``message``."""
     for pattern, text in LACKING:
         if found := pattern.search(message):
             return text.format(*found.groups(), runtime=runtime)
@@ -185,10 +182,10 @@ def reason_of(message: str, runtime: str) -> str:
 
 
 def read_model(path: Path, key: str) -> bytes:
-    """The bytes of the model file that the setting ``key`` names.
+    """Read the model file of the setting ``key``.
 
     Raises:
-        ModelError: it cannot be read, is empty, larger than MAX_MODEL_BYTES, or no regular file.
+        ModelError: it cannot be read, is empty, larger than MAX_MODEL_BYTES, or not a regular file.
     """
     try:
         content = read_regular(path, MAX_MODEL_BYTES)
@@ -197,14 +194,14 @@ def read_model(path: Path, key: str) -> bytes:
     except OSError as error:
         raise ModelError(f"{path}: the model file cannot be read ({error.strerror or error}): check {key}") from error
     if not content:
-        raise ModelError(f"{path}: the model file is empty: copy it again, or name another in {key}")
+        raise ModelError(f"{path}: the model file is empty: copy it again, or set {key} to another")
     return content
 
 
 def quantize(values: NDArray[np.floating[Any]], spec: TensorSpec) -> NDArray[Any]:
     """Real ``values`` as the tensor stores them: rounded, then clipped, then cast.
 
-    A cast alone truncates, which changes 14 % of the pixels of a face, and wraps what is out of range.
+    A cast alone truncates, which changes 14% of the pixels of a face, and wraps values out of range.
     """
     if spec.scale == 0:
         return values.astype(spec.dtype)
@@ -215,17 +212,17 @@ def quantize(values: NDArray[np.floating[Any]], spec: TensorSpec) -> NDArray[Any
 
 
 def dequantize(stored: NDArray[Any], spec: TensorSpec) -> NDArray[np.float32]:
-    """What the tensor's ``stored`` values mean, float32 of the same shape."""
-    real = stored.astype(np.float32)  # widened first: in int8 the subtraction would wrap
+    """Real values of a tensor's ``stored`` values, float32 of the same shape."""
+    real = stored.astype(np.float32)  # before the subtraction, which would wrap in int8
     if spec.scale == 0:
         return real
     return (real - np.float32(spec.zero_point)) * np.float32(spec.scale)
 
 
 def pixel_table(spec: TensorSpec, mean: float, std: float) -> NDArray[Any]:
-    """(256,) in the tensor's dtype: for each grey value what the network is fed, (value - mean) / std, quantized.
+    """(256,) in the tensor's dtype: (value - mean) / std of each grey value, quantized.
 
-    One look-up a pixel then does all the arithmetic, and does it the same on every machine.
+    Replaces the arithmetic by one table look-up per pixel, with the same result on every machine.
     """
     return quantize((np.arange(256, dtype=np.float64) - mean) / std, spec)
 
@@ -243,12 +240,12 @@ def _only(details: list[Mapping[str, Any]], name: str, role: str) -> tuple[int, 
         raise ModelError(f"{name}: {role} is {dtype} without a scale: convert the model again with quantization")
     shape = tuple(int(side) for side in detail["shape"])
     if dtype == np.float32:
-        scale, zero_point = 0.0, 0  # whatever the file says
+        scale, zero_point = 0.0, 0  # values in the file are ignored
     return int(detail["index"]), TensorSpec(shape, dtype, float(scale), int(zero_point))
 
 
 def _operations(interpreter: Any) -> Sequence[Mapping[str, Any]] | None:
-    """There is no public word for it; this one has been in both runtimes for years."""
+    """Operations of the graph. There is no public API; this method has been in both runtimes for years."""
     try:
         operations: Sequence[Mapping[str, Any]] = interpreter._get_ops_details()  # noqa: SLF001
     except AttributeError:
@@ -258,9 +255,9 @@ def _operations(interpreter: Any) -> Sequence[Mapping[str, Any]] | None:
 
 @cache
 def _runtime() -> tuple[str, Any]:
-    """(package and version, Interpreter class) of the best runtime that is installed; ModelError where there is none.
+    """(package and version, Interpreter class) of the best installed runtime; ModelError if there is none.
 
-    The version is the module's own word: importlib.metadata brings the email package with it, a tenth of the start.
+    The version is the module's own: importlib.metadata imports the email package, 10% of the start time.
     """
     for module, package in RUNTIMES:
         try:
@@ -268,7 +265,7 @@ def _runtime() -> tuple[str, Any]:
             return f"{package} {import_module(module).__version__}", interpreter_class
         except ModuleNotFoundError as error:
             if error.name is None or error.name.partition(".")[0] != module:
-                raise  # it is installed and broken: that has its own story
+                raise  # installed but broken: a different error
     raise ModelError(
         "no TFLite runtime is installed: `pip install ai-edge-litert` (or tflite-runtime on an old system)"
     )

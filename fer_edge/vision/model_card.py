@@ -1,7 +1,7 @@
-"""The model card: `<model>.json` beside `<model>.tflite`, which says what the numbers of the network mean.
+"""Model card: `<model>.json` beside `<model>.tflite`, the metadata of a network.
 
-No shape shows the order of seven classes or the scaling of the input, and both wrong cost tens of points without
-a word. So a network without a card is refused, and one whose card does not match it as well.
+Tensor shapes do not show the order of the classes or the scaling of the input, and either mistake costs tens of percent
+of accuracy silently. So a network is rejected without a card that matches it.
 """
 
 import hashlib
@@ -25,18 +25,18 @@ Side = Annotated[int, Meta(ge=8, le=1024)]
 Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 CURE = "write one with `fer-convert card`"
 AnyCard = TypeVar("AnyCard", bound=Struct)
-DETECTOR_CURE = "make both with `fer-convert export-detector`, or name another in detect.model"
+DETECTOR_CURE = "make both with `fer-convert export-detector`, or set detect.model to another"
 
 
 class Hashed(Protocol):
-    """A card of any kind."""
+    """Card of any kind."""
 
     @property
     def sha256(self) -> str: ...
 
 
 class CardInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the network is fed: (pixel - mean) / std of grey pixels 0 to 255; 3 channels are the grey three times."""
+    """Input of the network: (pixel - mean) / std of grey pixels 0 to 255; 3 channels are the grey three times."""
 
     height: Side
     width: Side
@@ -46,7 +46,7 @@ class CardInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that must be known of a network beside its file, and where it comes from."""
+    """Metadata and provenance of an expression network."""
 
     schema: int = SCHEMA
     kind: str = EXPRESSION
@@ -72,12 +72,12 @@ class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
     @property
     def emotions(self) -> tuple[str | None, ...]:
-        """The labels in this project's spelling, None for those that are no expression."""
+        """The labels in this project's spelling, None for unknown ones."""
         return tuple(canonical(label) for label in self.labels)
 
 
 def card_path(model: Path) -> Path:
-    """Where the card of ``model`` lies."""
+    """Path of the card of ``model``."""
     return model.with_suffix(".json")
 
 
@@ -116,7 +116,7 @@ def save_card(card: ModelCard, model: Path) -> Path:
 
 
 def encoded(card: Struct) -> bytes:
-    """A card as it stands in its file."""
+    """File content of a card."""
     return msgspec.json.format(msgspec.json.encode(card), indent=2) + b"\n"
 
 
@@ -126,7 +126,7 @@ def sha256_of(model: bytes) -> str:
 
 
 def verify_file(card: Hashed, content: bytes, model: Path, cure: str = CURE) -> None:
-    """Raise ModelError where ``content``, the bytes of ``model``, is not the file that the card was written for."""
+    """Raise ModelError if ``content``, the bytes of ``model``, is not the file of the card."""
     actual = sha256_of(content)
     if actual != card.sha256:
         raise ModelError(
@@ -135,27 +135,28 @@ def verify_file(card: Hashed, content: bytes, model: Path, cure: str = CURE) -> 
         )
 
 
-def verify(card: ModelCard, runner: Interpreter, model: Path) -> None:
-    """Raise ModelError where the network takes or gives something else than its card says."""
+def verify(card: ModelCard, interpreter: Interpreter, model: Path) -> None:
+    """Raise ModelError if the network's input or output differs from its card."""
     cure = f"correct {card_path(model).name}, or write a new card with `fer-convert card`"
-    classes = _classes(runner.output)
+    classes = _classes(interpreter.output)
     if classes != len(EMOTIONS):
         raise ModelError(
-            f"{model}: gives {_shown(runner.output)}, not the {len(EMOTIONS)} expressions:"
-            " this is not an expression network, name another in classify.model"
+            f"{model}: has {_shown(interpreter.output)}, not the {len(EMOTIONS)} expressions:"
+            " it is not an expression network, set classify.model to another"
         )
     wanted = (1, card.input.height, card.input.width, card.input.channels)
-    if runner.input.shape != wanted:
-        raise ModelError(f"{model}: takes an input of {_shape(runner.input)}, its card says {times(wanted)}: {cure}")
+    if interpreter.input.shape != wanted:
+        shape = shape_text(interpreter.input.shape)
+        raise ModelError(f"{model}: has an input of {shape}, its card states {shape_text(wanted)}: {cure}")
 
 
-def times(shape: tuple[int, ...]) -> str:
-    """A tensor's shape for people: `1x48x48x1`."""
+def shape_text(shape: tuple[int, ...]) -> str:
+    """Tensor shape for display: `1x48x48x1`."""
     return "x".join(str(side) for side in shape)
 
 
 def _decoded(text: bytes, path: Path, structure: type[AnyCard], kind: str, cure: str) -> AnyCard:
-    """The card in ``text``; its schema and kind are looked at first, for those of others may have any other key."""
+    """Decode a card; schema and kind first, because cards of others may have any other key."""
     try:
         head = decode_json(text, _Head)
         if head.schema != SCHEMA:
@@ -164,40 +165,36 @@ def _decoded(text: bytes, path: Path, structure: type[AnyCard], kind: str, cure:
                 f" use the fer-edge that wrote it, or {cure}"
             )
         if head.kind in {EXPRESSION, DETECTOR} - {kind}:
-            raise ModelError(f"{path}: describes a network of kind {head.kind!r}, not {kind!r}: name another model")
+            raise ModelError(f"{path}: describes a network of kind {head.kind!r}, not {kind!r}: use another model")
         return decode_json(text, structure)
     except DecodeError as error:
         raise ModelError(f"{path}: is not a valid model card: {error}: {cure}") from error
 
 
 def _check_labels(card: ModelCard, path: Path) -> None:
-    """Raise ModelError where the card is not of a network with exactly the seven expressions."""
+    """Raise ModelError if the card is not of a network with exactly the seven expressions."""
     if card.kind != EXPRESSION:
         raise ModelError(
             f"{path}: describes a network of kind {card.kind!r} ({_listed(card.labels)}), not an"
-            f" {EXPRESSION} network: name another in classify.model"
+            f" {EXPRESSION} network: set classify.model to another"
         )
     strange = [label for label, emotion in zip(card.labels, card.emotions, strict=True) if emotion is None]
     missing = [emotion for emotion in EMOTIONS if emotion not in card.emotions]
     if strange or missing or len(card.labels) != len(EMOTIONS):
         raise ModelError(
             f"{path}: labels must be each of {', '.join(EMOTIONS)} once, in the network's order;"
-            f" got {_listed(card.labels)}: correct them, or name an expression network in classify.model"
+            f" got {_listed(card.labels)}: correct them, or set classify.model to an expression network"
         )
 
 
 def _classes(output: TensorSpec) -> int | None:
-    """The number of classes that a network of one vector gives, None for any other output."""
+    """Number of classes if the output is one vector, otherwise None."""
     return output.shape[1] if len(output.shape) == 2 and output.shape[0] == 1 else None  # noqa: PLR2004
 
 
 def _shown(output: TensorSpec) -> str:
     classes = _classes(output)
-    return f"an output of {_shape(output)}" if classes is None else f"{classes} classes"
-
-
-def _shape(spec: TensorSpec) -> str:
-    return times(spec.shape)
+    return f"an output of {shape_text(output.shape)}" if classes is None else f"{classes} classes"
 
 
 def _listed(labels: tuple[str, ...]) -> str:
@@ -205,21 +202,21 @@ def _listed(labels: tuple[str, ...]) -> str:
 
 
 class _Head(Struct):
-    """As much of a card of any schema and kind as can be relied upon."""
+    """Keys that a card of any schema and kind has."""
 
     schema: int
     kind: str = ""
 
 
 class PixelScaling(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What the network is fed: (pixel - mean) / std of BGR pixels 0 to 255."""
+    """Input of the network: (pixel - mean) / std of BGR pixels 0 to 255."""
 
     mean: float
     std: Positive
 
 
 class DetectorCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """All that must be known of a detector beside its file, and where it comes from."""
+    """Metadata and provenance of a face detector."""
 
     schema: int = SCHEMA
     kind: str = DETECTOR
@@ -228,9 +225,9 @@ class DetectorCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     """Of the TFLite file."""
     input: PixelScaling
     score_offset: float = 0.0
-    """A face's score is sigmoid(logit + score_offset); so `detect.score` means much the same for every detector."""
+    """A face's score is sigmoid(logit + score_offset); so that `detect.score` is comparable between detectors."""
     scores: dict[str, dict[str, float]] = field(default_factory=dict)
-    """By set of photos: what was measured."""
+    """By set of photos: the measured figures."""
     training: dict[str, Any] = field(default_factory=dict)
     licence: str = ""
     notes: str = ""
@@ -253,15 +250,15 @@ def save_detector_card(card: DetectorCard, model: Path) -> Path:
     return path
 
 
-def verify_detector(runner: Interpreter, model: Path) -> None:
-    """Raise ModelError where the network does not take BGR pictures or does not give five numbers a cell.
+def verify_detector(interpreter: Interpreter, model: Path) -> None:
+    """Raise ModelError if the input is not a BGR image or the output not five numbers per cell.
 
-    Its picture must have some size already, with sides that are multiples of the cells'.
+    The input must have a fixed initial size whose sides are multiples of STRIDE.
     """
-    takes, gives = runner.input.shape, runner.output.shape
+    takes, gives = interpreter.input.shape, interpreter.output.shape
     if len(takes) == 4 and takes[3] == 3 and gives == (1, takes[1] // STRIDE, takes[2] // STRIDE, CHANNELS):  # noqa: PLR2004
         return
     raise ModelError(
-        f"{model}: takes {times(takes)} and gives {times(gives)}, a detector of faces takes pictures and gives"
+        f"{model}: input {shape_text(takes)}, output {shape_text(gives)}; a face detector takes a BGR image and has"
         f" {CHANNELS} numbers for each {STRIDE}x{STRIDE} pixels: {DETECTOR_CURE}"
     )

@@ -1,8 +1,8 @@
-"""Trial of a model file in a child process, so that a damaged or malicious one ends the child and not the daemon.
+"""Trial of a model file in a child process, so that a damaged or malicious one crashes the child and not the daemon.
 
-The libraries that run models trust their operators' numbers: a file that fits its card may still end the process with
-SIGSEGV, in its first picture at the latest. The trial is against crashes and endless loading. It is no sandbox: the
-child has the same rights, so a model is to come from a source that is trusted.
+The runtimes do not validate operator parameters: a file that matches its card may still crash the process with SIGSEGV,
+at the latest in its first run. The trial protects against crashes and endless loading. It is not a sandbox: the child
+has the same rights, so a model must come from a trusted source.
 """
 
 import contextlib
@@ -21,9 +21,9 @@ import numpy as np
 from fer_edge.errors import EXIT_FAILED, ModelError, UnsafeModel
 from fer_edge.untrusted import decode_json
 
-# How long a trial may take: an SD card needs seconds for the libraries, and the unit grants the whole start 3 minutes.
+# Timeout of a trial: loading the libraries from an SD card takes seconds, and the unit's start timeout is 3 minutes.
 TRIAL_S = 60
-ADDRESS_SPACE_BYTES = 3 * 1024**3  # the libraries alone map 0.2 (LiteRT) to 0.6 GiB (OpenCV), most of it never touched
+ADDRESS_SPACE_BYTES = 3 * 1024**3  # the libraries alone map 0.2 GiB (LiteRT) to 0.6 GiB (OpenCV), most of it unused
 CURE = "use a model from a source that you trust"
 
 Kind = Literal["expression", "detector", "yunet"]
@@ -32,54 +32,52 @@ logger = logging.getLogger(__name__)
 
 
 def try_model(content: bytes, name: str, kind: Kind) -> None:
-    """Load ``content`` and run it once, in a child process; the models that ship are exempt, known by their hash.
+    """Load ``content`` and run it once in a child process; bundled models, known by their hash, are exempt.
 
-    Costs a start of Python. ``name`` is how the file is called in messages.
+    Costs a start of Python. ``name`` is the file's name in messages.
 
     Raises:
-        UnsafeModel: the child crashed, or needed too much time or memory.
-        ModelError: the model is refused, with the reason.
+        UnsafeModel: the child crashed, or exceeded its time or memory limit.
+        ModelError: the model is rejected, with the reason.
     """
     if hashlib.sha256(content).hexdigest() in _shipped():
         return
-    import subprocess  # noqa: PLC0415  a daemon with the models that ship is spared it
+    import subprocess  # noqa: PLC0415  not needed with the bundled models
 
     command = (sys.executable, "-P", "-m", "fer_edge.vision.model_trial", kind, name)
-    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}  # the child finds what we found
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}  # the same import path
     try:
         done = subprocess.run(  # noqa: S603 - this program, by its full path
             command, input=content, capture_output=True, env=environment, timeout=TRIAL_S, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise UnsafeModel(f"{name}: neither loads nor reads a picture within {TRIAL_S} s: {CURE}") from error
+        raise UnsafeModel(f"{name}: neither loads nor runs within {TRIAL_S} s: {CURE}") from error
     except OSError as error:
-        logger.warning(
-            "%s: cannot be tried in a process of its own (%s), loading it all the same", name, error.strerror
-        )
+        logger.warning("%s: cannot be tried in a child process (%s), loading it without a trial", name, error.strerror)
         return
     if done.returncode < 0:
-        raise UnsafeModel(f"{name}: {_told(-done.returncode)}: {CURE}")
+        raise UnsafeModel(f"{name}: {_describe_signal(-done.returncode)}: {CURE}")
     if done.returncode > 0:
-        said = (done.stdout or done.stderr).decode(errors="backslashreplace").strip().splitlines()
-        raise ModelError(said[-1] if said else f"{name}: cannot be loaded: {CURE}")
+        output = (done.stdout or done.stderr).decode(errors="backslashreplace").strip().splitlines()
+        raise ModelError(output[-1] if output else f"{name}: cannot be loaded: {CURE}")
 
 
 def main(kind: str, name: str) -> int:
-    """Run the trial of the model on stdin, in the child; gives the exit code, and says on stdout why it is refused."""
-    _bound()
+    """Run the trial of the model on stdin, in the child; print the reason of a failure, return the exit code."""
+    _limit_resources()
     try:
         _load(sys.stdin.buffer.read(), name, kind)
     except ModelError as error:
         sys.stdout.buffer.write(str(error).encode(errors="backslashreplace"))
         return EXIT_FAILED
     except MemoryError:
-        sys.stdout.buffer.write(os.fsencode(f"{name}: takes too much memory: {CURE}"))
+        sys.stdout.buffer.write(os.fsencode(f"{name}: needs too much memory: {CURE}"))
         return EXIT_FAILED
     return 0
 
 
 def _load(content: bytes, name: str, kind: str) -> None:
-    """Do once all that the daemon does with a model."""
+    """Do everything once that the daemon does with a model."""
     if kind == "yunet":
         from fer_edge.vision.yunet import load_network  # noqa: PLC0415  OpenCV
 
@@ -87,15 +85,15 @@ def _load(content: bytes, name: str, kind: str) -> None:
         return
     from fer_edge.vision.interpreter import Interpreter  # noqa: PLC0415
 
-    runner = Interpreter(content, name)
-    runner.invoke(np.zeros(runner.input.shape, runner.input.dtype))
+    interpreter = Interpreter(content, name)
+    interpreter.invoke(np.zeros(interpreter.input.shape, interpreter.input.dtype))
     if kind == "detector":  # frames have any size
-        runner.resize((1, 96, 160, *runner.input.shape[3:]))
-        runner.invoke(np.zeros(runner.input.shape, runner.input.dtype))
+        interpreter.resize((1, 96, 160, *interpreter.input.shape[3:]))
+        interpreter.invoke(np.zeros(interpreter.input.shape, interpreter.input.dtype))
 
 
-def _bound() -> None:
-    """Limit the child's memory and time, also where its parent has ended; a sandbox may refuse, and has its own."""
+def _limit_resources() -> None:
+    """Limit the child's memory and CPU time, even if its parent has ended; a sandbox may forbid it and has its own."""
     import resource  # noqa: PLC0415  for the child alone
 
     for which, limit in ((resource.RLIMIT_AS, ADDRESS_SPACE_BYTES), (resource.RLIMIT_CPU, TRIAL_S)):
@@ -103,26 +101,26 @@ def _bound() -> None:
             resource.setrlimit(which, (limit, limit))
 
 
-def _told(number: int) -> str:
-    """Describe an end by signal ``number``."""
+def _describe_signal(number: int) -> str:
+    """Describe the exit by signal ``number``."""
     match number:
         case signal.SIGKILL:
-            return "its trial was killed, most likely because it takes too much memory"
+            return "its trial was killed, most likely because it needs too much memory"
         case signal.SIGXCPU:
-            return f"neither loads nor reads a picture within {TRIAL_S} s of processor time"
+            return f"neither loads nor runs within {TRIAL_S} s of CPU time"
         case _:
-            return f"crashes the library that runs it ({signal.Signals(number).name}), it is damaged or malicious"
+            return f"crashes the library that runs it ({signal.Signals(number).name}): it is damaged or malicious"
 
 
 class _Hashed(msgspec.Struct):
-    """As much of a card as is needed."""
+    """The needed part of a card."""
 
     sha256: str
 
 
 @cache
 def _shipped() -> frozenset[str]:
-    """Return the hashes of the models in the package, which are trusted as its code is."""
+    """Hashes of the bundled models, which are trusted like the code."""
     cards = (entry for entry in files("fer_edge.models").iterdir() if entry.name.endswith(".json"))
     return frozenset(decode_json(card.read_bytes(), _Hashed).sha256 for card in cards)
 

@@ -1,9 +1,9 @@
-"""From a face's box to the pixels that the network sees: the one preprocessing, for training, evaluation and edge.
+"""Preprocessing: face box to the classifier's pixels, shared by training, evaluation and edge.
 
-    box -> square region (Crop) -> grey -> (height, width) uint8; the network's scaling is `runner.pixel_table`
+    box -> square region (Crop) -> grey -> (height, width) uint8; scaling follows in `interpreter.pixel_table`
 
-Every step gives the same bytes on x86 and Arm. OpenCV's INTER_LINEAR on uint8 does not; INTER_LINEAR_EXACT and halving
-by INTER_AREA do, and together they take a third of the time of INTER_AREA in one step (docs/vision.md).
+Every step returns the same bytes on x86 and Arm. OpenCV's INTER_LINEAR on uint8 does not; INTER_LINEAR_EXACT and
+halving by INTER_AREA do, and together take a third of the time of INTER_AREA in one step (docs/vision.md).
 """
 
 import cv2
@@ -17,10 +17,10 @@ Grey = NDArray[np.uint8]  # (h, w) uint8, 0 to 255
 
 
 class Crop(msgspec.Struct, frozen=True):
-    """How the square that is read lies on a detector's box. Measured for each by benchmarks/crop_margin.py."""
+    """Position of the square crop relative to a detector's box, measured by benchmarks/crop_margin.py."""
 
     scale: float  # side of the square over the longer side of the box
-    dy: float  # how far its centre lies below the box's, as a fraction of the box's longer side
+    dy: float  # offset of its centre below the box's, as a fraction of the box's longer side
 
 
 class Region(msgspec.Struct, frozen=True):
@@ -32,7 +32,7 @@ class Region(msgspec.Struct, frozen=True):
 
 
 def face_region(box: Box, crop: Crop) -> Region:
-    """The square of ``box``, in the same pixels."""
+    """Square crop of ``box``, in the same pixels."""
     longer = max(box.w, box.h)
     side = max(1, round(crop.scale * longer))
     centre_x = box.x + box.w / 2
@@ -43,8 +43,8 @@ def face_region(box: Box, crop: Crop) -> Region:
 def face_pixels(image: Image, region: Region, height: int, width: int) -> Grey:
     """(height, width) uint8 grey of ``region`` of ``image``, (h, w, 3) BGR or (h, w) grey.
 
-    Where the region leaves the image, the nearest pixel of its border is repeated. Only the region is converted to
-    grey, never the frame: at 1280x720 that alone would cost as much as the network.
+    Outside the image its border pixels are repeated. Only the region is converted to grey: the whole frame, at
+    1280x720, would cost as much as the network.
     """
     bottom, right = region.top + region.side, region.left + region.side
     if region.top >= 0 and region.left >= 0 and bottom <= image.shape[0] and right <= image.shape[1]:
@@ -59,9 +59,9 @@ def face_pixels(image: Image, region: Region, height: int, width: int) -> Grey:
 
 
 def resized(face: Grey, height: int, width: int) -> Grey:
-    """``face``, cropped and grey already (FER-2013 is 48x48), as (height, width) uint8; the same array if it fits.
+    """Resize ``face``, a grey crop (FER-2013 is 48x48), to (height, width) uint8; the same array if it fits.
 
-    A face twice too large or more is halved by area first, as often as that goes: an odd last row or column is left.
+    A face twice as large or more is first halved by area, repeatedly; an odd last row or column is dropped.
     """
     while face.shape[0] >= 2 * height and face.shape[1] >= 2 * width:
         half_height, half_width = face.shape[0] // 2, face.shape[1] // 2
@@ -73,16 +73,16 @@ def resized(face: Grey, height: int, width: int) -> Grey:
 
 
 def reduced_size(width: int, height: int, wanted_width: int) -> tuple[int, int]:
-    """(width, height) of a frame reduced to ``wanted_width`` with its aspect kept; a smaller frame stays as it is."""
+    """(width, height) of a frame downscaled to ``wanted_width`` with its aspect ratio; smaller ones are kept."""
     if width <= wanted_width:
         return width, height
     return wanted_width, max(1, round(height * wanted_width / width))
 
 
 def reduced(image: Image, size: tuple[int, int]) -> Image:
-    """``image`` at ``size`` (width, height).
+    """Downscale ``image`` to ``size`` (width, height).
 
-    INTER_LINEAR: area averaging of a 1280x720 frame costs as much as the detector and finds no face more.
+    INTER_LINEAR: area averaging of a 1280x720 frame costs as much as the detector and does not find more faces.
     """
     if (image.shape[1], image.shape[0]) == size:
         return image

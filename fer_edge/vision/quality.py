@@ -1,4 +1,4 @@
-"""Which faces are good enough to be read: a network answers for a black patch as surely as for a face."""
+"""Quality filter for faces: a network classifies a black patch as confidently as a face."""
 
 import cv2
 
@@ -7,11 +7,11 @@ from fer_edge.types import Box, Quality, RejectReason
 from fer_edge.vision.geometry import inside
 from fer_edge.vision.preprocess import Grey, resized
 
-SHARPNESS_SIDE_PX = 48  # sharpness is measured at one size, whatever the network takes
+SHARPNESS_SIDE_PX = 48  # sharpness is measured at one size, independent of the network
 
 
 def placement_flaw(box: Box, width: int, height: int, settings: GateSettings) -> RejectReason | None:
-    """Why ``box``, in pixels of a frame of ``width`` and ``height``, cannot be read, before any pixel is looked at."""
+    """Reason to reject ``box``, in pixels of a frame of ``width`` and ``height``, by size and position alone."""
     if inside(box, width, height) < settings.min_inside:
         return RejectReason.OUTSIDE
     if box.w < settings.min_width_px:
@@ -20,17 +20,17 @@ def placement_flaw(box: Box, width: int, height: int, settings: GateSettings) ->
 
 
 def quality_of(face: Grey) -> Quality:
-    """What the gates go by in ``face``, the square (h, w) uint8 that the network would see."""
+    """Measure ``face``, the (h, w) uint8 crop that the network would receive."""
     return Quality(brightness(face), sharpness(face))
 
 
 def zone_flaw(share: float, settings: GateSettings) -> RejectReason | None:
-    """Why a face of which ``share``, 0 to 1, is blacked out cannot be read: as much must be left as at an edge."""
+    """Reason to reject a face of which ``share``, 0 to 1, is masked: `min_inside` applies as at the frame's edge."""
     return RejectReason.MASKED if 1.0 - share < settings.min_inside else None
 
 
 def pixel_flaw(quality: Quality, settings: GateSettings) -> RejectReason | None:
-    """Why a face of this quality cannot be read."""
+    """Reason to reject a face of this quality."""
     if quality.brightness < settings.min_brightness:
         return RejectReason.DARK
     if quality.sharpness < settings.min_sharpness:
@@ -44,7 +44,7 @@ def brightness(face: Grey) -> float:
 
 
 def sharpness(face: Grey) -> float:
-    """Variance of the Laplacian at 48x48 (Pech-Pacheco et al. 2000): falls with blur, and with contrast squared."""
+    """Variance of the Laplacian at 48x48 (Pech-Pacheco et al. 2000): decreases with blur, and with contrast squared."""
     face = resized(face, SHARPNESS_SIDE_PX, SHARPNESS_SIDE_PX)
     _, deviation = cv2.meanStdDev(cv2.Laplacian(face, cv2.CV_16S))
     return float(deviation[0, 0]) ** 2

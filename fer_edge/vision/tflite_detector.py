@@ -1,4 +1,4 @@
-"""The detector that this project trains (`fer-convert train-detector`): int8, on the runtime that is there."""
+"""TFLite face detector trained in this project (`fer-convert train-detector`), int8."""
 
 from importlib.resources import files
 from pathlib import Path
@@ -17,8 +17,8 @@ from fer_edge.vision.model_card import DETECTOR_CURE, DetectorCard, load_detecto
 from fer_edge.vision.model_trial import try_model
 from fer_edge.vision.preprocess import Crop, reduced, reduced_size
 
-MULTIPLE_PX = 32  # of both sides of the network's picture: its deepest layer's stride
-LEAST_SCORE, MOST_SCORE = 1e-6, 1 - 1e-6  # what 0 and 1 in detect.score are taken for before the logarithm
+MULTIPLE_PX = 32  # of both sides of the network's input: its deepest layer's stride
+LEAST_SCORE, MOST_SCORE = 1e-6, 1 - 1e-6  # bounds of detect.score before the logarithm
 SHIPPED = Path(str(files("fer_edge.models") / "fer-face.tflite"))
 
 # benchmarks/crop_margin.py --detector FILE.tflite measures it.
@@ -26,33 +26,33 @@ CROP = Crop(scale=1.1, dy=0.0)
 
 
 class TfliteDetector:
-    """A fully convolutional network on a reduced frame. Not thread-safe; the main thread owns it.
+    """Fully convolutional detector on a downscaled frame. Not thread-safe; the main thread owns it.
 
-    The frame keeps its aspect; below and to the right of it the network's picture is grey up to multiples of 32, so a
-    width of 160 or 320 wastes the least. When frames change their size the network is told once.
+    The frame keeps its aspect ratio and is padded with grey at the bottom and right to multiples of 32, so widths of
+    160 and 320 waste the least. A change of the frame size resizes the network's input once.
     """
 
     crop = CROP
 
-    def __init__(self, card: DetectorCard, runner: Interpreter, settings: DetectSettings) -> None:
+    def __init__(self, card: DetectorCard, interpreter: Interpreter, settings: DetectSettings) -> None:
         self.card = card
-        self.runner = runner
+        self.interpreter = interpreter
         self.name = card.name
         self._width = settings.width
         self._least_logit = logit(settings.score) - card.score_offset
-        self._fed = pixel_table(runner.input, card.input.mean, card.input.std)
+        self._pixels = pixel_table(interpreter.input, card.input.mean, card.input.std)
         self._frame_size = (0, 0)
         self._size = (0, 0)
-        self._picture: NDArray[Any] = np.empty(0, runner.input.dtype)
+        self._input: NDArray[Any] = np.empty(0, interpreter.input.dtype)
 
     def detect(self, image: Image) -> tuple[Detection, ...]:
-        """All faces in (h, w, 3) uint8 BGR, in its pixels, surest first."""
+        """All faces in (h, w, 3) uint8 BGR, in its pixels, highest score first."""
         height, width = image.shape[:2]
         if (width, height) != self._frame_size:
-            self._look_at(width, height)
+            self._set_frame_size(width, height)
         columns, rows = self._size
-        self._picture[0, :rows, :columns] = cv2.LUT(reduced(image, self._size), self._fed)
-        cells = dequantize(self.runner.invoke(self._picture)[0], self.runner.output)
+        self._input[0, :rows, :columns] = cv2.LUT(reduced(image, self._size), self._pixels)
+        cells = dequantize(self.interpreter.invoke(self._input)[0], self.interpreter.output)
         boxes, logits = candidates(cells, self._least_logit)
         if not len(boxes):
             return ()
@@ -65,32 +65,32 @@ class TfliteDetector:
             ]
         )
 
-    def _look_at(self, width: int, height: int) -> None:
-        """From now on frames are of this size."""
+    def _set_frame_size(self, width: int, height: int) -> None:
+        """Adapt the network's input to frames of this size."""
         self._frame_size = (width, height)
         self._size = reduced_size(width, height, self._width)
         shape = (1, *(-(-side // MULTIPLE_PX) * MULTIPLE_PX for side in reversed(self._size)), 3)
-        if shape != self.runner.input.shape:
-            self.runner.resize(shape)
-        self._picture = np.full(shape, self._fed[round(self.card.input.mean)], self.runner.input.dtype)
+        if shape != self.interpreter.input.shape:
+            self.interpreter.resize(shape)
+        self._input = np.full(shape, self._pixels[round(self.card.input.mean)], self.interpreter.input.dtype)
 
 
 def load_detector(settings: DetectSettings) -> TfliteDetector:
-    """The network that `detect.model` names, or the one that ships; ModelError, one line, where its card does not fit.
+    """Load the network `detect.model` or the bundled one; ModelError, one line, if it does not match its card.
 
-    The file is tested before the runtime sees it, as `classify.load_classifier` does.
+    The file is checked before the runtime parses it, as in `load_classifier`.
     """
     path = user_path(settings.model) if settings.model else SHIPPED
     content = read_model(path, "detect.model")
     card = load_detector_card(path)
     verify_file(card, content, path, DETECTOR_CURE)
     try_model(content, str(path), "detector")
-    runner = Interpreter(content, str(path))
-    verify_detector(runner, path)
-    return TfliteDetector(card, runner, settings)
+    interpreter = Interpreter(content, str(path))
+    verify_detector(interpreter, path)
+    return TfliteDetector(card, interpreter, settings)
 
 
 def logit(score: float) -> float:
-    """The inverse of the sigmoid; 0 and 1 are taken for numbers just inside."""
+    """Inverse of the sigmoid; 0 and 1 are clipped."""
     inside = min(max(score, LEAST_SCORE), MOST_SCORE)
     return float(np.log(inside / (1 - inside)))

@@ -9,7 +9,7 @@ from typing import Any
 import cv2
 import msgspec
 
-from fer_edge.annotate import annotate, placard, words
+from fer_edge.annotate import annotate, label, placard
 from fer_edge.types import Image
 from fer_edge.web.live_state import LiveState, PublishedEvent, View
 from fer_edge.web.whatif import rules_of
@@ -82,7 +82,7 @@ class SseFeed:
             "faces": [
                 {
                     "face": one.face,
-                    "words": words(one),
+                    "words": label(one),
                     "emotion": one.emotion,
                     "outcome": one.outcome.value,
                     "scores": [round(float(score), 3) for score in one.scores],

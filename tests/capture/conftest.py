@@ -1,4 +1,4 @@
-"""What the capture tests share: a clock that only moves when told, pictures that can be told apart, real files."""
+"""What the capture tests share: a clock that only moves when told, frames that can be told apart, real files."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -14,19 +14,19 @@ from tests.servers.http_camera import Answer, HttpCamera
 WIDTH, HEIGHT = 96, 64
 
 
-def make_picture(number: int, width: int = WIDTH, height: int = HEIGHT) -> Image:
-    """A picture whose brightness tells its number (0 to 15), also after lossy compression."""
+def make_image(number: int, width: int = WIDTH, height: int = HEIGHT) -> Image:
+    """A frame whose brightness tells its number (0 to 15), also after lossy compression."""
     return np.full((height, width, 3), 8 + 16 * number, np.uint8)
 
 
 @pytest.fixture
-def picture() -> Callable[..., Image]:
-    return make_picture
+def image() -> Callable[..., Image]:
+    return make_image
 
 
 @pytest.fixture
 def number_of() -> Callable[[Image], int]:
-    """The number of a picture made by `picture`."""
+    """The number of a frame made by `frame`."""
     return lambda image: round((float(image.mean()) - 8) / 16)
 
 
@@ -53,23 +53,23 @@ def clock() -> ManualClock:
 
 @pytest.fixture
 def film(tmp_path: Path) -> Path:
-    """Ten pictures at 10 per second, numbered 0 to 9."""
+    """Ten frames at 10 per second, numbered 0 to 9."""
     path = tmp_path / "film.avi"
     writer = cv2.VideoWriter(str(path), cv2.CAP_FFMPEG, cv2.VideoWriter.fourcc(*"MJPG"), 10.0, (WIDTH, HEIGHT))
     assert writer.isOpened()
     for number in range(10):
-        writer.write(make_picture(number))
+        writer.write(make_image(number))
     writer.release()
     return path
 
 
 @pytest.fixture
 def uneven_film(tmp_path: Path) -> tuple[Path, list[float]]:
-    """A film whose pictures last 0.1, 0.1, 0.5, 0.05 and 0.2 s, and the media times that follow from this."""
+    """A film whose frames last 0.1, 0.1, 0.5, 0.05 and 0.2 s, and the media times that follow from this."""
     if not (hasattr(cv2, "Animation") and cv2.haveImageWriter("uneven.gif")):
         pytest.skip("OpenCV writes animated GIF since 4.12")
     animation = cv2.Animation()
-    animation.frames = [make_picture(number) for number in range(5)]
+    animation.frames = [make_image(number) for number in range(5)]
     animation.durations = np.array([100, 100, 500, 50, 200])
     path = tmp_path / "uneven.gif"
     assert cv2.imwriteanimation(str(path), animation)

@@ -19,7 +19,7 @@ END = UnusableSource("the story ends here")
 
 
 class Scripted:
-    """A live source that plays a list: each read takes so many seconds and gives a picture, None or an error."""
+    """A live source that plays a list: each read takes so many seconds and gives a frame, None or an error."""
 
     live = True
     rate_hz: float | None = None
@@ -44,7 +44,7 @@ class Scripted:
 
 
 class ScriptedRecording(Scripted):
-    """A recording with a picture every tenth of a second."""
+    """A recording with a frame every tenth of a second."""
 
     live = False
     position_s = -0.1
@@ -95,8 +95,8 @@ def tell(capture: CaptureThread) -> None:
         capture.run()
 
 
-def test_every_picture_of_a_live_source_becomes_a_frame_with_its_time_and_number(clock, picture) -> None:
-    source, keeper = Scripted(clock, [(0.1, picture(n)) for n in range(4)]), Keeper()
+def test_every_frame_of_a_live_source_becomes_a_frame_with_its_time_and_number(clock, image) -> None:
+    source, keeper = Scripted(clock, [(0.1, image(n)) for n in range(4)]), Keeper()
     tell(camera(clock, source, latest_frame=keeper))
     assert [frame.number for frame in keeper.passed] == [0, 1, 2, 3]
     assert [frame.captured_at for frame in keeper.passed] == pytest.approx([100.1, 100.2, 100.3, 100.4])
@@ -104,8 +104,8 @@ def test_every_picture_of_a_live_source_becomes_a_frame_with_its_time_and_number
     assert source.closed
 
 
-def test_lost_source_is_opened_anew_and_numbers_go_on(clock, picture) -> None:
-    first, second = (Scripted(clock, [(0.1, picture(n)) for n in range(2)]) for _ in range(2))
+def test_lost_source_is_opened_anew_and_numbers_go_on(clock, image) -> None:
+    first, second = (Scripted(clock, [(0.1, image(n)) for n in range(2)]) for _ in range(2))
     keeper = Keeper()
     capture = camera(clock, first, second, latest_frame=keeper)
     tell(capture)
@@ -115,53 +115,53 @@ def test_lost_source_is_opened_anew_and_numbers_go_on(clock, picture) -> None:
     assert capture.state(clock.now).reopened == 1
 
 
-def test_source_that_cannot_be_opened_is_tried_for_ever_with_growing_waits(clock, picture) -> None:
-    capture = camera(clock, *[SourceError("no such camera")] * 9, Scripted(clock, [(0.1, picture(0))]))
+def test_source_that_cannot_be_opened_is_tried_for_ever_with_growing_waits(clock, image) -> None:
+    capture = camera(clock, *[SourceError("no such camera")] * 9, Scripted(clock, [(0.1, image(0))]))
     tell(capture)
     assert clock.waits[:9] == [0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 30.0, 30.0, 30.0]
 
 
-def test_read_that_fails_with_a_reason_is_a_loss_with_that_reason(clock, picture) -> None:
-    source = Scripted(clock, [(0.1, picture(0)), (0.1, SourceError("the cable"))])
+def test_read_that_fails_with_a_reason_is_a_loss_with_that_reason(clock, image) -> None:
+    source = Scripted(clock, [(0.1, image(0)), (0.1, SourceError("the cable"))])
     capture = camera(clock, source)
     tell(capture)
     assert source.closed
     assert (capture.state(clock.now).phase, capture.state(clock.now).reason) == (CameraPhase.LOST, "the cable")
 
 
-def test_frozen_picture_is_not_delivered_and_the_source_is_opened_anew(clock, picture) -> None:
-    frozen = Scripted(clock, [(0.5, picture(1)) for _ in range(40)])
-    still = Scripted(clock, [(0.5, picture(1)) for _ in range(3)] + [(0.5, picture(2))])
+def test_frozen_frame_is_not_delivered_and_the_source_is_opened_anew(clock, image) -> None:
+    frozen = Scripted(clock, [(0.5, image(1)) for _ in range(40)])
+    still = Scripted(clock, [(0.5, image(1)) for _ in range(3)] + [(0.5, image(2))])
     keeper = Keeper()
     tell(camera(clock, frozen, still, latest_frame=keeper))
     assert frozen.closed
     times = [frame.captured_at for frame in keeper.passed]
     assert times[:8] == [100.5 + 0.5 * n for n in range(8)]  # what came before stall_s was up
-    assert times[8:] == [106.5]  # then nothing until the picture changed
+    assert times[8:] == [106.5]  # then nothing until the frame changed
     assert [frame.number for frame in keeper.passed] == list(range(9))
 
 
-def test_file_ends_the_run_and_is_not_opened_anew(clock, picture) -> None:
+def test_file_ends_the_run_and_is_not_opened_anew(clock, image) -> None:
     keeper = Keeper()
-    capture = camera(clock, ScriptedRecording(clock, [(0.0, picture(n)) for n in range(3)]), latest_frame=keeper)
+    capture = camera(clock, ScriptedRecording(clock, [(0.0, image(n)) for n in range(3)]), latest_frame=keeper)
     capture.run()
     assert len(keeper.passed) == 3
     assert capture.state(clock.now).phase is CameraPhase.ENDED
 
 
-def test_file_is_paced_by_its_own_times(clock, picture) -> None:
+def test_file_is_paced_by_its_own_times(clock, image) -> None:
     keeper = Keeper()
     camera(
-        clock, ScriptedRecording(clock, [(0.03, picture(n)) for n in range(4)]), latest_frame=keeper
-    ).run()  # reading takes 0.03 s, the pictures are 0.1 s apart
+        clock, ScriptedRecording(clock, [(0.03, image(n)) for n in range(4)]), latest_frame=keeper
+    ).run()  # reading takes 0.03 s, the frames are 0.1 s apart
     gaps = [b.captured_at - a.captured_at for a, b in pairwise(keeper.passed)]
     assert gaps == pytest.approx([0.1, 0.1, 0.1])
 
 
-def test_change_is_logged_once_and_not_each_repetition(clock, picture, caplog) -> None:
+def test_change_is_logged_once_and_not_each_repetition(clock, image, caplog) -> None:
     caplog.set_level(logging.INFO)
     refused = [SourceError("refused")] * 5
-    tell(camera(clock, Scripted(clock, [(0.1, picture(0)), (0.1, picture(1))]), *refused))
+    tell(camera(clock, Scripted(clock, [(0.1, image(0)), (0.1, image(1))]), *refused))
     said = [record.getMessage() for record in caplog.records]
     assert len(said) == 3  # running, lost, and one line for five refusals
     assert "running" in said[0]
@@ -169,7 +169,7 @@ def test_change_is_logged_once_and_not_each_repetition(clock, picture, caplog) -
     assert "refused" in said[2]
 
 
-def test_camera_that_opens_and_dies_again_and_again_is_logged_once(clock, picture, caplog) -> None:
+def test_camera_that_opens_and_dies_again_and_again_is_logged_once(clock, image, caplog) -> None:
     caplog.set_level(logging.INFO)
     capture = camera(clock, *[Scripted(clock, [(0.1, None)]) for _ in range(5)])
     tell(capture)
@@ -177,9 +177,9 @@ def test_camera_that_opens_and_dies_again_and_again_is_logged_once(clock, pictur
     assert capture.state(clock.now).reopened == 4
 
 
-def test_password_is_in_no_log_line(clock, picture, caplog) -> None:
+def test_password_is_in_no_log_line(clock, image, caplog) -> None:
     caplog.set_level(logging.DEBUG)
-    tell(camera(clock, SourceError("refused"), Scripted(clock, [(0.1, picture(0)), (9.0, None)])))
+    tell(camera(clock, SourceError("refused"), Scripted(clock, [(0.1, image(0)), (9.0, None)])))
     assert caplog.records
     assert "geheim" not in caplog.text
 
@@ -193,8 +193,8 @@ def test_first_loss_of_an_unusable_source_reaches_the_main_thread() -> None:
         capture.check()
 
 
-def test_bug_in_the_thread_reaches_the_main_thread(clock, picture) -> None:
-    capture = camera(clock, Scripted(clock, [(0.1, picture(0)), (0.1, ZeroDivisionError("a bug"))]))
+def test_bug_in_the_thread_reaches_the_main_thread(clock, image) -> None:
+    capture = camera(clock, Scripted(clock, [(0.1, image(0)), (0.1, ZeroDivisionError("a bug"))]))
     capture.start()
     capture._thread.join(10.0)
     with pytest.raises(ZeroDivisionError, match="a bug"):
@@ -224,8 +224,8 @@ class Hanging:
         pass
 
 
-def test_read_that_hangs_is_told_as_silence_and_does_not_hold_up_the_stop(picture) -> None:
-    now, source = 100.0, Hanging(picture(0))
+def test_read_that_hangs_is_told_as_silence_and_does_not_hold_up_the_stop(image) -> None:
+    now, source = 100.0, Hanging(image(0))
     capture = CaptureThread(SETTINGS, LatestFrame(), opener=opener(source), clock=lambda: now)
     capture.start()
     assert source.hangs.wait(10.0)
@@ -273,8 +273,8 @@ def test_waiting_for_a_camera_that_is_away_keeps_the_word_given_to_the_watchdog(
     assert slack == [HANG_S] * 9
 
 
-def test_read_that_hangs_breaks_its_word_after_a_minute_and_a_film_at_its_end_never_does(clock, picture) -> None:
-    source = Hanging(picture(0))
+def test_read_that_hangs_breaks_its_word_after_a_minute_and_a_film_at_its_end_never_does(clock, image) -> None:
+    source = Hanging(image(0))
     capture = CaptureThread(SETTINGS, LatestFrame(), opener=opener(source), clock=lambda: 100.0)
     capture.start()
     assert source.hangs.wait(10.0)
@@ -282,13 +282,13 @@ def test_read_that_hangs_breaks_its_word_after_a_minute_and_a_film_at_its_end_ne
     capture.stop()
     source.let_go.set()
     capture._thread.join(10.0)
-    film = camera(clock, ScriptedRecording(clock, [(0.0, picture(0))]))
+    film = camera(clock, ScriptedRecording(clock, [(0.0, image(0))]))
     film.run()
     assert film.deadline == float("inf")
 
 
-def test_long_still_in_a_film_is_no_hang(clock, picture) -> None:
-    film = ScriptedRecording(clock, [(0.0, picture(n)) for n in range(2)])
+def test_long_still_in_a_film_is_no_hang(clock, image) -> None:
+    film = ScriptedRecording(clock, [(0.0, image(n)) for n in range(2)])
     slack: list[float] = []
     capture: CaptureThread
 

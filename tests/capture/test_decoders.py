@@ -20,7 +20,7 @@ from fer_edge.types import Image
 SIZE = (160, 128)  # width, height
 
 
-def pictures(count: int) -> list[Image]:
+def images(count: int) -> list[Image]:
     """A smooth pattern that moves."""
     noise = np.random.default_rng(1).integers(0, 255, (SIZE[1], SIZE[0], 3), np.uint8)
     pattern = cv2.normalize(cv2.GaussianBlur(noise, (0, 0), 6), None, 0, 255, cv2.NORM_MINMAX)
@@ -64,8 +64,8 @@ def no_pyav(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("name", ["film.mp4", "film.mpg"])
-def test_interlaced_film_gives_its_pictures_each_at_its_time(tmp_path: Path, name: str) -> None:
-    wanted = pictures(20)
+def test_interlaced_film_gives_its_frames_each_at_its_time(tmp_path: Path, name: str) -> None:
+    wanted = images(20)
     found = read_all(write(tmp_path / name, wanted, INTERLACED))
     assert [time for time, _ in found] == pytest.approx([number / 20 for number in range(20)], abs=0.002)
     for (_, image), original in zip(found, wanted, strict=True):
@@ -73,7 +73,7 @@ def test_interlaced_film_gives_its_pictures_each_at_its_time(tmp_path: Path, nam
 
 
 def test_interlaced_film_begins_again_where_it_loops(tmp_path: Path) -> None:
-    path = write(tmp_path / "film.mp4", pictures(10), INTERLACED)
+    path = write(tmp_path / "film.mp4", images(10), INTERLACED)
     video = VideoFile(CameraSettings(source=str(path), loop=True))
     found = [(video.read(), video.position_s) for _ in range(25)]
     video.close()
@@ -82,7 +82,7 @@ def test_interlaced_film_begins_again_where_it_loops(tmp_path: Path) -> None:
     assert not np.array_equal(found[3][0], found[4][0])
 
 
-def test_film_of_one_picture_alone_is_decoded_by_both_and_is_no_fault(tmp_path: Path) -> None:
+def test_film_of_one_frame_alone_is_decoded_by_both_and_is_no_fault(tmp_path: Path) -> None:
     path = write(tmp_path / "film.mp4", [np.zeros((SIZE[1], SIZE[0], 3), np.uint8)] * 12)
     assert [image.max() for _, image in read_all(path)] == [0] * 12
 
@@ -92,7 +92,7 @@ def test_film_without_any_change_fails_where_there_is_no_second_decoder(tmp_path
     write(path, [np.zeros((SIZE[1], SIZE[0], 3), np.uint8)] * 12)
     with pytest.raises(UnusableSource) as caught:
         read_all(path)
-    assert str(caught.value).startswith(f"{path}: all of its pictures are the very same; ")
+    assert str(caught.value).startswith(f"{path}: all frames are identical; ")
     assert "pip install 'fer-edge[video]'" in str(caught.value)
 
 
@@ -101,7 +101,7 @@ def test_loop_without_any_change_is_named_once_and_goes_on(tmp_path: Path, no_py
     video = VideoFile(CameraSettings(source=str(path), loop=True))
     assert all(video.read() is not None for _ in range(45))
     video.close()
-    assert [record.getMessage().startswith(f"{path}: all of its") for record in caplog.records] == [True]
+    assert [record.getMessage().startswith(f"{path}: all frames are identical") for record in caplog.records] == [True]
 
 
 def test_black_beginning_dark_rooms_and_ordinary_films_are_no_fault(tmp_path: Path, no_pyav: None, caplog) -> None:
@@ -109,9 +109,9 @@ def test_black_beginning_dark_rooms_and_ordinary_films_are_no_fault(tmp_path: Pa
     noise = np.random.default_rng(2)
     dark = [noise.integers(0, 12, black.shape, np.uint8) for _ in range(20)]
     with caplog.at_level(logging.INFO):
-        assert len(read_all(write(tmp_path / "intro.mp4", [black] * 15 + pictures(5)))) == 20
+        assert len(read_all(write(tmp_path / "intro.mp4", [black] * 15 + images(5)))) == 20
         assert len(read_all(write(tmp_path / "dark.mp4", dark))) == 20
-        assert len(read_all(write(tmp_path / "film.mp4", pictures(20)))) == 20
+        assert len(read_all(write(tmp_path / "film.mp4", images(20)))) == 20
     assert not caplog.records
 
 
@@ -140,7 +140,7 @@ def extent(image: Image) -> tuple[int, int]:
 @pytest.mark.parametrize("options", [{}, INTERLACED], ids=["OpenCV", "PyAV"])
 def test_disc_of_pixels_that_are_not_square_comes_out_round(tmp_path, aspect, shape, options) -> None:
     stored = disc(144, 108, float(aspect or 1))
-    path = write(tmp_path / "film.mp4", [stored] * 4 + pictures_of(stored), options, aspect)
+    path = write(tmp_path / "film.mp4", [stored] * 4 + images_of(stored), options, aspect)
     image = read_all(path)[0][1]
     assert image.shape == shape
     assert extent(image)[0] == pytest.approx(extent(image)[1], abs=2)
@@ -162,11 +162,11 @@ def test_film_that_asks_to_be_turned_is_made_square_before_it_is(tmp_path, optio
     assert extent(image)[0] == pytest.approx(extent(image)[1], abs=2)
 
 
-def pictures_of(image: Image) -> list[Image]:
+def images_of(image: Image) -> list[Image]:
     return [np.roll(image, number, 0) for number in range(8)]
 
 
 @pytest.mark.parametrize("aspect", [0.0, 0.001, 1000.0, float("inf"), float("nan")])
 def test_aspect_that_no_camera_has_is_left_alone(aspect: float) -> None:
-    picture = disc(40, 30, 1.0)
-    assert square(picture, aspect) is picture
+    image = disc(40, 30, 1.0)
+    assert square(image, aspect) is image

@@ -1,4 +1,4 @@
-"""The reason why an RTSP camera gives no pictures, asked of real sockets."""
+"""The reason why an RTSP camera gives no frames, asked of real sockets."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -48,14 +48,14 @@ def answering() -> Iterator[Callable[[bytes | None], int]]:
 
 CASES = [
     (b"RTSP/1.0 200 OK\r\nCSeq: 1\r\n\r\n", "described"),
-    (b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n", "asks for a user and password"),
+    (b"RTSP/1.0 401 Unauthorized\r\nCSeq: 1\r\n\r\n", "needs a user and password"),
     (b"RTSP/1.0 403 Forbidden\r\n\r\n", "the camera forbids it (403)"),
     (b"RTSP/1.0 404 Not Found\r\nCSeq: 1\r\n\r\n", "no such stream: check the path"),
-    (b"RTSP/1.0 454 Session Not Found\r\n\r\n", "answers with error 454"),
+    (b"RTSP/1.0 454 Session Not Found\r\n\r\n", "returns error 454"),
     (b"RTSP/1.0 302 Moved\r\nLocation: rtsp://10.0.0.9/\r\n\r\n", "redirects to another address (302)"),
-    (b"SSH-2.0-OpenSSH_9.2\r\n", "no camera: check the port"),
-    (b"\xff\x00\r\n", "no camera: check the port"),
-    (b"", "no camera: check the port"),
+    (b"SSH-2.0-OpenSSH_9.2\r\n", "not a camera: check the port"),
+    (b"\xff\x00\r\n", "not a camera: check the port"),
+    (b"", "not a camera: check the port"),
 ]
 
 
@@ -70,7 +70,9 @@ def test_refused_credentials_are_told_from_missing_ones_and_not_repeated(answeri
     port = answering(b"RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=x\r\n\r\n")
     assert diagnose(f"rtsp://anna:geheim@127.0.0.1:{port}/live") == "user or password refused"
     port = answering(b"RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\n\r\n")
-    assert "asks for a login that is neither Basic nor Digest" in diagnose(f"rtsp://anna:geheim@127.0.0.1:{port}/live")
+    assert "requires authentication that is neither Basic nor Digest" in diagnose(
+        f"rtsp://anna:geheim@127.0.0.1:{port}/live"
+    )
 
 
 def test_closed_port_is_refused_and_the_port_named() -> None:
@@ -80,7 +82,7 @@ def test_closed_port_is_refused_and_the_port_named() -> None:
 
 
 def test_camera_that_never_answers_is_not_waited_for_long(answering) -> None:
-    assert "no answer" in diagnose(f"rtsp://127.0.0.1:{answering(None)}/video")
+    assert "no response" in diagnose(f"rtsp://127.0.0.1:{answering(None)}/video")
 
 
 def test_unknown_host_is_named() -> None:

@@ -49,18 +49,18 @@ def test_basic_is_that_of_rfc_7617_in_utf_8() -> None:
 
 
 @pytest.mark.parametrize(
-    "offers", [['Basic realm="a"', 'Digest realm="a", nonce="n"'], ['Basic realm="a", Digest realm="b", nonce="n"']]
+    "challenges", [['Basic realm="a"', 'Digest realm="a", nonce="n"'], ['Basic realm="a", Digest realm="b", nonce="n"']]
 )
-def test_digest_is_preferred_because_it_does_not_send_the_password(offers: list[str]) -> None:
-    assert login_for(offers, "u", "p").header("GET", "/", 1, "x").startswith("Digest ")
+def test_digest_is_preferred_because_it_does_not_send_the_password(challenges: list[str]) -> None:
+    assert login_for(challenges, "u", "p").header("GET", "/", 1, "x").startswith("Digest ")
 
 
 def test_digest_that_cannot_be_computed_gives_way_to_basic_or_is_named() -> None:
     unknown = 'Digest realm="a", nonce="n", algorithm=SHA-512-256'
     assert login_for([unknown, "Basic"], "u", "p").header("GET", "/", 1, "x").startswith("Basic ")
-    for offers in ([unknown], ["NTLM"], ["Digest qop=auth-int"], []):
+    for challenges in ([unknown], ["NTLM"], ["Digest qop=auth-int"], []):
         with pytest.raises(UnknownScheme):
-            login_for(offers, "u", "p")
+            login_for(challenges, "u", "p")
 
 
 def test_challenge_cannot_add_lines_to_the_request() -> None:

@@ -19,10 +19,10 @@ from fer_edge.types import Image
 
 
 @pytest.fixture
-def folder(tmp_path: Path, picture: Callable[..., Image]) -> Path:
-    """Pictures 1, 2 and 10 in three formats, and things that are no images."""
+def folder(tmp_path: Path, image: Callable[..., Image]) -> Path:
+    """Frames 1, 2 and 10 in three formats, and things that are no images."""
     for number, name in ((1, "a1.png"), (2, "A2.jpg"), (10, "a10.BMP")):
-        encoded = cv2.imencode(Path(name).suffix.lower(), picture(number))[1]
+        encoded = cv2.imencode(Path(name).suffix.lower(), image(number))[1]
         (tmp_path / name).write_bytes(encoded.tobytes())
     (tmp_path / "notes.txt").write_text("no image")
     (tmp_path / "._a1.png").write_bytes(b"what macOS leaves behind")
@@ -71,13 +71,13 @@ def test_image_cut_anywhere_is_broken_and_makes_no_noise(tmp_path, capfd, suffix
     assert read_image(path).shape == (60, 60, 3)
     for size in (0, 3, 10, 40, len(whole) // 3, len(whole) // 2):
         path.write_bytes(whole[:size])
-        with pytest.raises(UnreadableImage, match="not an image that can be read"):
+        with pytest.raises(UnreadableImage, match="not a readable image"):
             read_image(path)
     assert capfd.readouterr() == ("", "")
 
 
-def test_png_with_a_wrong_bit_is_broken_and_makes_no_noise(tmp_path, capfd, picture) -> None:
-    data = bytearray(cv2.imencode(".png", picture(5))[1].tobytes())
+def test_png_with_a_wrong_bit_is_broken_and_makes_no_noise(tmp_path, capfd, image) -> None:
+    data = bytearray(cv2.imencode(".png", image(5))[1].tobytes())
     data[len(data) // 2] ^= 0x10
     path = tmp_path / "image.png"
     path.write_bytes(bytes(data))
@@ -106,7 +106,7 @@ def test_device_or_fifo_in_the_place_of_the_source_is_refused_at_once(tmp_path) 
     os.mkfifo(tmp_path / "a.png")
     (tmp_path / "b.png").symlink_to("/dev/zero")
     for name in ("a.png", "b.png"):
-        with pytest.raises(UnusableSource, match="no image that can be read, of 1 tried"):
+        with pytest.raises(UnusableSource, match="no readable image among 1"):
             ImageFolder(CameraSettings(source=str(tmp_path / name)))
 
 
@@ -123,10 +123,10 @@ while (image := source.read()) is not None:
 """
 
 
-def test_image_of_more_pixels_than_a_daemon_has_memory_for_is_never_decoded(tmp_path, picture) -> None:
+def test_image_of_more_pixels_than_a_daemon_has_memory_for_is_never_decoded(tmp_path, image) -> None:
     for number, (width, height) in enumerate([(30_000, 30_000), (8000, 4000), (8000, 4500)]):
         (tmp_path / f"{number}.png").write_bytes(blank_png(width, height))
-    (tmp_path / "9.png").write_bytes(cv2.imencode(".png", picture(1))[1].tobytes())
+    (tmp_path / "9.png").write_bytes(cv2.imencode(".png", image(1))[1].tobytes())
     command = [sys.executable, "-c", BOUNDED, str(tmp_path)]
     environment = {"PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
@@ -157,7 +157,7 @@ def test_control_characters_of_a_name_are_written_out(folder, caplog) -> None:
     (folder / "b\x1b[31m\n.jpg").write_bytes(b"broken")
     read_all(folder)
     assert [record.getMessage().split("/")[-1] for record in caplog.records] == [
-        "b\\x1b[31m\\n.jpg: not an image that can be read; skipped"
+        "b\\x1b[31m\\n.jpg: not a readable image; skipped"
     ]
 
 
@@ -171,9 +171,9 @@ def test_grey_transparent_and_deep_images_become_bgr(tmp_path, channels, dtype) 
     assert (image == 200).all()
 
 
-def test_images_may_differ_in_size(tmp_path, picture) -> None:
+def test_images_may_differ_in_size(tmp_path, image) -> None:
     for number, size in enumerate([(30, 20), (60, 40)]):
-        (tmp_path / f"{number}.png").write_bytes(cv2.imencode(".png", picture(1, *size))[1].tobytes())
+        (tmp_path / f"{number}.png").write_bytes(cv2.imencode(".png", image(1, *size))[1].tobytes())
     assert [image.shape for _, image in read_all(tmp_path, rotate=270)] == [(30, 20, 3), (60, 40, 3)]
 
 
@@ -185,7 +185,7 @@ def test_folder_without_a_usable_image_is_refused(tmp_path) -> None:
     with pytest.raises(UnusableSource, match="no images in this folder"):
         ImageFolder(CameraSettings(source=str(tmp_path)))
     (tmp_path / "broken.jpg").write_bytes(b"broken")
-    with pytest.raises(UnusableSource, match="no image that can be read, of 1 tried"):
+    with pytest.raises(UnusableSource, match="no readable image among 1"):
         ImageFolder(CameraSettings(source=str(tmp_path)))
     with pytest.raises(UnusableSource, match="no such file or folder"):
         ImageFolder(CameraSettings(source=str(tmp_path / "missing.png")))

@@ -1,4 +1,4 @@
-"""Pictures cut out of a stream by their markers alone."""
+"""Frames cut out of a stream by their markers alone."""
 
 import random
 import tracemalloc
@@ -7,7 +7,7 @@ import cv2
 import numpy as np
 import pytest
 
-from fer_edge.capture.jpeg import MAX_PICTURE_BYTES, JpegError, JpegReader
+from fer_edge.capture.jpeg import MAX_IMAGE_BYTES, JpegError, JpegReader
 
 
 def jpeg(seed: int, *options: int, size: tuple[int, int] = (32, 32)) -> bytes:
@@ -15,13 +15,13 @@ def jpeg(seed: int, *options: int, size: tuple[int, int] = (32, 32)) -> bytes:
     return cv2.imencode(".jpg", noise, options)[1].tobytes()
 
 
-def pictures(stream: bytes, step: int | None = None) -> list[bytes]:
+def images(stream: bytes, step: int | None = None) -> list[bytes]:
     reader, found = JpegReader(), []
     step = step or max(1, len(stream))
     for at in range(0, len(stream), step):
         reader.feed(stream[at : at + step])
-        while (picture := reader.take()) is not None:
-            found.append(picture)
+        while (image := reader.take()) is not None:
+            found.append(image)
     return found
 
 
@@ -34,25 +34,25 @@ RESTARTING = jpeg(4, cv2.IMWRITE_JPEG_RST_INTERVAL, 1)
 @pytest.mark.parametrize(
     "between", [b"", b"\r\n--frame\r\nContent-Length: 99\r\n\r\n", b"\0\0\xff\xff", b"--\xff\xd8--"]
 )
-def test_pictures_are_found_whatever_stands_between_them(step: int | None, between: bytes) -> None:
+def test_frames_are_found_whatever_stands_between_them(step: int | None, between: bytes) -> None:
     all_of_them = [PLAIN, PROGRESSIVE, RESTARTING, OTHER]
-    assert pictures(between + between.join(all_of_them) + between, step) == all_of_them
+    assert images(between + between.join(all_of_them) + between, step) == all_of_them
 
 
-def test_thumbnail_inside_a_picture_is_no_picture() -> None:
+def test_thumbnail_inside_a_frame_is_no_frame() -> None:
     thumbnail = jpeg(5, size=(8, 8))
     segment = b"\xff\xe1" + (len(thumbnail) + 2).to_bytes(2) + thumbnail
     whole = PLAIN[:2] + segment + PLAIN[2:]
-    assert pictures(whole + OTHER) == [whole, OTHER]
+    assert images(whole + OTHER) == [whole, OTHER]
 
 
-def test_picture_that_ends_early_is_left_out_and_the_next_one_is_not() -> None:
-    assert pictures(PLAIN[: len(PLAIN) // 3] + b"\r\n--frame\r\n\r\n" + OTHER) == [OTHER]
+def test_frame_that_ends_early_is_left_out_and_the_next_one_is_not() -> None:
+    assert images(PLAIN[: len(PLAIN) // 3] + b"\r\n--frame\r\n\r\n" + OTHER) == [OTHER]
 
 
-def test_filling_before_a_marker_is_a_part_of_the_picture() -> None:
+def test_filling_before_a_marker_is_a_part_of_the_frame() -> None:
     filled = PLAIN[:-2] + b"\xff\xff\xff\xd9"
-    assert pictures(filled) == [filled]
+    assert images(filled) == [filled]
 
 
 def announcing(width: int, height: int) -> bytes:
@@ -61,23 +61,23 @@ def announcing(width: int, height: int) -> bytes:
 
 
 def test_pixels_are_counted_before_anything_is_decoded() -> None:
-    assert pictures(announcing(8000, 4000)) == [announcing(8000, 4000)]
-    with pytest.raises(JpegError, match="60000x60000 pixels, more than the 33554432"):
-        pictures(announcing(60000, 60000))
+    assert images(announcing(8000, 4000)) == [announcing(8000, 4000)]
+    with pytest.raises(JpegError, match="60000x60000 pixels, more than the limit of 33554432"):
+        images(announcing(60000, 60000))
 
 
-def test_picture_without_an_end_is_not_kept_for_ever() -> None:
+def test_frame_without_an_end_is_not_kept_for_ever() -> None:
     with pytest.raises(JpegError, match="more than 16 MiB"):
-        pictures(PLAIN[:-2] + bytes(MAX_PICTURE_BYTES), 65536)
+        images(PLAIN[:-2] + bytes(MAX_IMAGE_BYTES), 65536)
 
 
-def test_picture_with_too_many_scans_is_left_out() -> None:
+def test_frame_with_too_many_scans_is_left_out() -> None:
     at = PLAIN.index(b"\xff\xda")
     endless = PLAIN[:at] + PLAIN[at:-2] * 70 + b"\xff\xd9"
-    assert pictures(endless + OTHER) == [OTHER]
+    assert images(endless + OTHER) == [OTHER]
 
 
-def test_mutated_streams_give_pictures_or_one_kind_of_error_in_bounded_memory() -> None:
+def test_mutated_streams_give_frames_or_one_kind_of_error_in_bounded_memory() -> None:
     part = b"\r\n--frame\r\nContent-Type: image/jpeg\r\n\r\n"
     stream = part.join([b"", PLAIN, PROGRESSIVE, RESTARTING, OTHER, PLAIN])
     drawn = random.Random(20261128)
@@ -98,7 +98,7 @@ def test_mutated_streams_give_pictures_or_one_kind_of_error_in_bounded_memory() 
                     begin = drawn.randrange(len(damaged))
                     damaged[at:at] = damaged[begin : begin + 700]
         try:
-            found = pictures(bytes(damaged), drawn.choice([100, 1000, 100_000]))
+            found = images(bytes(damaged), drawn.choice([100, 1000, 100_000]))
         except JpegError:
             errors += 1
             continue

@@ -24,8 +24,8 @@ JPEG_HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\nContent-Length: %d\
 
 
 @pytest.fixture
-def jpeg(picture):
-    return lambda number: cv2.imencode(".jpg", picture(number % 16))[1].tobytes()
+def jpeg(image):
+    return lambda number: cv2.imencode(".jpg", image(number % 16))[1].tobytes()
 
 
 def opened(url: str, **settings):
@@ -41,7 +41,7 @@ def refusal(url: str, **settings) -> str:
 
 
 def numbers(source, number_of, wanted: int) -> list[int]:
-    """Of the pictures of ``source``, which is closed then."""
+    """Of the frames of ``source``, which is closed then."""
     found = []
     while len(found) < wanted and (image := source.read()) is not None:
         found.append(number_of(image))
@@ -113,17 +113,17 @@ def test_chunked_mjpeg_is_read(http_camera, jpeg, number_of) -> None:
     assert numbers(opened(http_camera(answer).url()), number_of, 9) == [0, 1, 2]
 
 
-def test_broken_picture_is_left_out(http_camera, picture, number_of) -> None:
+def test_broken_frame_is_left_out(http_camera, image, number_of) -> None:
     def answer(_request, send):
         send(MULTIPART)
         for number in range(4):
-            whole = DIALECTS["usual"](cv2.imencode(".jpg", picture(number, 640, 480))[1].tobytes())
+            whole = DIALECTS["usual"](cv2.imencode(".jpg", image(number, 640, 480))[1].tobytes())
             send(whole[: len(whole) // 2] if number % 2 else whole)
 
     assert numbers(opened(http_camera(answer).url()), number_of, 9) == [0, 2]
 
 
-def test_address_of_single_pictures_is_polled_over_one_connection(http_camera, jpeg, number_of) -> None:
+def test_address_of_single_frames_is_polled_over_one_connection(http_camera, jpeg, number_of) -> None:
     number = count()
 
     def answer(_request, send):
@@ -139,7 +139,7 @@ def test_address_of_single_pictures_is_polled_over_one_connection(http_camera, j
     assert camera.requests[-1].startswith("GET /snapshot.jpg HTTP/1.1\nHost: 127.0.0.1:")
 
 
-def test_address_of_single_pictures_is_asked_no_faster_than_its_rate(http_camera, jpeg) -> None:
+def test_address_of_single_frames_is_asked_no_faster_than_its_rate(http_camera, jpeg) -> None:
     asked: list[float] = []
 
     def answer(_request, send):
@@ -163,7 +163,7 @@ def test_camera_that_closes_a_kept_connection_is_asked_on_a_new_one(http_camera,
     assert numbers(opened(http_camera(answer).url()), number_of, 3) == [0, 1, 2]
 
 
-def test_address_of_single_pictures_that_fails_later_says_why(http_camera, jpeg) -> None:
+def test_address_of_single_frames_that_fails_later_says_why(http_camera, jpeg) -> None:
     number = count()
 
     def answer(_request, send):
@@ -172,12 +172,12 @@ def test_address_of_single_pictures_that_fails_later_says_why(http_camera, jpeg)
 
     source = opened(http_camera(answer).url())
     source.read()
-    with pytest.raises(SourceError, match="answers with error 503"):
+    with pytest.raises(SourceError, match="returns error 503"):
         source.read()
     source.close()
 
 
-def test_address_that_gives_broken_pictures_alone_is_given_up(http_camera, jpeg) -> None:
+def test_address_that_gives_broken_frames_alone_is_given_up(http_camera, jpeg) -> None:
     number = count()
 
     def answer(_request, send):
@@ -212,7 +212,7 @@ def proven(request: str, password: str) -> bool:
     return fields["response"] == md5(f"{md5(f'anna:c:{password}')}:{middle}:{md5(f'GET:{uri}')}")
 
 
-def test_digest_login_is_used_for_each_picture_and_its_old_challenge_renewed(http_camera, jpeg, number_of) -> None:
+def test_digest_login_is_used_for_each_frame_and_its_old_challenge_renewed(http_camera, jpeg, number_of) -> None:
     number, challenges = count(), count(1)
 
     def answer(request, send):
@@ -250,9 +250,9 @@ def test_basic_login_comes_from_address_or_settings_and_only_when_asked_for(
 def test_wrong_password_a_missing_one_and_an_unknown_login_are_told_apart(http_camera) -> None:
     basic = http_camera(lambda _, send: send(b"HTTP/1.0 401 No\r\nWWW-Authenticate: Basic\r\n\r\n"))
     assert refusal(basic.url(login="anna:falsch@")).endswith("/video: user or password refused")
-    assert "asks for a user and password" in refusal(basic.url())
+    assert "needs a user and password" in refusal(basic.url())
     other = http_camera(lambda _, send: send(b"HTTP/1.0 401 No\r\nWWW-Authenticate: N\x1b[31m\r\n\r\n"))
-    assert "asks for a login that is neither Basic nor Digest" in refusal(other.url(login="a:b@"))
+    assert "requires authentication that is neither Basic nor Digest" in refusal(other.url(login="a:b@"))
 
 
 def test_password_file_that_cannot_be_read_is_named_and_may_come_later(http_camera, tmp_path: Path) -> None:
@@ -295,8 +295,8 @@ def test_redirect_on_the_same_host_is_followed_and_no_other(http_camera, jpeg, n
     assert numbers(opened(camera.url()), number_of, 1) == [7]
     assert "redirects to another host, http://localhost" in refusal(camera.url("/out"))
     assert elsewhere.connections == 0
-    assert "redirects to what is no address" in refusal(camera.url("/file"))
-    assert "redirects again and again" in refusal(camera.url("/round"))
+    assert "redirects to an invalid address" in refusal(camera.url("/file"))
+    assert "too many redirects" in refusal(camera.url("/round"))
 
 
 LISTS = {
@@ -313,13 +313,13 @@ def test_answer_that_names_other_addresses_is_refused_and_none_of_them_is_fetche
     victim = http_camera(lambda _, send: send(MULTIPART))
     answer = b"HTTP/1.0 200 OK\r\n" + LISTS[name] % f"127.0.0.1:{victim.port}".encode()
     said = refusal(http_camera(lambda _, send: send(answer)).url("/live"))
-    assert "which only names the stream: name the stream itself" in said
+    assert "which only refers to the stream: use the address of the stream itself" in said
     assert victim.connections == 0
 
 
 @pytest.fixture(scope="module")
 def videos(tmp_path_factory: pytest.TempPathFactory) -> dict[str, bytes]:
-    """The same ten pictures as MPEG-TS, as a stream begins that never ends, and as MP4, a recording."""
+    """The same ten frames as MPEG-TS, as a stream begins that never ends, and as MP4, a recording."""
     folder = tmp_path_factory.mktemp("videos")
     found = {}
     for suffix in ("ts", "mp4"):
@@ -374,20 +374,20 @@ def test_ffmpeg_opens_no_file_that_a_list_names(tmp_path: Path, videos) -> None:
 WORDS = [
     (b"HTTP/1.1 403 Forbidden\r\n\r\n", "the camera forbids it (403)"),
     (b"HTTP/1.1 404 Not Found\r\n\r\n", "no such stream: check the path"),
-    (b"HTTP/1.0 503 Service Unavailable\r\n\r\n", "answers with error 503"),
-    (b"HTTP/1.0 204 No Content\r\n\r\n", "answers with status 204"),
+    (b"HTTP/1.0 503 Service Unavailable\r\n\r\n", "returns error 503"),
+    (b"HTTP/1.0 204 No Content\r\n\r\n", "returns status 204"),
     (b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n\r\n<html>", "not a video but text/html"),
     (
         b"HTTP/1.1 200 OK\r\nContent-Type: video/x\x1b[2J\r\n\r\nhello",
-        "it answers (video/x\\x1b[2j), but sends no video",
+        "it responds (video/x\\x1b[2j), but sends no video",
     ),
-    (b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n", "it answers (image/jpeg), but sends no JPEG picture"),
-    (MULTIPART + b"--frame\r\n\r\n\xff\xd8\xff\xd9" * 3, "no JPEG picture that can be decoded (3 cannot)"),
-    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "its answer is not HTTP"),
-    (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200, "its answer is not HTTP"),
-    (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000, "its answer is not HTTP"),
-    (b"SSH-2.0-OpenSSH_9.2\r\n", "no camera: check the port"),
-    (b"", "no camera: check the port"),
+    (b"HTTP/1.1 200 OK\r\nContent-Type: image/jpeg\r\n\r\n", "it responds (image/jpeg), but sends no JPEG image"),
+    (MULTIPART + b"--frame\r\n\r\n\xff\xd8\xff\xd9" * 3, "no JPEG image that can be decoded (3 cannot)"),
+    (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", "its response is not HTTP"),
+    (b"HTTP/1.1 200 OK\r\n" + b"X: y\r\n" * 200, "its response is not HTTP"),
+    (b"HTTP/1.1 200 OK\r\nX: " + b"y" * 70_000, "its response is not HTTP"),
+    (b"SSH-2.0-OpenSSH_9.2\r\n", "not a camera: check the port"),
+    (b"", "not a camera: check the port"),
 ]
 
 
@@ -396,12 +396,12 @@ def test_answer_of_the_camera_is_put_into_words(http_camera, answer: bytes, word
     assert words in refusal(http_camera(lambda _, send: send(answer)).url())
 
 
-def test_picture_too_large_for_the_device_is_refused_before_it_is_decoded(http_camera, jpeg) -> None:
+def test_frame_too_large_for_the_device_is_refused_before_it_is_decoded(http_camera, jpeg) -> None:
     whole = jpeg(1)
     at = whole.index(b"\xff\xc0") + 5
     huge = whole[:at] + b"\xea\x60\xea\x60" + whole[at + 4 :]
     camera = http_camera(lambda _, send: send(MULTIPART + huge))
-    assert "sends pictures of 60000x60000 pixels, more than the 33554432 that are decoded" in refusal(camera.url())
+    assert "sends frames of 60000x60000 pixels, more than the limit of 33554432" in refusal(camera.url())
 
 
 def test_stream_that_drips_is_given_up_like_one_that_is_silent(http_camera, jpeg) -> None:
@@ -434,7 +434,7 @@ def test_plain_camera_behind_an_https_address_is_told(http_camera) -> None:
     assert "the encrypted connection failed" in refusal(camera.url(scheme="https"))
 
 
-def test_mutated_answers_give_pictures_or_the_one_error(http_camera, jpeg) -> None:
+def test_mutated_answers_give_frames_or_the_one_error(http_camera, jpeg) -> None:
     valid = MULTIPART + b"".join(DIALECTS["usual"](jpeg(number)) for number in range(3))
     chunked = MULTIPART.replace(b"\r\n\r\n", b"\r\nTransfer-Encoding: chunked\r\n\r\n") + b"5\r\n--a\r\n\r\n0\r\n\r\n"
     drawn = random.Random(15)
@@ -447,11 +447,11 @@ def test_mutated_answers_give_pictures_or_the_one_error(http_camera, jpeg) -> No
         answers.append(bytes(damaged))
     left = iter(answers)
     camera = http_camera(lambda _, send: send(next(left, b"")))
-    assert sum(pictures_or_the_one_error(camera.url()) for _ in answers) > 100
+    assert sum(images_or_the_one_error(camera.url()) for _ in answers) > 100
 
 
-def pictures_or_the_one_error(url: str) -> int:
-    """How many pictures came before the end or SourceError; anything else is raised."""
+def images_or_the_one_error(url: str) -> int:
+    """How many frames came before the end or SourceError; anything else is raised."""
     seen, source = 0, None
     try:
         source = opened(url)
@@ -465,12 +465,12 @@ def pictures_or_the_one_error(url: str) -> int:
     return seen
 
 
-# A picture of 16x16 without tables.
+# A frame of 16x16 without tables.
 BROKEN_JPEG = b"\xff\xd8\xff\xc0\0\x0b\x08\0\x10\0\x10\x01\x01\x11\0\xff\xda\0\x08\x01\x01\0\0\x3f\0\x55\xff\xd9"
 
 
 @pytest.mark.parametrize("head", [JPEG_HEAD % len(BROKEN_JPEG), MULTIPART], ids=["polled", "stream"])
-def test_pictures_of_which_none_can_be_decoded_end_a_read_within_its_limit(http_camera, jpeg, head) -> None:
+def test_frames_of_which_none_can_be_decoded_end_a_read_within_its_limit(http_camera, jpeg, head) -> None:
     answers = count()
 
     def answer(_request, send) -> None:

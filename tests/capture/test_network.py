@@ -82,16 +82,16 @@ def rtsp() -> Iterator[Callable[..., RtspServer]]:
 
 
 class MjpegServer:
-    """An HTTP camera that sends numbered pictures as multipart JPEG at 20 a second."""
+    """An HTTP camera that sends numbered frames as multipart JPEG at 20 a second."""
 
-    def __init__(self, picture) -> None:
+    def __init__(self, image) -> None:
         self.port = free_port()
         self.frozen = threading.Event()
         self.small = threading.Event()
         self.connections = 0
         self.hung = 0  # connections up to this one stay open and send nothing
         self._number = 0
-        self._jpeg = lambda number, size: cv2.imencode(".jpg", picture(number % 16, *size))[1].tobytes()
+        self._jpeg = lambda number, size: cv2.imencode(".jpg", image(number % 16, *size))[1].tobytes()
         self.start()
 
     @property
@@ -108,7 +108,7 @@ class MjpegServer:
 
             def do_GET(self) -> None:
                 self.send_response(200)
-                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=picture")
+                self.send_header("Content-Type", "multipart/x-mixed-replace; boundary=frame")
                 self.end_headers()
                 outer.connections += 1
                 own = outer.connections
@@ -117,7 +117,7 @@ class MjpegServer:
                         continue
                     outer._number += not outer.frozen.is_set()
                     part = outer._jpeg(outer._number, (80, 60) if outer.small.is_set() else (160, 120))
-                    head = f"--picture\r\nContent-Type: image/jpeg\r\nContent-Length: {len(part)}\r\n\r\n"
+                    head = f"--frame\r\nContent-Type: image/jpeg\r\nContent-Length: {len(part)}\r\n\r\n"
                     try:
                         self.wfile.write(head.encode() + part + b"\r\n")
                     except OSError:
@@ -136,8 +136,8 @@ class MjpegServer:
 
 
 @pytest.fixture
-def mjpeg(picture) -> Iterator[MjpegServer]:
-    server = MjpegServer(picture)
+def mjpeg(image) -> Iterator[MjpegServer]:
+    server = MjpegServer(image)
     yield server
     server.kill()
 
@@ -228,7 +228,7 @@ def test_rtsp_camera_with_a_password_opens_with_the_right_one_only(rtsp) -> None
     with pytest.raises(SourceError, match="user or password refused") as caught:
         open_source(CameraSettings(source=server.url("anna:falsch@")))
     assert "falsch" not in str(caught.value)
-    with pytest.raises(SourceError, match="asks for a user and password"):
+    with pytest.raises(SourceError, match="needs a user and password"):
         open_source(CameraSettings(source=server.url()))
 
 

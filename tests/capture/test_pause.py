@@ -1,4 +1,4 @@
-"""A pause closes the camera; no picture passes it, however late it comes."""
+"""A pause closes the camera; no frame passes it, however late it comes."""
 
 import time
 from collections.abc import Iterator
@@ -15,14 +15,14 @@ GIVE_UP_S = 10.0
 
 
 class Webcam:
-    """A live source: a picture every few milliseconds, or a read that hangs until it is let go."""
+    """A live source: a frame every few milliseconds, or a read that hangs until it is let go."""
 
     live = True
     rate_hz = None
     format = "test"
 
-    def __init__(self, pictures: list[Image]) -> None:
-        self._pictures = pictures
+    def __init__(self, images: list[Image]) -> None:
+        self._images = images
         self._given = 0
         self.hang, self.hanging, self.let_go = Event(), Event(), Event()
         self.closed = Event()
@@ -33,7 +33,7 @@ class Webcam:
             self.let_go.wait(GIVE_UP_S)
         time.sleep(0.005)  # a camera's own pace
         self._given += 1
-        return self._pictures[self._given % len(self._pictures)].copy()
+        return self._images[self._given % len(self._images)].copy()
 
     def close(self) -> None:
         self.closed.set()
@@ -42,10 +42,10 @@ class Webcam:
 class Room:
     """A capture before webcams that are made as they are opened."""
 
-    def __init__(self, pictures: list[Image], *, paused: bool = False) -> None:
+    def __init__(self, images: list[Image], *, paused: bool = False) -> None:
         self.opened: list[Webcam] = []
         self.latest_frame = LatestFrame()
-        self._pictures = pictures
+        self._images = images
         self.capture = Camera(
             CameraSettings(), self.latest_frame, opener=self._open, paused=paused, now=time.monotonic()
         )
@@ -56,20 +56,20 @@ class Room:
         return self.capture.state(time.monotonic()).phase
 
     def _open(self, _settings: CameraSettings) -> Webcam:
-        self.opened.append(Webcam(self._pictures))
+        self.opened.append(Webcam(self._images))
         return self.opened[-1]
 
 
 @pytest.fixture
-def room(picture) -> Iterator[Room]:
-    one = Room([picture(0), picture(1)])
+def room(image) -> Iterator[Room]:
+    one = Room([image(0), image(1)])
     yield one
     for webcam in one.opened:
         webcam.let_go.set()
     one.capture.stop()
 
 
-def test_pause_closes_the_camera_and_throws_away_the_picture_that_waits(room) -> None:
+def test_pause_closes_the_camera_and_throws_away_the_frame_that_waits(room) -> None:
     assert room.latest_frame.take(GIVE_UP_S) is not None
     room.capture.pause(7.0)
     assert room.opened[0].closed.is_set()
@@ -80,7 +80,7 @@ def test_pause_closes_the_camera_and_throws_away_the_picture_that_waits(room) ->
     assert room.capture.state(9.0).since == 7.0, "a second call changes nothing"
 
 
-def test_resume_opens_it_anew_and_pictures_come_again(room) -> None:
+def test_resume_opens_it_anew_and_frames_come_again(room) -> None:
     assert room.latest_frame.take(GIVE_UP_S) is not None
     room.capture.resume()
     assert len(room.opened) == 1, "it was not paused"
@@ -92,8 +92,8 @@ def test_resume_opens_it_anew_and_pictures_come_again(room) -> None:
     assert room.phase() is CameraPhase.RUNNING
 
 
-def test_daemon_that_starts_paused_never_opens_the_camera_until_it_is_told(picture) -> None:
-    room = Room([picture(0), picture(1)], paused=True)
+def test_daemon_that_starts_paused_never_opens_the_camera_until_it_is_told(image) -> None:
+    room = Room([image(0), image(1)], paused=True)
     assert room.latest_frame.take(0.05) is None
     assert room.opened == []
     assert room.phase() is CameraPhase.PAUSED
@@ -102,7 +102,7 @@ def test_daemon_that_starts_paused_never_opens_the_camera_until_it_is_told(pictu
     room.capture.stop()
 
 
-def test_picture_of_a_read_that_hung_through_the_pause_is_not_used(room) -> None:
+def test_frame_of_a_read_that_hung_through_the_pause_is_not_used(room) -> None:
     assert room.latest_frame.take(GIVE_UP_S) is not None
     webcam = room.opened[0]
     webcam.hang.set()

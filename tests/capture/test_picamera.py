@@ -73,8 +73,8 @@ def package(tmp_path: Path, monkeypatch):
 SETTINGS = CameraSettings(source="picamera", width=640, height=480, rate_hz=15.0, stall_s=4.0)
 
 
-def test_camera_is_asked_for_size_rate_and_the_byte_order_of_opencv(package, picture) -> None:
-    package.Picamera2.images = [picture(3, 640, 480)]
+def test_camera_is_asked_for_size_rate_and_the_byte_order_of_opencv(package, image) -> None:
+    package.Picamera2.images = [image(3, 640, 480)]
     camera = open_source(SETTINGS)
     image = camera.read()
     assert image is not None
@@ -110,8 +110,8 @@ def test_files_that_begin_like_a_pi_camera_are_files(source: str) -> None:
     assert kind_of(source) is Kind.VIDEO
 
 
-def test_camera_that_goes_silent_ends_the_read_before_it_counts_as_stalled(package, picture) -> None:
-    package.Picamera2.images = [picture(3)]
+def test_camera_that_goes_silent_ends_the_read_before_it_counts_as_stalled(package, image) -> None:
+    package.Picamera2.images = [image(3)]
     camera = PiCamera(SETTINGS)
     assert camera.read() is not None
     assert camera.read() is None

@@ -38,7 +38,7 @@ def test_live_source_is_refused_at_once_and_closed() -> None:
 
 
 class Tape:
-    """A recording of three pictures that notes whether it was closed."""
+    """A recording of three frames that notes whether it was closed."""
 
     live = False
     rate_hz: float | None = 1.0
@@ -56,9 +56,9 @@ class Tape:
         self.closed = True
 
 
-def test_recording_is_closed_at_its_end_and_when_the_taker_leaves(picture) -> None:
+def test_recording_is_closed_at_its_end_and_when_the_taker_leaves(image) -> None:
     for leave_after in (1, 3, 4):
-        tape = Tape(picture(0))
+        tape = Tape(image(0))
         frames = play(tape)
         for _, _ in zip(range(leave_after), frames, strict=False):
             pass

@@ -5,7 +5,7 @@ import pytest
 from fer_edge.capture.video import PlaybackClock
 
 
-def test_first_picture_is_due_at_once_and_the_others_at_their_distance_from_it() -> None:
+def test_first_frame_is_due_at_once_and_the_others_at_their_distance_from_it() -> None:
     pace = PlaybackClock()
     assert pace.wait_s(2.0, 50.0) == 0.0
     assert pace.wait_s(2.1, 50.0) == pytest.approx(0.1)

@@ -21,7 +21,7 @@ def test_missing_video_raises_what_to_do(tmp_path) -> None:
 
 
 class Ticking:
-    """A live source with a picture every ``period_s`` of the clock, after a burst of ``burst`` at once."""
+    """A live source with a frame every ``period_s`` of the clock, after a burst of ``burst`` at once."""
 
     live = True
     rate_hz: float | None = 30.0  # what it claims
@@ -42,27 +42,27 @@ class Ticking:
 
 
 @pytest.mark.parametrize(("period_s", "burst", "rate"), [(0.1, 0, "10.0"), (0.1, 40, "10.0"), (1.0, 0, "1.0")])
-def test_rate_of_a_camera_is_measured_and_not_believed(clock, picture, period_s, burst, rate) -> None:
-    source = Ticking(clock, picture(1), period_s, burst)
+def test_rate_of_a_camera_is_measured_and_not_believed(clock, image, period_s, burst, rate) -> None:
+    source = Ticking(clock, image(1), period_s, burst)
     line = probe(CameraSettings(source=0), lambda _: source, clock)
     assert line == f"96x64 at {rate} fps from /dev/video0 (MJPG)"
     assert source.closed
 
 
-def test_camera_without_a_picture_is_an_error_and_is_closed(clock) -> None:
+def test_camera_without_a_frame_is_an_error_and_is_closed(clock) -> None:
     source = Ticking(clock, None, 0.1)
-    with pytest.raises(SourceError, match="/dev/video0: it opens but gives no picture"):
+    with pytest.raises(SourceError, match="/dev/video0: it opens but delivers no frames"):
         probe(CameraSettings(source=0), lambda _: source, clock)
     assert source.closed
 
 
-def test_network_camera_without_a_picture_is_not_said_to_be_in_use(clock, picture) -> None:
-    with pytest.raises(SourceError, match=r"it opens but gives no picture$"):
+def test_network_camera_without_a_frame_is_not_said_to_be_in_use(clock, image) -> None:
+    with pytest.raises(SourceError, match=r"it opens but delivers no frames$"):
         probe(CameraSettings(source="http://camera/"), lambda _: Ticking(clock, None, 0.1), clock)
 
 
-def test_password_is_not_in_the_line(clock, picture) -> None:
-    source = Ticking(clock, picture(1), 0.1)
+def test_password_is_not_in_the_line(clock, image) -> None:
+    source = Ticking(clock, image(1), 0.1)
     line = probe(CameraSettings(source="rtsp://anna:geheim@camera/live"), lambda _: source, clock)
     assert "geheim" not in line
     assert "rtsp://***@camera/live" in line

@@ -1,4 +1,4 @@
-"""All pictures leave as BGR, 8 bits, the right way up."""
+"""All frames leave as BGR, 8 bits, the right way up."""
 
 import numpy as np
 import pytest
@@ -6,8 +6,8 @@ import pytest
 from fer_edge.capture.opencv import upright
 
 
-def test_bgr_is_passed_on_without_a_copy(picture) -> None:
-    image = picture(3)
+def test_bgr_is_passed_on_without_a_copy(image) -> None:
+    image = image(3)
     assert upright(image, 0) is image
 
 
@@ -31,7 +31,7 @@ def test_sixteen_bits_become_their_upper_eight() -> None:
 
 
 @pytest.mark.parametrize(("rotate", "corner"), [(0, (0, 0)), (90, (0, 3)), (180, (3, 5)), (270, (5, 0))])
-def test_picture_is_turned_clockwise(rotate: int, corner: tuple[int, int]) -> None:
+def test_frame_is_turned_clockwise(rotate: int, corner: tuple[int, int]) -> None:
     image = np.zeros((4, 6, 3), np.uint8)
     image[0, 0] = 200  # the upper left corner
     turned = upright(image, rotate)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from fer_edge.capture.v4l2 import V4l2Camera, wants_mjpg
+from fer_edge.capture.v4l2 import V4l2Camera, needs_mjpg
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
 
@@ -18,10 +18,10 @@ from fer_edge.errors import SourceError, UnusableSource
         (1920, 1080, 5.0, True),  # 20.7 MB/s
     ],
 )
-def test_compressed_pictures_are_asked_for_only_where_usb_2_does_not_carry_the_others(
+def test_compressed_frames_are_asked_for_only_where_usb_2_does_not_carry_the_others(
     width, height, rate_hz, expected
 ) -> None:
-    assert wants_mjpg(width, height, rate_hz) is expected
+    assert needs_mjpg(width, height, rate_hz) is expected
 
 
 def test_missing_camera_may_come_back_so_it_is_no_final_error(capfd) -> None:

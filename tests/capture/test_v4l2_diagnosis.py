@@ -1,4 +1,4 @@
-"""Why a device gives no pictures. What needs a camera or the kernel's test driver is not here; see docs/cameras.md."""
+"""Why a device gives no frames. What needs a camera or the kernel's test driver is not here; see docs/cameras.md."""
 
 import errno
 import os

@@ -25,7 +25,7 @@ def read_all(path: Path, **settings) -> list[tuple[float, Image]]:
     return found
 
 
-def test_every_picture_comes_once_in_order_at_its_time(film, number_of) -> None:
+def test_every_frame_comes_once_in_order_at_its_time(film, number_of) -> None:
     found = read_all(film)
     assert [number_of(image) for _, image in found] == list(range(10))
     assert [time for time, _ in found] == pytest.approx([n / 10 for n in range(10)])
@@ -38,7 +38,7 @@ def test_uneven_times_are_kept(uneven_film, number_of) -> None:
     assert [number_of(image) for _, image in found] == list(range(5))
 
 
-def test_pictures_are_arrays_of_their_own(film) -> None:
+def test_frames_are_arrays_of_their_own(film) -> None:
     images = [image for _, image in read_all(film)]
     assert all(not np.shares_memory(a, b) for a, b in pairwise(images))
 
@@ -55,7 +55,7 @@ def test_looping_film_begins_again_and_its_time_goes_on(film, number_of) -> None
     assert [time for _, time in found] == pytest.approx([n / 10 for n in range(25)])
 
 
-def test_settings_turn_the_picture(film) -> None:
+def test_settings_turn_the_frame(film) -> None:
     assert read_all(film, rotate=90)[0][1].shape == (96, 64, 3)
 
 
@@ -84,9 +84,9 @@ def test_rotation_that_the_file_asks_for_is_applied(tmp_path: Path) -> None:
     [
         (None, "no such file"),
         (b"", "the file is empty"),
-        (b"not a film at all\n" * 100, "not a video"),
-        (bytes(5000), "not a video"),
-        (b"\x00\x00\x00\x20ftypisom" + bytes(1000), "not a video"),
+        (b"not a film at all\n" * 100, "not a readable video"),
+        (bytes(5000), "not a readable video"),
+        (b"\x00\x00\x00\x20ftypisom" + bytes(1000), "not a readable video"),
     ],
 )
 def test_file_that_is_no_video_is_refused_with_the_reason_and_without_noise(tmp_path, capfd, content, word) -> None:

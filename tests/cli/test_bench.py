@@ -52,7 +52,7 @@ class SlowClassifier(Classifier):
 
     def __init__(self, clock: Clock) -> None:
         real = load_classifier(model_path("nano"))
-        super().__init__(real.card, real.runner)
+        super().__init__(real.card, real.interpreter)
         self._clock = clock
 
     def scores(self, face: Grey) -> Scores:

@@ -80,7 +80,7 @@ def produced(an_event) -> dict[str, list[Message]]:
     card = SimpleNamespace(name="n", sha256="0", emotions=EMOTIONS, scores={})
     runner, kernels = SimpleNamespace(runtime="r"), DelegateInfo(True, 1.0, 0.7)
     vision = SimpleNamespace(
-        classifier=SimpleNamespace(card=card, runner=runner), detector=SimpleNamespace(name="haar")
+        classifier=SimpleNamespace(card=card, interpreter=runner), detector=SimpleNamespace(name="haar")
     )
     request = Request("settings", TOPICS.response("settings"), None, "t", {}, ())
     requests = {"done": 0, "refused": 0, "dropped": 0}

@@ -80,7 +80,7 @@ def test_camera_of_another_group_is_refused_with_the_cure_and_taken_as_soon_as_i
 def test_camera_that_the_unit_does_not_list_is_refused_in_one_line(machine: VirtualMachine) -> None:
     machine.write(f"{DROP_INS}/devices.conf", "[Service]\nDeviceAllow=\n")
     machine.run("systemctl daemon-reload; systemctl restart fer-edge")
-    machine.wait_for(STATUS, "lost: /dev/video0: kept from this service by its list of devices")
+    machine.wait_for(STATUS, "lost: /dev/video0: not in this service's device allow list")
     machine.run("sleep 10")  # several attempts
     lines = [line for line in log(machine).splitlines() if "/dev/video0" in line or "VIDEOIO" in line]
     assert len(lines) == 1, lines

@@ -64,7 +64,7 @@ def test_events_are_those_of_analyzer_and_detector_called_directly(smile: Path, 
     vision, detector = build_analyzer(SETTINGS), EventDetector(SETTINGS.decide, SETTINGS.track.lost_s)
     expected = []
     for frame in play(open_source(CameraSettings(source=str(smile)))):
-        expected += detector.update(vision.see(frame), frame.captured_at).events
+        expected += detector.update(vision.analyze(frame), frame.captured_at).events
     expected += detector.close(frame.captured_at, "stopped")
     analysed(smile, tmp_path, Output.EVENTS)
     events = [json.loads(line) for line in (tmp_path / "smile.events.jsonl").read_text().splitlines()]
@@ -192,5 +192,5 @@ def test_video_with_identical_frames_fails_instead_of_having_no_face(tmp_path: P
     monkeypatch.setitem(sys.modules, "av", None)
     (report,) = analyze_all(plan([film], tmp_path / "out", [Output.EVENTS]), Settings(), 1, lambda *what: None)
     assert report.failure is not None
-    assert "all of its pictures are the very same" in report.failure
+    assert "all frames are identical" in report.failure
     assert "pip install 'fer-edge[video]'" in report.failure

@@ -36,7 +36,7 @@ def test_good_and_broken_video_in_one_call_give_a_line_each_and_exit_code_1(smil
     broken.write_text("no film")
     result = run(smile, broken, *settings, "-o", tmp_path / "out", "--write", "events,scores")
     assert result.returncode == 1
-    assert result.stderr == f"fer-edge: {broken}: not a video that can be read\n"
+    assert result.stderr == f"fer-edge: {broken}: not a readable video\n"
     assert result.stdout.startswith(f"{smile}: 3.9 s, 40 frames, ")
     assert result.stdout.endswith(f", written to {tmp_path / 'out'}\n")
     assert result.stdout.count("\n") == 1

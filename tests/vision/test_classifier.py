@@ -73,10 +73,10 @@ def test_a_network_of_three_channels_is_fed_the_grey_three_times(int8_model: Pat
     seen = []
 
     class Spy:
-        """A runner that remembers what it is fed."""
+        """A interpreter that remembers what it is fed."""
 
-        input = classifier.runner.input
-        output = classifier.runner.output
+        input = classifier.interpreter.input
+        output = classifier.interpreter.output
 
         def invoke(self, tensor):
             seen.append(tensor)

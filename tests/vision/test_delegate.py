@@ -50,10 +50,10 @@ def test_runtime_that_does_not_tell_gives_no_share():
 
 
 def test_shipped_network_runs_on_xnnpack_as_a_whole():
-    runner = Interpreter(SHIPPED.read_bytes(), "net")
-    if runner.runtime.startswith("tflite-runtime"):
+    interpreter = Interpreter(SHIPPED.read_bytes(), "net")
+    if interpreter.runtime.startswith("tflite-runtime"):
         pytest.skip("the older runtime runs int8 without XNNPACK")
-    kernels = measure(runner)
+    kernels = measure(interpreter)
     assert (kernels.xnnpack, kernels.share) == (True, 1.0)
 
 
@@ -69,14 +69,14 @@ def test_network_without_delegates_is_found_out():
 
 def test_quickest_of_the_runs_is_what_a_face_takes():
     ticks = count()
-    runner = Interpreter(SHIPPED.read_bytes(), "net")
+    interpreter = Interpreter(SHIPPED.read_bytes(), "net")
     # begin and end of five runs: 7, 5, 3, 9 and 11 ms
     script = [0.0, 0.007, 1.0, 1.005, 2.0, 2.003, 3.0, 3.009, 4.0, 4.011]
-    assert measure(runner, clock=lambda: script[next(ticks)]).face_ms == 3.0
+    assert measure(interpreter, clock=lambda: script[next(ticks)]).face_ms == 3.0
 
 
 def test_words_say_what_is_wrong_and_only_then():
-    assert describe(DelegateInfo(True, 1.0, 0.7)) == "XNNPACK, 0.70 ms a face"
-    assert describe(DelegateInfo(True, 0.5, 0.7)) == "XNNPACK for 50% of it, 0.70 ms a face"
-    assert describe(DelegateInfo(False, 0.0, 90.0)) == "without XNNPACK, slow, 90.00 ms a face"
-    assert describe(DelegateInfo(None, None, 3.0)) == "3.00 ms a face"
+    assert describe(DelegateInfo(True, 1.0, 0.7)) == "XNNPACK, 0.70 ms per face"
+    assert describe(DelegateInfo(True, 0.5, 0.7)) == "XNNPACK for 50% of the operations, 0.70 ms per face"
+    assert describe(DelegateInfo(False, 0.0, 90.0)) == "without XNNPACK, slow, 90.00 ms per face"
+    assert describe(DelegateInfo(None, None, 3.0)) == "3.00 ms per face"

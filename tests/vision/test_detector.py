@@ -1,4 +1,4 @@
-"""Both detectors on real pictures, and what they say when they cannot be had."""
+"""Both detectors on real frames, and what they say when they cannot be had."""
 
 import subprocess
 import sys
@@ -82,13 +82,13 @@ def test_boxes_are_in_pixels_of_the_frame_whatever_its_size(detector: Detector, 
     assert again == here
 
 
-def test_a_picture_without_a_face_gives_none(detector: Detector, data: Path):
+def test_a_frame_without_a_face_gives_none(detector: Detector, data: Path):
     assert detector.detect(frame_of(data / "videos/bottle-detection.mp4", 20)) == ()
     assert detector.detect(np.zeros((480, 640, 3), np.uint8)) == ()
 
 
 @pytest.mark.parametrize("shape", [(48, 64), (640, 100), (99, 1001), (1, 1)])
-def test_a_picture_of_any_shape_is_looked_at(detector: Detector, shape):
+def test_a_frame_of_any_shape_is_looked_at(detector: Detector, shape):
     detector.detect(np.zeros((*shape, 3), np.uint8))
 
 
@@ -132,7 +132,7 @@ def test_a_truncated_yunet_file_is_refused(kept: float, data: Path, tmp_path: Pa
 def test_a_working_network_that_is_no_yunet_is_refused_at_start_and_not_in_the_first_frame(tmp_path: Path, capfd):
     path = tmp_path / "relu.onnx"
     path.write_bytes(relu_onnx())
-    with pytest.raises(ModelError, match="is no YuNet"):
+    with pytest.raises(ModelError, match="is not a YuNet"):
         make_detector(DetectSettings(backend="yunet", model=str(path)))
     assert capfd.readouterr() == ("", "")
 

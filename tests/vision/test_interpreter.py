@@ -64,19 +64,19 @@ def test_the_pixel_table_holds_what_each_grey_value_is_fed_as():
 
 
 def test_an_int8_network_says_what_it_takes_and_what_runs_it(int8_model: Path):
-    runner = Interpreter(int8_model.read_bytes(), "net")
-    assert runner.input.shape == (1, 64, 64, 1)
-    assert runner.input.dtype == np.uint8
-    assert runner.output.shape == (1, 7)
-    assert runner.runtime.split()[0] in {"ai-edge-litert", "tflite-runtime"}
+    interpreter = Interpreter(int8_model.read_bytes(), "net")
+    assert interpreter.input.shape == (1, 64, 64, 1)
+    assert interpreter.input.dtype == np.uint8
+    assert interpreter.output.shape == (1, 7)
+    assert interpreter.runtime.split()[0] in {"ai-edge-litert", "tflite-runtime"}
 
 
 def test_an_answer_stays_what_it_was_when_the_network_runs_again(int8_model: Path):
-    runner = Interpreter(int8_model.read_bytes(), "net")
-    first = runner.invoke(np.zeros((1, 64, 64, 1), np.uint8))
+    interpreter = Interpreter(int8_model.read_bytes(), "net")
+    first = interpreter.invoke(np.zeros((1, 64, 64, 1), np.uint8))
     kept = first.copy()
     noise = np.random.default_rng(1).integers(0, 256, (1, 64, 64, 1), dtype=np.uint8)
-    assert not np.array_equal(runner.invoke(noise), kept)
+    assert not np.array_equal(interpreter.invoke(noise), kept)
     assert np.array_equal(first, kept)
 
 
@@ -171,7 +171,7 @@ def lacking(code: int, version: int = 1, custom: str | None = None) -> Callable[
         (lacking(250), "has operation number 250, which is newer than ai-edge-litert "),
         (
             lacking(32, custom="edgetpu-custom-op"),
-            "is compiled for a Coral (Edge TPU): give the file before edgetpu_com",
+            "is compiled for a Coral (Edge TPU): use the file before edgetpu_com",
         ),
         (lacking(32, custom="FlexErf"), "has TensorFlow operations (Flex) that ai-edge-litert "),
         (lacking(32, custom="MyOwn"), "has a custom operation, MyOwn, that ai-edge-litert "),

@@ -72,7 +72,7 @@ def test_refusal_of_the_child_is_the_reason_in_one_line(tmp_path: Path) -> None:
 
 
 def test_file_that_is_no_yunet_model_is_refused_by_the_child() -> None:
-    with pytest.raises(ModelError, match=r"^no\.onnx: is no YuNet model"):
+    with pytest.raises(ModelError, match=r"^no\.onnx: is not a YuNet model"):
         try_model(b"no model", "no.onnx", "yunet")
 
 
@@ -92,5 +92,5 @@ def test_models_that_ship_start_no_process_and_others_do(
     content = Path(str(files("fer_edge.models") / "fer-nano.tflite")).read_bytes()
     try_model(content + b"\0", "mine", "expression")
     assert caplog.messages == [
-        "mine: cannot be tried in a process of its own (No such file or directory), loading it all the same"
+        "mine: cannot be tried in a child process (No such file or directory), loading it without a trial"
     ]

@@ -38,7 +38,7 @@ def test_colour_becomes_grey_by_the_weights_of_bt601():
     assert face_pixels(image, Region(0, 0, 8), 8, 8)[3, 3] == round(grey)
 
 
-def test_a_grey_picture_is_taken_as_it_is():
+def test_a_grey_frame_is_taken_as_it_is():
     sheet = np.arange(64, dtype=np.uint8).reshape(8, 8)
     assert np.array_equal(face_pixels(sheet, Region(2, 4, 4), 4, 4), sheet[4:8, 2:6])
 
@@ -98,7 +98,7 @@ def test_a_smooth_ramp_stays_a_ramp_at_every_size(side):
     small = resized(ramp, 48, 48).astype(int)
     expected = np.linspace(0, 255, 48)
     assert small.shape == (48, 48)
-    assert np.abs(small - expected).max() <= 255 / min(side, 48) + 4  # a pixel of the coarser picture
+    assert np.abs(small - expected).max() <= 255 / min(side, 48) + 4  # a pixel of the coarser frame
     assert (np.diff(small[0]) >= 0).all()
 
 

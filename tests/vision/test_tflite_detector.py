@@ -27,7 +27,7 @@ SCALE = 6 / 255  # of an int8 ReLU6
 
 
 class FakeRunner(Interpreter):
-    """A network that says what it is told, of pictures of any size, and remembers what it was fed."""
+    """A network that says what it is told, of frames of any size, and remembers what it was fed."""
 
     def __init__(self) -> None:
         self.resize((1, 32, 32, 3))
@@ -56,43 +56,43 @@ def a_card(**changes: Any) -> DetectorCard:
     return DetectorCard(**(values | changes))
 
 
-def a_detector(runner: Interpreter, *, width: int = 160, score: float = 0.5, **card: Any) -> TfliteDetector:
-    return TfliteDetector(a_card(**card), runner, DetectSettings(backend="own", width=width, score=score))
+def a_detector(interpreter: Interpreter, *, width: int = 160, score: float = 0.5, **card: Any) -> TfliteDetector:
+    return TfliteDetector(a_card(**card), interpreter, DetectSettings(backend="own", width=width, score=score))
 
 
-def picture(height: int, width: int, grey: int = 200) -> NDArray[np.uint8]:
+def image(height: int, width: int, grey: int = 200) -> NDArray[np.uint8]:
     return np.full((height, width, 3), grey, np.uint8)
 
 
 def test_a_frame_is_fed_reduced_and_grey_beyond_its_edges_up_to_multiples_of_32():
-    runner = FakeRunner()
-    a_detector(runner).detect(picture(480, 640))
-    assert runner.fed.shape == (1, 128, 160, 3)
-    assert (runner.fed[0, :120] == 200 - 128).all()
-    assert (runner.fed[0, 120:] == 0).all()
+    interpreter = FakeRunner()
+    a_detector(interpreter).detect(image(480, 640))
+    assert interpreter.fed.shape == (1, 128, 160, 3)
+    assert (interpreter.fed[0, :120] == 200 - 128).all()
+    assert (interpreter.fed[0, 120:] == 0).all()
 
 
 def test_a_small_frame_is_not_enlarged():
-    runner = FakeRunner()
-    a_detector(runner).detect(picture(40, 50))
-    assert runner.fed.shape == (1, 64, 64, 3)
-    assert (runner.fed[0, :40, :50] == 72).all()
-    assert (runner.fed[0, 40:] == 0).all()
-    assert (runner.fed[0, :, 50:] == 0).all()
+    interpreter = FakeRunner()
+    a_detector(interpreter).detect(image(40, 50))
+    assert interpreter.fed.shape == (1, 64, 64, 3)
+    assert (interpreter.fed[0, :40, :50] == 72).all()
+    assert (interpreter.fed[0, 40:] == 0).all()
+    assert (interpreter.fed[0, :, 50:] == 0).all()
 
 
 def test_colours_are_fed_in_their_order():
-    runner = FakeRunner()
-    frame = picture(32, 32)
+    interpreter = FakeRunner()
+    frame = image(32, 32)
     frame[..., 0], frame[..., 2] = 0, 255
-    a_detector(runner).detect(frame)
-    assert runner.fed[0, 0, 0].tolist() == [-128, 72, 127]
+    a_detector(interpreter).detect(frame)
+    assert interpreter.fed[0, 0, 0].tolist() == [-128, 72, 127]
 
 
 def test_a_face_is_told_in_pixels_of_the_frame():
-    runner = FakeRunner()
-    runner.faces = {(3, 5): (6.0, 3.0, 3.0, 3.0, 3.0)}
-    (face,) = a_detector(runner).detect(picture(480, 640))
+    interpreter = FakeRunner()
+    interpreter.faces = {(3, 5): (6.0, 3.0, 3.0, 3.0, 3.0)}
+    (face,) = a_detector(interpreter).detect(image(480, 640))
     # Centre of row 3, column 5: x = 44, y = 28; 8 pixels to each side; the frame is four times as large.
     assert face.box == pytest.approx((36 * 4, 20 * 4, 16 * 4, 16 * 4), abs=1.5)
     assert 0.99 < face.score <= 1.0
@@ -100,33 +100,33 @@ def test_a_face_is_told_in_pixels_of_the_frame():
 
 
 def test_frames_of_another_size_are_told_to_the_network_once():
-    runner = FakeRunner()
-    detector = a_detector(runner)
+    interpreter = FakeRunner()
+    detector = a_detector(interpreter)
     for shape in [(480, 640), (480, 640), (360, 640), (720, 1280), (480, 640)]:
-        detector.detect(picture(*shape))
-    # 160 x 90 needs 96 rows, and 1280 x 720 is the same picture once it is reduced.
-    assert runner.resized == [(1, 128, 160, 3), (1, 96, 160, 3), (1, 128, 160, 3)]
+        detector.detect(image(*shape))
+    # 160 x 90 needs 96 rows, and 1280 x 720 is the same frame once it is reduced.
+    assert interpreter.resized == [(1, 128, 160, 3), (1, 96, 160, 3), (1, 128, 160, 3)]
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (99, 1001), (640, 100)])
 def test_a_frame_of_any_shape_is_looked_at(shape: tuple[int, int]):
-    assert a_detector(FakeRunner()).detect(picture(*shape)) == ()
+    assert a_detector(FakeRunner()).detect(image(*shape)) == ()
 
 
 def test_the_users_score_decides_and_the_cards_offset_moves_it():
-    runner = FakeRunner()
-    runner.faces = {(2, 2): (3.25, 3.0, 3.0, 3.0, 3.0)}  # logit 1 (in steps of 0.1): a score of 0.73
-    assert len(a_detector(runner, score=0.7).detect(picture(120, 160))) == 1
-    assert len(a_detector(runner, score=0.8).detect(picture(120, 160))) == 0
-    (surer,) = a_detector(runner, score=0.8, score_offset=1.0).detect(picture(120, 160))
+    interpreter = FakeRunner()
+    interpreter.faces = {(2, 2): (3.25, 3.0, 3.0, 3.0, 3.0)}  # logit 1 (in steps of 0.1): a score of 0.73
+    assert len(a_detector(interpreter, score=0.7).detect(image(120, 160))) == 1
+    assert len(a_detector(interpreter, score=0.8).detect(image(120, 160))) == 0
+    (surer,) = a_detector(interpreter, score=0.8, score_offset=1.0).detect(image(120, 160))
     assert surer.score == pytest.approx(1 / (1 + np.exp(-2)), abs=0.02)
 
 
 def test_a_score_of_one_asks_for_what_no_network_is_and_zero_for_everything():
-    runner = FakeRunner()
-    runner.faces = {(2, 2): (6.0, 3.0, 3.0, 3.0, 3.0)}
-    assert a_detector(runner, score=1.0).detect(picture(120, 160)) == ()
-    faces = a_detector(runner, score=0.0).detect(picture(120, 160))
+    interpreter = FakeRunner()
+    interpreter.faces = {(2, 2): (6.0, 3.0, 3.0, 3.0, 3.0)}
+    assert a_detector(interpreter, score=1.0).detect(image(120, 160)) == ()
+    faces = a_detector(interpreter, score=0.0).detect(image(120, 160))
     assert len(faces) > 1, "asked for everything, it says what it hardly believes as well"
     assert faces[0].score > 0.99
 
@@ -175,7 +175,7 @@ def test_a_detector_is_no_expression_network(tmp_path: Path):
 def test_a_network_that_is_no_detector_is_refused_even_with_a_detectors_card(int8_model: Path):
     content = int8_model.read_bytes()
     save_detector_card(a_card(sha256=sha256_of(content)), int8_model)
-    assert "takes 1x64x64x1 and gives 1x7" in refusal(int8_model)
+    assert "input 1x64x64x1, output 1x7" in refusal(int8_model)
 
 
 def test_a_network_of_cells_passes():
@@ -195,4 +195,4 @@ def test_an_expression_card_for_a_detector_says_so(tmp_path: Path):
     model = tmp_path / "net.tflite"
     model.write_bytes(b"x")
     save_card(ModelCard(name="n", sha256="0" * 64, labels=labels, input=size, output="logits"), model)
-    assert "name another model" in refusal(model)
+    assert "use another model" in refusal(model)

@@ -201,8 +201,8 @@ def test_a_walking_face_keeps_its_id_when_only_every_nth_frame_is_looked_at(ever
 
 def test_a_face_out_of_sight_is_expected_to_stop_after_a_second():
     track = Track(1, face(0.5), first_seen=0.0, last_seen=1.0, vx=0.1)
-    assert track.expected(1.5).x - track.box.x == pytest.approx(0.05)
-    assert track.expected(9.0).x - track.box.x == pytest.approx(0.1)
+    assert track.predicted(1.5).x - track.box.x == pytest.approx(0.05)
+    assert track.predicted(9.0).x - track.box.x == pytest.approx(0.1)
 
 
 def test_the_same_moment_twice_does_not_divide_by_nothing():
@@ -294,6 +294,6 @@ def test_a_face_that_is_forgotten_comes_back_under_another_id():
     tracker = Tracker(TrackSettings())
     tracker.update([face(0.5)], 0.0)
     tracker.update([face(0.5)], 1.0)
-    tracker.forget()
+    tracker.reset()
     assert tracker.predict(1.05) == ()
     assert [track.id for track in tracker.update([face(0.5)], 1.1)] == [2]

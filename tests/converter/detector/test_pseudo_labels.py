@@ -64,7 +64,7 @@ def test_in_a_picture_of_one_grey_there_is_no_face_of_infinite_size(yunet: Path,
 
 def test_a_file_that_is_no_yunet_is_one_line(tmp_path: Path):
     (tmp_path / "net.onnx").write_bytes(b"x")
-    with pytest.raises(UserError, match=r"net\.onnx: is no YuNet"):
+    with pytest.raises(UserError, match=r"net\.onnx: is not a YuNet"):
         YuNetLabeller(tmp_path / "net.onnx")
 
 

@@ -80,5 +80,5 @@ def test_faces_are_brought_to_the_networks_size_and_answers_to_our_order(
     faces = slice_of_fer2013.images[:2]
     answers = run_tflite(classifier, faces)
     assert answers.shape == (2, 7)
-    stored = classifier.runner.invoke(resized(faces[1], 64, 64)[None, :, :, None])[0]
+    stored = classifier.interpreter.invoke(resized(faces[1], 64, 64)[None, :, :, None])[0]
     assert answers[1] == pytest.approx(stored[::-1] / 256, abs=1e-6)  # its input is the pixels themselves, [0, 1]

@@ -35,7 +35,7 @@ def test_the_card_has_scaling_and_class_order_and_records_that_they_were_inferre
 
 
 def test_the_network_is_all_integers_batch_norms_are_folded_and_the_softmax_is_cut(int8_network: Path):
-    runner = load_classifier(int8_network).runner
+    runner = load_classifier(int8_network).interpreter
     assert runner.input.dtype == runner.output.dtype == np.int8
     card = load_card(int8_network)
     # A BatchNorm that is not folded stays as MUL and ADD; the four ADDs are the network's own shortcuts.
@@ -102,7 +102,7 @@ def test_other_kinds_keep_float_at_their_ends_and_the_same_answers(
     assert "layout: given by the user" in ended.stdout
     card = load_card(output)
     assert (card.name, card.licence, card.training["kind"]) == ("mini XCEPTION", "MIT", kind)
-    assert load_classifier(output).runner.input.dtype == np.float32
+    assert load_classifier(output).interpreter.input.dtype == np.float32
     assert card.scores["PublicTest"]["agreement_with_original"] > 0.97
     assert left_in(tmp_path) == ["net.json", "net.tflite"]
 

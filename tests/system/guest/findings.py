@@ -35,7 +35,7 @@ def reads_expressions(path: Path) -> bool:
 def network(path: Path, faces: Any) -> dict[str, Any]:
     """What a network stores for each face, before anything is made of it, and what ran it."""
     loaded = load_classifier(path, threads=1)
-    runner, wanted = loaded.runner, loaded.card.input
+    runner, wanted = loaded.interpreter, loaded.card.input
     table = pixel_table(runner.input, wanted.mean, wanted.std)
     outputs = []
     for face in faces:
@@ -49,7 +49,7 @@ def events(film: str, frames: int) -> list[Any]:
     settings = Settings()
     told = EventFile()
     decider = EventDetector(settings.decide, settings.track.lost_s)
-    pipeline = Pipeline(build_analyzer(settings).see, decider, told)
+    pipeline = Pipeline(build_analyzer(settings).analyze, decider, told)
     last = 0.0
     for frame in islice(play(VideoFile(CameraSettings(source=film))), frames):
         pipeline.step(frame)

@@ -55,7 +55,7 @@ def open_hanging(settings: Any) -> Any:
     return source
 
 
-FaceAnalyzer.see = hanging("vision", FaceAnalyzer.see)  # type: ignore[method-assign]
+FaceAnalyzer.analyze = hanging("vision", FaceAnalyzer.analyze)  # type: ignore[method-assign]
 Session.serve = hanging("link", Session.serve)  # type: ignore[method-assign]
 fer_edge.capture.sources.open_source = open_hanging
 fer_edge.capture.camera.HANG_S = LIMIT_S

@@ -1,4 +1,4 @@
-"""A live decoder whose pictures do not change, and the one that takes over."""
+"""A live decoder whose frames do not change, and the one that takes over."""
 
 import logging
 import socket
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from fer_edge.capture.decoders import ALIKE
-from fer_edge.capture.network import DoubtedStream, doubted
+from fer_edge.capture.decoders import IDENTICAL_FRAMES
+from fer_edge.capture.network import FallbackStream, with_fallback
 from fer_edge.capture.sources import open_source
 from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError
@@ -17,7 +17,7 @@ from fer_edge.types import Image
 
 
 class FakeSource:
-    """Gives these pictures, then nothing."""
+    """Gives these frames, then nothing."""
 
     live = True
     rate_hz: float | None = None
@@ -34,47 +34,51 @@ class FakeSource:
         self.closed = True
 
 
-def test_second_decoder_takes_over_where_the_first_pictures_are_the_very_same(picture, caplog) -> None:
-    first = FakeSource([picture(0)] * 50)
-    second = FakeSource([picture(number) for number in (3, 4)], "other")
-    stream = DoubtedStream(first, lambda: second, "rtsp://***@camera")
+def test_second_decoder_takes_over_where_the_first_frames_are_the_very_same(image, caplog) -> None:
+    first = FakeSource([image(0)] * 50)
+    second = FakeSource([image(number) for number in (3, 4)], "other")
+    stream = FallbackStream(first, lambda: second, "rtsp://***@camera")
     with caplog.at_level(logging.INFO):
-        images = [stream.read() for _ in range(ALIKE + 2)]
-    assert [None if image is None else int(image[0, 0, 0]) for image in images] == [8] * (ALIKE - 1) + [56, 72, None]
+        images = [stream.read() for _ in range(IDENTICAL_FRAMES + 2)]
+    assert [None if image is None else int(image[0, 0, 0]) for image in images] == [8] * (IDENTICAL_FRAMES - 1) + [
+        56,
+        72,
+        None,
+    ]
     assert (first.closed, second.closed, stream.format) == (True, False, "other")
     assert [record.getMessage().partition(": ")[0] for record in caplog.records] == ["camera rtsp://***@camera"]
     stream.close()
     assert second.closed
 
 
-def test_second_decoder_that_gives_the_same_is_read_on(picture) -> None:
+def test_second_decoder_that_gives_the_same_is_read_on(image) -> None:
     """Then it is the camera; the supervisor of the camera names it."""
-    stream = DoubtedStream(FakeSource([picture(0)] * 50), lambda: FakeSource([picture(0)] * 50), "camera")
-    assert all(stream.read() is not None for _ in range(ALIKE + 40))
+    stream = FallbackStream(FakeSource([image(0)] * 50), lambda: FakeSource([image(0)] * 50), "camera")
+    assert all(stream.read() is not None for _ in range(IDENTICAL_FRAMES + 40))
 
 
-def test_stream_that_changes_keeps_its_decoder_also_when_it_freezes_later(picture) -> None:
+def test_stream_that_changes_keeps_its_decoder_also_when_it_freezes_later(image) -> None:
     def never() -> FakeSource:
         pytest.fail("opened a second decoder")
 
-    first = FakeSource([picture(0)] * (ALIKE - 1) + [picture(1)] * 40)
-    stream = DoubtedStream(first, never, "camera")
-    assert all(stream.read() is not None for _ in range(ALIKE + 30))
+    first = FakeSource([image(0)] * (IDENTICAL_FRAMES - 1) + [image(1)] * 40)
+    stream = FallbackStream(first, never, "camera")
+    assert all(stream.read() is not None for _ in range(IDENTICAL_FRAMES + 30))
 
 
-def test_second_decoder_that_cannot_be_opened_is_named(picture) -> None:
+def test_second_decoder_that_cannot_be_opened_is_named(image) -> None:
     def refuse() -> FakeSource:
         raise SourceError("refused")
 
-    stream = DoubtedStream(FakeSource([picture(0)] * 50), refuse, "camera")
+    stream = FallbackStream(FakeSource([image(0)] * 50), refuse, "camera")
     with pytest.raises(SourceError, match="refused"):
-        [stream.read() for _ in range(ALIKE)]
+        [stream.read() for _ in range(IDENTICAL_FRAMES)]
 
 
 @pytest.mark.parametrize(("source", "wrapped"), [("rtsp://h/a", True), ("RTSPS://h/a", True), ("http://h/a", False)])
-def test_only_rtsp_is_doubted(source: str, wrapped: bool) -> None:  # noqa: FBT001
+def test_only_rtsp_has_a_fallback(source: str, wrapped: bool) -> None:  # noqa: FBT001
     first = FakeSource([])
-    assert (doubted(first, CameraSettings(source=source)) is not first) is wrapped
+    assert (with_fallback(first, CameraSettings(source=source)) is not first) is wrapped
 
 
 PYTHON = "/usr/bin/python3"  # Debian's own has the GObject bindings
@@ -104,11 +108,11 @@ def camera() -> Iterator[str]:
 
 
 @pytest.mark.system
-def test_interlaced_rtsp_camera_gives_pictures_that_change(camera: str) -> None:
+def test_interlaced_rtsp_camera_gives_frames_that_change(camera: str) -> None:
     source = open_source(CameraSettings(source=f"{camera}/interlaced"))
-    images = [source.read() for _ in range(ALIKE + 10)]
+    images = [source.read() for _ in range(IDENTICAL_FRAMES + 10)]
     source.close()
-    last = [image for image in images[ALIKE:] if image is not None]
+    last = [image for image in images[IDENTICAL_FRAMES:] if image is not None]
     assert len(last) == 10
     assert all(image.shape == (240, 320, 3) and image.max() > 200 for image in last)  # the ball
     assert len({image.tobytes() for image in last}) > 5
