@@ -20,6 +20,8 @@ class Overrides(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields
     schema: int = 1
     paused: bool = False
     settings: dict[str, Any] = {}
+    made_against: dict[str, Any] = {}
+    """{dotted key of an override: value in config.yaml when it was made}, None where the file had none."""
 
 
 class OverridesError(UserError):

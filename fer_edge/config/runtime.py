@@ -11,14 +11,16 @@ from fer_edge.config.loader import Document, Mistake, Tree, check_values, load_d
 from fer_edge.config.model import Settings, Threshold
 from fer_edge.config.overrides import Overrides, OverridesError, OverridesFile
 from fer_edge.config.rules import contradictions
-from fer_edge.config.writer import Draft
 from fer_edge.emotions import EMOTIONS
-from fer_edge.errors import SettingsError
+from fer_edge.errors import SettingsError, UserError
 
 logger = logging.getLogger(__name__)
 
 # Keys and sections that change at run time; others need a restart. config.yaml marks them with (reload).
 RELOADABLE = ("log_level", "gates", "decide", "publish")
+# Stored by the live page and in force from the next start. Not open to MQTT requests, which could unmask a zone.
+ZONES_SECTION, ZONES = "privacy", "zones"
+DROP_ALL: Mapping[str, None] = dict.fromkeys((*RELOADABLE, ZONES_SECTION))  # the change that removes all overrides
 DEFAULT, FILE, OVERRIDE = "default", "file", "override"
 
 
@@ -71,15 +73,45 @@ def amended(overrides: Mapping[str, Any], change: Mapping[str, Any]) -> Tree:
     return result
 
 
-def check_change(change: Mapping[str, Any]) -> list[Mistake]:
-    """Check the keys and values of a change, each by itself; keys that need a restart are mistakes."""
+def check_change(change: Mapping[str, Any], *, zones: bool = False) -> list[Mistake]:
+    """Check the keys and values of a change, each by itself; keys that need a restart are mistakes.
+
+    ``zones``: `privacy.zones` is accepted too.
+    """
     names = Settings.__struct_fields__
-    found = check_values({key: value for key, value in change.items() if _open(key)}, nulls=True)
-    for key in change:
-        if key in names and key not in RELOADABLE:
-            what = f"cannot be changed at run time, only {', '.join(RELOADABLE)} can: edit config.yaml"
-            found.append(Mistake(0, 0, key, what))
+    accepted = (*RELOADABLE, ZONES_SECTION) if zones else RELOADABLE
+    found = check_values(
+        {key: value for key, value in change.items() if key in accepted or key not in names}, nulls=True
+    )
+    privacy = change.get(ZONES_SECTION) if zones else None
+    refused = [key for key in change if key in names and key not in accepted]
+    refused += [f"{ZONES_SECTION}.{key}" for key in privacy if key != ZONES] if isinstance(privacy, Mapping) else []
+    what = f"cannot be changed at run time, only {', '.join(RELOADABLE)} can: edit config.yaml"
+    return found + [Mistake(0, 0, key, what) for key in refused]
+
+
+def edited(overrides: Overrides, given: Mapping[str, Any]) -> list[str]:
+    """Return the dotted keys of overrides whose value in config.yaml has changed since the override was made."""
+    return [
+        key
+        for key in leaves(overrides.settings)
+        if key in overrides.made_against and value_at(given, key) != overrides.made_against[key]
+    ]
+
+
+def leaves(tree: Mapping[str, Any], prefix: str = "") -> list[str]:
+    """Return the dotted keys of all values in ``tree``."""
+    found: list[str] = []
+    for key, value in tree.items():
+        found += leaves(value, f"{prefix}{key}.") if isinstance(value, Mapping) else [prefix + key]
     return found
+
+
+def value_at(tree: Any, dotted: str) -> Any:
+    """Return the value at a dotted key as JSON keeps it, None where there is none."""
+    for key in dotted.split("."):
+        tree = tree.get(key) if isinstance(tree, Mapping) else None
+    return msgspec.json.decode(msgspec.json.encode(tree))
 
 
 def origins(settings: Settings, given: Mapping[str, Any], overrides: Mapping[str, Any]) -> Tree:
@@ -103,11 +135,6 @@ def _traced(value: Any, layers: tuple[Any, Any]) -> Tree:
     return {"value": value, "from": came_from}
 
 
-def _open(key: str) -> bool:
-    """Return whether a key is checked in detail: reloadable, or unknown."""
-    return key in RELOADABLE or key not in Settings.__struct_fields__
-
-
 class AppliedChange(msgspec.Struct, frozen=True):
     """Result of a change."""
 
@@ -116,121 +143,151 @@ class AppliedChange(msgspec.Struct, frozen=True):
 
 
 class RuntimeConfig:
-    """Not thread-safe; the main thread owns it. ``path`` is read again by `reload`; nothing is kept without ``file``.
+    """Settings in force, and the one way to change them: validate, persist, put in force. Owned by the main thread.
 
-    Overrides that cannot be used (another version's keys, or no agreement with config.yaml) are set aside and said.
+    ``path`` is read again by `reload`. Without ``file`` overrides are kept in memory only. Stored overrides that are
+    invalid or contradict config.yaml are set aside; an override whose key was edited there is dropped. Both are logged.
     """
 
     def __init__(self, document: Document, path: Path | None, file: OverridesFile | None) -> None:
         self._given = document.values
         self._path = path
         self._file = file
-        self._overlay = Overrides()
-        self.settings = document.settings
+        self._overrides = Overrides()
+        self.settings = self.next = document.settings
+        """`settings` is in force; `next` would be in force after a restart."""
         if file is not None:
-            self._adopt(file)
+            self._restore(file)
 
     @property
     def paused(self) -> bool:
         """The pause state; survives a restart."""
-        return self._overlay.paused
+        return self._overrides.paused
+
+    @property
+    def overrides(self) -> Tree:
+        """The values that override config.yaml."""
+        return self._overrides.settings
+
+    @property
+    def place(self) -> str:
+        """Path of the stored overrides, empty where they are kept in memory only."""
+        return "" if self._file is None else str(self._file.path)
 
     def table(self) -> Tree:
-        """Every value that can be changed while the daemon runs, and where it came from."""
-        return origins(self.settings, self._given, self._overlay.settings)
+        """Return every reloadable value and its origin."""
+        return origins(self.settings, self._given, self._overrides.settings)
 
-    def change(self, change: Mapping[str, Any], draft: Draft | None = None) -> AppliedChange:
-        """Overrides what ``change`` names, and takes back what is null in it; ``draft`` replaces config.yaml with it.
-
-        What will be in force is validated, then persisted, then in force.
+    def change(self, change: Mapping[str, Any], *, zones: bool = False) -> AppliedChange:
+        """Override the values in ``change``; null removes an override. ``zones``: `privacy.zones` may be among them.
 
         Raises:
-            SettingsError: it has mistakes, one line each; nothing has changed.
-            Unwritable: config.yaml cannot be replaced; nothing has changed.
-            OverlayError: the change cannot be stored; what is in force stays, config.yaml is the draft's.
+            SettingsError: the change has mistakes, one line each; nothing has changed.
+            OverridesError: it cannot be stored; nothing has changed.
         """
-        _raise_if_wrong(change)
-        overrides = amended(self._overlay.settings, change)
-        given = self._given if draft is None else draft.document.values
-        new = self._settled(given, overrides)
-        if draft is not None:
-            draft.commit()
-        self._keep(msgspec.structs.replace(self._overlay, settings=overrides))
-        self._given = given
-        return self._take(new)
+        _raise_if_wrong(check_change(change, zones=zones))
+        if change.get(ZONES_SECTION) is not None and self._file is None:
+            raise SettingsError("privacy.zones: no state directory to store them in: edit config.yaml and restart")
+        return self._put_in_force(self._given, amended(self._overrides.settings, change))
 
     def reload(self) -> AppliedChange:
-        """Reads the file again, below what was changed at run time.
+        """Read config.yaml again; an edit there replaces the override of the same key.
 
         Raises:
-            SettingsError: there is no file, it has mistakes, or it does not agree with the overrides; nothing changed.
+            SettingsError: there is no file, it has mistakes, or it contradicts the overrides; nothing has changed.
+            OverridesError: dropped overrides cannot be removed from the disk; nothing has changed.
         """
         if self._path is None:
             raise SettingsError("there is no settings file to reload")
-        document = load_document(self._path)
-        new = self._settled(document.values, self._overlay.settings)
-        self._given = document.values
-        return self._take(new)
+        given = load_document(self._path).values
+        dropped = edited(self._overrides, given)
+        before = self._overrides.settings
+        applied = self._put_in_force(given, _without(before, dropped))
+        _log_dropped(dropped, given, before)
+        return applied
 
     def pause(self, *, paused: bool) -> bool:
-        """Remembers whether to look; False where that cannot be stored, so that a restart forgets it."""
-        overlay = msgspec.structs.replace(self._overlay, paused=paused)
+        """Set the pause state; return whether a restart will restore it."""
+        overrides = msgspec.structs.replace(self._overrides, paused=paused)
         try:
-            self._keep(overlay)
+            self._persist(overrides)
         except OverridesError as error:
-            logger.warning("a restart will not remember the %s: %s", "pause" if paused else "end of the pause", error)
-            self._overlay = overlay
+            logger.warning("%s not stored, a restart will undo it: %s", "pause" if paused else "resume", error)
+            self._overrides = overrides
             return False
         return self._file is not None
 
-    def _settled(self, given: Tree, overrides: Tree) -> Settings:
-        """Return what a restart would put in force, once that and what is in force until then agree with themselves.
-
-        The latter is a mixture: what needs a restart stays as it is.
-        """
-        new, mistakes = settle(overlaid(given, overrides))
-        if new is None:
-            raise SettingsError(_lines(mistakes))
-        flaws = contradictions(merged(self.settings, new))
-        if flaws:
-            waiting = ", ".join(needs_restart(changed_keys(self.settings, new)))
-            cure = f"; that needs {waiting} as config.yaml has it now: restart the daemon" if waiting else ""
-            raise SettingsError("\n".join(f"{key}: {sentence}{cure}" for key, sentence in flaws))
-        return new
-
-    def _take(self, new: Settings) -> AppliedChange:
+    def _put_in_force(self, given: Tree, values: Tree) -> AppliedChange:
+        new = self._validated(given, values)
+        against = {key: value_at(given, key) for key in leaves(values)}
+        self._persist(msgspec.structs.replace(self._overrides, settings=values, made_against=against))
+        self._given = given
+        self.next = new
         changed = changed_keys(self.settings, new)
         waiting = needs_restart(changed)
         self.settings = merged(self.settings, new)
         return AppliedChange([key for key in changed if key not in waiting], waiting)
 
-    def _keep(self, overlay: Overrides) -> None:
-        # Not what was last asked for counts: that may never have reached the disk, or have left it since.
-        if self._file is not None and overlay != _held(self._file):
-            self._file.save(overlay)
-        self._overlay = overlay
+    def _validated(self, given: Tree, values: Tree) -> Settings:
+        """Return the settings after a restart, if they and those in force until then are free of contradictions.
 
-    def _adopt(self, file: OverridesFile) -> None:
-        """Takes over what an earlier run left."""
+        The latter are a mixture: what needs a restart stays.
+        """
+        new, mistakes = settle(overlaid(given, values))
+        if new is None:
+            raise SettingsError(_lines(mistakes))
+        flaws = contradictions(merged(self.settings, new))
+        if flaws:
+            waiting = ", ".join(needs_restart(changed_keys(self.settings, new)))
+            cure = f"; the new value of {waiting} needs a restart of the daemon first" if waiting else ""
+            raise SettingsError("\n".join(f"{key}: {sentence}{cure}" for key, sentence in flaws))
+        return new
+
+    def _persist(self, overrides: Overrides) -> None:
+        # Compared with the disk, not with memory: an earlier write may have failed, or the file may have been deleted.
+        if self._file is not None and overrides != _stored(self._file):
+            self._file.save(overrides)
+        self._overrides = overrides
+
+    def _restore(self, file: OverridesFile) -> None:
+        """Put the stored overrides in force."""
         try:
-            overlay = file.load()
+            stored = file.load()
         except OverridesError as error:
             _set_aside(file, str(error))
             return
+        dropped = edited(stored, self._given)
+        values = _without(amended({}, stored.settings), dropped)
+        self._overrides = msgspec.structs.replace(stored, settings={}, made_against={})
         try:
-            _raise_if_wrong(overlay.settings)
-            self.settings = self._settled(self._given, overlay.settings)
+            _raise_if_wrong(check_change(values, zones=True))
+            self.settings = self._validated(self._given, values)
+            self._put_in_force(self._given, values)
         except SettingsError as error:
             _set_aside(file, f"{file.path}: {error}")
-            if overlay.paused:  # whoever did not want to be looked at is not looked at
-                self.pause(paused=True)
+            self._restore_privacy(stored)
             return
-        self._overlay = overlay
-        if overlay.settings:
-            logger.info("changed at run time, by %s: %s", file.path, ", ".join(_leaves(overlay.settings)))
+        except OverridesError as error:
+            logger.warning("%s", error)
+        _log_dropped(dropped, self._given, stored.settings)
+        if values:
+            logger.info("overrides in force from %s: %s", file.path, ", ".join(leaves(values)))
+
+    def _restore_privacy(self, stored: Overrides) -> None:
+        """Keep a pause and valid privacy zones of overrides that were set aside."""
+        zones = stored.settings.get(ZONES_SECTION)
+        if zones is not None and not check_change({ZONES_SECTION: zones}, zones=True):
+            try:
+                values = amended({}, {ZONES_SECTION: zones})
+                self.settings = self._validated(self._given, values)
+                self._put_in_force(self._given, values)
+            except UserError as error:
+                logger.error("the privacy zones of the overrides are not in force: %s", error)  # noqa: TRY400
+        if stored.paused:
+            self.pause(paused=True)
 
 
-def _held(file: OverridesFile) -> Overrides | None:
+def _stored(file: OverridesFile) -> Overrides | None:
     """Return what a restart would read; None where it cannot be read."""
     try:
         return file.load()
@@ -238,8 +295,29 @@ def _held(file: OverridesFile) -> Overrides | None:
         return None
 
 
-def _raise_if_wrong(change: Mapping[str, Any]) -> None:
-    mistakes = check_change(change)
+def _without(values: Mapping[str, Any], dotted: list[str]) -> Tree:
+    """Return ``values`` without some of their dotted keys."""
+    result = dict(values)
+    for path in dotted:
+        change: Any = None
+        for key in reversed(path.split(".")):
+            change = {key: change}
+        result = amended(result, change)
+    return result
+
+
+def _log_dropped(dropped: list[str], given: Tree, before: Tree) -> None:
+    for key in dropped:
+        new, old = value_at(given, key), value_at(before, key)
+        edit = "removed from config.yaml" if new is None else f"edited in config.yaml to {_short(new)}"
+        logger.warning("%s: %s, its override %s is dropped", key, edit, _short(old))
+
+
+def _short(value: Any) -> str:
+    return "[...]" if isinstance(value, list) and value else str(value)
+
+
+def _raise_if_wrong(mistakes: list[Mistake]) -> None:
     if mistakes:
         raise SettingsError(_lines(mistakes))
 
@@ -248,16 +326,9 @@ def _lines(mistakes: list[Mistake]) -> str:
     return "\n".join(str(mistake) for mistake in mistakes)
 
 
-def _leaves(tree: Mapping[str, Any], before: str = "") -> list[str]:
-    found: list[str] = []
-    for key, value in tree.items():
-        found += _leaves(value, f"{before}{key}.") if isinstance(value, Mapping) else [before + key]
-    return found
-
-
 def _set_aside(file: OverridesFile, why: str) -> None:
     reason = "; ".join(why.splitlines())
     try:
-        logger.warning("changes at run time are not in force: %s; set aside as %s", reason, file.set_aside())
+        logger.warning("overrides are not in force: %s; renamed to %s", reason, file.set_aside())
     except OverridesError as error:
-        logger.warning("changes at run time are not in force: %s; %s", reason, error)
+        logger.warning("overrides are not in force: %s; %s", reason, error)

@@ -109,7 +109,7 @@ class App:
         least_s = LEAST_AGGREGATE_S if aggregate else 0.0
         self._windows = SummaryScheduler(self._reporter.summary, settings.publish.summary_s, now, least_s)
         self._decider = EventDetector(settings.decide, settings.track.lost_s)
-        keeper = CommandQueue(settings_path, lambda change, draft: self._commands.adopt(change, draft=draft))
+        keeper = CommandQueue()
         self._preview = self._open_preview(topics.device, keeper) if preview or settings.preview.enabled else None
         self._recorder = self._open_recorder(state, now) if settings.record.enabled else None
         parts = (self._windows, self._preview.stage if self._preview else None, self._recorder)
@@ -189,7 +189,13 @@ class App:
         """Open the live page, which is imported only where it is used."""
         from fer_edge.web.server import Preview  # noqa: PLC0415
 
-        return Preview(self._live.settings, device, keeper)
+        preview = Preview(self._live.settings, device, keeper.submit)
+        self._show_overrides(preview)
+        return preview
+
+    def _show_overrides(self, preview: "Preview") -> None:
+        zones = self._live.next.privacy.zones
+        preview.stage.set_overrides(self._live.overrides, zones, self._live.place)
 
     def _set_capturing(self, *, enabled: bool) -> None:
         """Open or close the camera, and publish its phase and `health` at once."""
@@ -203,6 +209,7 @@ class App:
         self._decider.reconfigure(settings.decide, settings.track.lost_s)
         if self._preview:
             self._preview.stage.reconfigure(settings.decide, settings.track.lost_s)
+            self._show_overrides(self._preview)
         if self._recorder:
             self._recorder.reconfigure(settings.decide, settings.track.lost_s)
         self._reporter.reconfigure(settings.publish)

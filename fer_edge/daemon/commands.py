@@ -3,16 +3,11 @@
 import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
-from pathlib import Path
 from queue import Empty, SimpleQueue
-from threading import Lock
 from typing import Any, Protocol
 
-import msgspec
-
-from fer_edge.config.model import DecideSettings, Settings, Threshold, Zone
+from fer_edge.config.model import Settings
 from fer_edge.config.runtime import AppliedChange, RuntimeConfig
-from fer_edge.config.writer import Draft, Unwritable, drafted_decide, drafted_zones, locked
 from fer_edge.errors import SettingsError, UserError
 from fer_edge.homeassistant.discovery import BirthWatch
 from fer_edge.mqtt.link import Seldom
@@ -28,99 +23,42 @@ REFUSAL_S = 600.0  # between two log lines about refused response topics
 LONGEST_TOPIC_SHOWN = 100  # characters
 
 
-# Puts a change in force: what is over config.yaml from now on (null takes a section back), and config.yaml as it is to
-# be, which is committed in the same step.
-Adopt = Callable[[dict[str, Any], Draft | None], None]
-
-
 class CommandQueue:
-    """`keep` and `keep_zones` belong to the page's threads, `serve` to the main thread, which owns the settings.
+    """Changes from the live page. `submit` is called by request threads, `serve` by the main thread."""
 
-    A page's thread prepares the file, which takes long; the main thread validates what will be in force, replaces the
-    file and applies it, in one step. From reading to replacing the file is locked: two saves cannot lose each other.
-    """
-
-    def __init__(self, path: Path | None, adopt: Adopt, answer_s: float = ANSWER_S) -> None:
-        self._path = path
+    def __init__(self, answer_s: float = ANSWER_S) -> None:
         self._answer_s = answer_s
-        self._saving = Lock()
-        self._adopt = adopt
-        self._wishes: SimpleQueue[tuple[dict[str, Any], Draft | None, Future[None]]] = SimpleQueue()
+        self._changes: SimpleQueue[tuple[Mapping[str, Any], Future[None]]] = SimpleQueue()
 
-    def keep(self, decide: DecideSettings, before: DecideSettings) -> str:
-        """Where ``decide`` is kept now; it is in force when this returns. ``before`` is what was.
+    def submit(self, change: Mapping[str, Any]) -> None:
+        """Wait until the main thread has put ``change`` in force.
 
         Raises:
-            UserError: the file holds mistakes, or nothing can be stored; nothing has changed.
+            UserError: it has mistakes or cannot be stored, or the main thread is busy; nothing has changed.
         """
-        if self._path is None:
-            self._wish(over(decide, before), None)
-            return "memory only: there is no config.yaml"
-        try:
-            with self._saving, locked(self._path):
-                # What was over the file before would hide it.
-                self._wish({"decide": None}, drafted_decide(self._path, decide))
-        except Unwritable as error:
-            self._wish(over(decide, before), None)
-            return f"the changes at run time, which lie over config.yaml ({error})"
-        return str(self._path)
-
-    def keep_zones(self, zones: tuple[Zone, ...]) -> str:
-        """Where blackout zones are kept now; they are in force when the daemon starts again.
-
-        Raises:
-            UserError: nothing was saved; where the file may not be written, with the words to put into it by hand.
-        """
-        if self._path is None:
-            raise UserError("there is no config.yaml to save zones to: start fer-edge with --config FILE")
-        try:
-            with self._saving, locked(self._path):
-                drafted_zones(self._path, zones).commit()
-        except Unwritable as error:
-            line = msgspec.json.encode({"zones": zones}).decode()
-            raise UserError(f"{error}; put this into it by hand: privacy: {line}") from error
-        return str(self._path)
-
-    def serve(self) -> None:
-        """Takes over what was saved since the last call."""
-        try:
-            change, draft, done = self._wishes.get_nowait()
-        except Empty:
-            return
-        if not done.set_running_or_notify_cancel():
-            return  # the page has given up
-        try:
-            self._adopt(change, draft)
-        except UserError as error:
-            done.set_exception(error)
-        else:
-            done.set_result(None)
-
-    def _wish(self, change: dict[str, Any], draft: Draft | None) -> None:
         done: Future[None] = Future()
-        self._wishes.put((change, draft, done))
+        self._changes.put((change, done))
         try:
             done.result(self._answer_s)
         except TimeoutError as error:
             if done.cancel():
-                raise UserError("the daemon does not answer just now: nothing was saved, try again") from error
-            done.result(ANSWER_S)  # it is at it
+                raise UserError("the daemon is busy: nothing was saved, try again") from error
+            done.result(ANSWER_S)  # in progress
 
-
-def over(decide: DecideSettings, before: DecideSettings) -> dict[str, Any]:
-    """``decide`` as a change that leads there from whatever the file says.
-
-    An expression that has thresholds of its own on either side is given them outright: null would let the file's back.
-    """
-    values: dict[str, Any] = msgspec.to_builtins(decide)
-    values["emotions"] = {}
-    for name in sorted({*decide.emotions, *before.emotions}):
-        own = decide.emotions.get(name, Threshold())
-        values["emotions"][name] = {
-            "enter": decide.enter if own.enter is None else own.enter,
-            "leave": decide.leave if own.leave is None else own.leave,
-        }
-    return {"decide": values}
+    def serve(self, adopt: Callable[[Mapping[str, Any]], None]) -> None:
+        """Put at most one change in force by ``adopt``."""
+        try:
+            change, done = self._changes.get_nowait()
+        except Empty:
+            return
+        if not done.set_running_or_notify_cancel():
+            return  # timed out
+        try:
+            adopt(change)
+        except UserError as error:
+            done.set_exception(error)
+        else:
+            done.set_result(None)
 
 
 class SetCapturing(Protocol):
@@ -196,19 +134,13 @@ class CommandHandler:
         except UserError as error:
             logger.error("the old settings stay in force:\n%s", error)  # noqa: TRY400  no traceback for a user's mistake
 
-    def adopt(self, change: Mapping[str, Any], *, draft: Draft | None) -> None:
-        """Puts in force what the live page saves: ``change`` over config.yaml, which ``draft`` replaces.
+    def adopt(self, change: Mapping[str, Any]) -> None:
+        """Put in force what the live page saves: overrides, privacy zones among them.
 
         Raises:
-            UserError: it has mistakes or cannot be stored; what is in force stays.
+            UserError: it has mistakes or cannot be stored; nothing has changed.
         """
-        taken = self._live.change(change, draft)
-        self._apply(self._live.settings)
-        self.publish_settings()
-        logger.info("settings changed on the live page: %s", ", ".join(taken.keys) or "to the same values")
-        if draft is not None:
-            self.mistake = ""
-            self._warn_of_restart(taken)
+        self._announce(self._live.change(change, zones=True), "settings changed on the live page", "to the same values")
 
     def _log_refused_topic(self, request: Request, now: float) -> None:
         """Log a refused response topic: a requester may not make the device publish anywhere."""
@@ -239,10 +171,7 @@ class CommandHandler:
 
     def _change(self, request: Request) -> dict[str, Any]:
         if request.body:
-            taken = self._live.change(request.body)
-            self._apply(self._live.settings)
-            self.publish_settings()
-            logger.info("settings changed over MQTT: %s", ", ".join(taken.keys) or "to the same values")
+            self._announce(self._live.change(request.body), "settings changed over MQTT", "to the same values")
         return {PAUSED: self._live.paused, "settings": self._live.table()}
 
     def _reload(self) -> dict[str, Any]:
@@ -252,17 +181,18 @@ class CommandHandler:
             SettingsError: it has mistakes; nothing has changed.
         """
         try:
-            taken = self._live.reload()
+            applied = self._live.reload()
         except SettingsError as error:
             self.mistake = "the old ones stay in force: " + str(error).splitlines()[0]
             raise
         self.mistake = ""
+        self._announce(applied, "settings reloaded", "no reloadable key changed")
+        return {"taken_over": applied.keys, "need_restart": applied.need_restart}
+
+    def _announce(self, applied: AppliedChange, event: str, nothing: str) -> None:
+        """Reconfigure all parts, publish `settings`, and log the change."""
         self._apply(self._live.settings)
         self.publish_settings()
-        logger.info("settings reloaded: %s", ", ".join(taken.keys) or "no reloadable key changed")
-        self._warn_of_restart(taken)
-        return {"taken_over": taken.keys, "need_restart": taken.need_restart}
-
-    def _warn_of_restart(self, taken: AppliedChange) -> None:
-        if taken.need_restart:
-            logger.warning("these changes need a restart: %s", ", ".join(taken.need_restart))
+        logger.info("%s: %s", event, ", ".join(applied.keys) or nothing)
+        if applied.need_restart:
+            logger.warning("these changes need a restart: %s", ", ".join(applied.need_restart))

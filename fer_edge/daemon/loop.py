@@ -171,7 +171,7 @@ class MainLoop:
             self._commands.reload()
             self._systemd.reloaded()
         self._commands.serve(now)
-        self._keeper.serve()
+        self._keeper.serve(self._commands.adopt)
         if now >= self._settles_at:
             self._settles_at = float("inf")
             release_unused()

@@ -2,23 +2,25 @@
 
 import math
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from threading import Lock
+from typing import Any
 
 import flask
 import msgspec
+import yaml
 from werkzeug.exceptions import BadRequest, HTTPException, UnsupportedMediaType
 from werkzeug.wrappers.response import Response
 
 from fer_edge.annotate import HEX
-from fer_edge.config.model import DecideSettings, Zone
+from fer_edge.config.runtime import DROP_ALL, ZONES, ZONES_SECTION
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
 from fer_edge.untrusted import DecodeError, decode_json
 from fer_edge.web.auth import COOKIE, OWN_HEADER, Authenticator, AuthResult, host_is_ours
 from fer_edge.web.live_state import LiveState
 from fer_edge.web.stream import BOUNDARY, LIVE_HZ, MjpegEncoder, SseFeed, StreamLimit
-from fer_edge.web.whatif import WhatIf, WhatIfError, converted, settings_from, zones_from
+from fer_edge.web.whatif import WhatIf, WhatIfError, change_between, converted, settings_from, zones_from
 
 MOST_BYTES = 20_000  # of a request body
 SECURITY = {
@@ -37,9 +39,8 @@ FOREIGN_HOST = "This page is served under localhost only. Set preview.token_file
 SAVING_S = 3.0  # wait for another browser's save; a stuck save must not occupy all threads
 STALE = "have been changed since this page loaded them"
 
-# Stores thresholds in place of those in force; the place where they are stored. Raises UserError.
-Keep = Callable[[DecideSettings, DecideSettings], str]
-KeepZones = Callable[[tuple[Zone, ...]], str]  # the same for blackout zones, in force at the next start
+# Puts a change of the overrides in force and returns. Raises UserError.
+Submit = Callable[[Mapping[str, Any]], None]
 
 
 class WebApp:
@@ -52,9 +53,7 @@ class WebApp:
         pictures: MjpegEncoder,
         seats: int,
         token: str | None,
-        keep: Keep,
-        keep_zones: KeepZones,
-        zones: tuple[Zone, ...] = (),
+        submit: Submit,
     ) -> None:
         self._device = device
         self._stage = stage
@@ -64,8 +63,7 @@ class WebApp:
         self._picture_limit, self._live_limit = StreamLimit(seats), StreamLimit(seats)
         self._auth = Authenticator(token) if token else None
         self._saving, self._auth_lock = Lock(), Lock()
-        self._keep, self._keep_zones = keep, keep_zones
-        self._zones = zones
+        self._submit = submit
         self._closing = False
 
     def close(self) -> None:
@@ -85,6 +83,8 @@ class WebApp:
         app.add_url_rule("/picture.mjpg", view_func=self._moving_picture)
         app.add_url_rule("/live", view_func=self._live)
         app.add_url_rule("/try", view_func=self._try, methods=["POST"])
+        app.add_url_rule("/overrides", view_func=self._overrides)
+        app.add_url_rule("/drop", view_func=self._drop, methods=["POST"])
         app.add_url_rule("/keep", view_func=self._keep_it, methods=["POST"])
         app.add_url_rule("/zones", view_func=self._keep_them, methods=["POST"])
         return app
@@ -142,7 +142,9 @@ class WebApp:
 
     def _page(self) -> Response:
         answer = flask.make_response(
-            flask.render_template("page.html", device=self._device, emotions=EMOTIONS, colours=HEX, zones=self._zones)
+            flask.render_template(
+                "page.html", device=self._device, emotions=EMOTIONS, colours=HEX, zones=self._stage.overrides.zones
+            )
         )
         self._set_cookie(answer)
         return answer
@@ -171,41 +173,55 @@ class WebApp:
             return {"error": str(error)}, 422
 
     def _keep_it(self) -> flask.typing.ResponseReturnValue:
-        def save(body: object) -> str:
+        def save(body: object) -> None:
             kept = converted(body, _Kept)
             decide, was = settings_from(kept.decide), settings_from(kept.was)
             in_force, _ = self._stage.rules
             if was != in_force:
                 raise UserError(f"the thresholds {STALE}: undo your changes and set them again")
-            return self._keep(decide, in_force)
+            self._submit(change_between(in_force, decide))
 
         return self._saved(save)
 
     def _keep_them(self) -> flask.typing.ResponseReturnValue:
-        def save(body: object) -> str:
+        def save(body: object) -> None:
             kept = converted(body, _KeptZones)
             zones, were = zones_from(kept.zones), zones_from(kept.were)
-            if were != self._zones:
+            if were != self._stage.overrides.zones:
                 raise UserError(f"the zones {STALE}: reload it and draw your zones again")
-            place = self._keep_zones(zones)
-            self._zones = zones
-            return place
+            self._submit({ZONES_SECTION: {ZONES: [[list(point) for point in zone] for zone in zones]}})
 
         return self._saved(save)
 
-    def _saved(self, save: Callable[[object], str]) -> flask.typing.ResponseReturnValue:
+    def _overrides(self) -> dict[str, object]:
+        overrides = self._stage.overrides
+        text = (
+            yaml.safe_dump(dict(overrides.values), default_flow_style=None, sort_keys=False) if overrides.values else ""
+        )
+        return {"revision": overrides.revision, "yaml": text, "place": overrides.place}
+
+    def _drop(self) -> flask.typing.ResponseReturnValue:
+        def drop(body: object) -> None:
+            if converted(body, _Drop).revision != self._stage.overrides.revision:
+                raise UserError(f"the overrides {STALE}: reload it")
+            self._submit(DROP_ALL)
+
+        return self._saved(drop)
+
+    def _saved(self, save: Callable[[object], None]) -> flask.typing.ResponseReturnValue:
         """Save one at a time, so that the check for stale settings holds."""
         body = _body()
         if not self._saving.acquire(timeout=SAVING_S):
             return {"error": "another browser is saving: try again"}, 409
         try:
-            return {"kept": save(body)}
+            save(body)
         except WhatIfError as error:
             return {"error": str(error)}, 422
         except UserError as error:
             return {"error": str(error)}, 409
         finally:
             self._saving.release()
+        return {"saved": True}
 
 
 class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -214,6 +230,13 @@ class _Kept(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     decide: object
     was: object
     """Settings in force when the draft was started."""
+
+
+class _Drop(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """Body of `drop`."""
+
+    revision: int
+    """Revision of the overrides that the page shows."""
 
 
 class _KeptZones(msgspec.Struct, frozen=True, forbid_unknown_fields=True):

@@ -2,11 +2,12 @@
 
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from threading import Condition
+from typing import Any
 
-from fer_edge.config.model import DecideSettings
+from fer_edge.config.model import DecideSettings, Zone
 from fer_edge.events.lifecycle import Decision
 from fer_edge.recording.format import Part, Recording, Step, StepKind
 from fer_edge.types import Event, Face, FaceState, Frame, Image, Outcome
@@ -39,6 +40,16 @@ class View:
     connected: bool
 
 
+@dataclass(frozen=True, slots=True)
+class StoredOverrides:
+    """Run-time overrides as the page shows them."""
+
+    revision: int  # incremented with every change
+    values: Mapping[str, Any]
+    zones: tuple[Zone, ...]  # privacy zones that are in force from the next start
+    place: str  # path of the overrides file; empty: memory only
+
+
 class LiveState:
     """Pipeline observer that publishes snapshots to the request threads.
 
@@ -65,6 +76,7 @@ class LiveState:
         self._frames = 0
         self._latencies: deque[tuple[float, float]] = deque()  # (time, latency) of the last RATE_WINDOW_S
         self._health: dict[str, object] = {}
+        self._overrides = StoredOverrides(0, {}, (), "")
 
     def on_frame(self, frame: Frame, faces: Sequence[Face], decision: Decision, now: float) -> None:
         """Publish a frame with its faces and events."""
@@ -112,6 +124,17 @@ class LiveState:
         """Apply changed settings."""
         with self._changed:
             self._decide, self._lost_s = decide, lost_s
+
+    def set_overrides(self, values: Mapping[str, Any], zones: tuple[Zone, ...], place: str) -> None:
+        """Set the overrides in force and stored."""
+        before = self._overrides
+        if (values, zones, place) != (before.values, before.zones, before.place):
+            self._overrides = StoredOverrides(before.revision + 1, values, zones, place)
+
+    @property
+    def overrides(self) -> StoredOverrides:
+        """The overrides in force and stored."""
+        return self._overrides
 
     @property
     def view(self) -> View:

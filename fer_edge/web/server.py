@@ -3,10 +3,11 @@
 import logging
 import math
 import socket
+from collections.abc import Callable, Mapping
 from threading import Thread
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
-from fer_edge.config.model import DecideSettings, PreviewSettings, Settings, Zone
+from fer_edge.config.model import PreviewSettings, Settings
 from fer_edge.errors import SettingsError, UserError
 from fer_edge.files import user_path
 from fer_edge.untrusted import read_secret
@@ -142,16 +143,6 @@ def _listening(address: str, port: int) -> socket.socket:
     return listening
 
 
-class KeepsSettings(Protocol):
-    """Store for settings saved on the page. Called from any thread; returns the place, raises UserError."""
-
-    def keep(self, decide: DecideSettings, before: DecideSettings) -> str:
-        """Save thresholds."""
-
-    def keep_zones(self, zones: tuple[Zone, ...]) -> str:
-        """Save privacy zones for the next start."""
-
-
 class Preview:
     """Live page with encoder and server. Owned by the main thread.
 
@@ -159,7 +150,7 @@ class Preview:
         UserError: the extra is not installed, the port is in use, or the token is missing.
     """
 
-    def __init__(self, settings: Settings, device: str, keeper: KeepsSettings) -> None:
+    def __init__(self, settings: Settings, device: str, submit: Callable[[Mapping[str, Any]], None]) -> None:
         try:
             from fer_edge.web.app import WebApp  # noqa: PLC0415  Flask is optional
         except ImportError as error:
@@ -174,9 +165,7 @@ class Preview:
             self._pictures,
             own.watchers,
             token,
-            keeper.keep,
-            keeper.keep_zones,
-            settings.privacy.zones,
+            submit,
         )
         self._server = Server(self._page.application(), own)
         self.url = self._server.url

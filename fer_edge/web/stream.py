@@ -10,6 +10,7 @@ import cv2
 import msgspec
 
 from fer_edge.annotate import annotate, label, placard
+from fer_edge.config.runtime import leaves
 from fer_edge.types import Image
 from fer_edge.web.live_state import LiveState, PublishedEvent, View
 from fer_edge.web.whatif import rules_of
@@ -76,6 +77,7 @@ class SseFeed:
     def _encoded(self, events: Sequence[PublishedEvent]) -> bytes:
         view = self._stage.view
         decide, _ = self._stage.rules
+        overrides = self._stage.overrides
         moment = {
             "camera": {"state": view.camera, "reason": view.camera_reason},
             "link": {"text": view.link, "connected": view.connected},
@@ -92,6 +94,7 @@ class SseFeed:
             "events": [_event(published) for published in events],
             "figures": self._stage.figures(),
             "rules": rules_of(decide),
+            "overrides": {"revision": overrides.revision, "keys": leaves(overrides.values)},
             "watching": self._watching(),
         }
         return b"data: " + msgspec.json.encode(moment) + b"\n\n"

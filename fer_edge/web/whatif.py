@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 
@@ -80,6 +80,23 @@ def zones_from(body: object) -> tuple[Zone, ...]:
     if wrong:
         raise WhatIfError(": ".join(wrong[0]))
     return zones
+
+
+def change_between(before: DecideSettings, decide: DecideSettings) -> dict[str, Any]:
+    """Return the change of overrides that leads from ``before`` to ``decide``.
+
+    A threshold that an expression no longer has is set to the general one: null would restore that of config.yaml.
+    """
+    old, new = msgspec.to_builtins(before), msgspec.to_builtins(decide)
+    own_old, own_new = old.pop("emotions"), new.pop("emotions")
+    change: dict[str, Any] = {key: value for key, value in new.items() if value != old[key]}
+    emotions: dict[str, Any] = {}
+    for name in sorted({*own_old, *own_new}):
+        was, now = own_old.get(name, {}), own_new.get(name, {})
+        emotions[name] = {
+            key: _or(now.get(key), new[key]) for key in ("enter", "leave") if now.get(key) != was.get(key)
+        }
+    return {"decide": change | {"emotions": emotions}}
 
 
 def rules_of(decide: DecideSettings) -> Mapping[str, object]:

@@ -7,12 +7,10 @@ import msgspec
 import pytest
 
 from fer_edge.config.loader import load_document
-from fer_edge.config.model import DecideSettings
 from fer_edge.config.overrides import Overrides, OverridesError, OverridesFile
 from fer_edge.config.rules import contradictions
-from fer_edge.config.runtime import RuntimeConfig
-from fer_edge.config.writer import drafted_decide
-from fer_edge.errors import SettingsError, UserError
+from fer_edge.config.runtime import DROP_ALL, RuntimeConfig
+from fer_edge.errors import SettingsError
 
 
 @pytest.fixture
@@ -80,7 +78,7 @@ def test_pause_outlives_the_daemon_and_holds_where_it_cannot_be_stored(config, o
     with caplog.at_level(logging.WARNING):
         assert not unlucky.pause(paused=True)
     assert unlucky.paused
-    assert "a restart will not remember the pause" in caplog.text
+    assert "pause not stored, a restart will undo it" in caplog.text
 
 
 def test_pause_is_kept_only_where_a_restart_would_find_it(config, tmp_path) -> None:
@@ -104,7 +102,7 @@ def test_pause_is_kept_only_where_a_restart_would_find_it(config, tmp_path) -> N
 def test_reload_takes_the_file_and_keeps_the_overrides_over_it(config, overlay) -> None:
     live = start(config, overlay)
     live.change({"decide": {"enter": 0.8}})
-    config.write_text("decide: {enter: 0.7, dwell_s: 2}\ncamera: {width: 320}\n")
+    config.write_text("decide: {enter: 0.6, dwell_s: 2}\ncamera: {width: 320}\n")
     taken = live.reload()
     assert (taken.keys, taken.need_restart) == (["decide.dwell_s"], ["camera.width"])
     assert (live.settings.decide.enter, live.settings.decide.dwell_s, live.settings.camera.width) == (0.8, 2.0, 640)
@@ -129,7 +127,7 @@ def test_overrides_that_do_not_fit_any_more_are_set_aside_and_said_but_a_pause_s
         assert live.settings == load_document(config).settings
         assert live.paused
         assert overlay.load() == Overrides(paused=True)
-        assert "set aside as" in caplog.messages[-1]
+        assert "renamed to" in caplog.messages[-1]
         assert (overlay.path.parent / "porch.json.rejected").exists()
 
 
@@ -149,7 +147,7 @@ def test_reload_that_would_put_a_short_summary_into_aggregate_mode_changes_nothi
         live.reload()
     assert str(caught.value) == (
         "publish.summary_s: must be at least 60 where privacy.mode is aggregate, got 10; "
-        "that needs privacy.mode as config.yaml has it now: restart the daemon"
+        "the new value of privacy.mode needs a restart of the daemon first"
     )
     assert contradictions(live.settings) == []
     assert live.settings.publish.summary_s == 300
@@ -167,28 +165,94 @@ def test_change_is_held_against_what_is_in_force_not_against_a_file_that_waits_f
     assert live.settings.publish.summary_s == 60
 
 
-def test_saved_file_and_override_are_in_force_together_or_not_at_all(config, overlay) -> None:
+ZONE = [[0.0, 0.0], [0.5, 0.0], [0.5, 1.0]]
+
+
+@pytest.mark.parametrize("restart", [False, True])
+@pytest.mark.parametrize(
+    ("text", "enter", "edit"),
+    [
+        ("decide: {enter: 0.7}", 0.7, "decide.enter: edited in config.yaml to 0.7, its override 0.8 is dropped"),
+        ("decide: {}", 0.5, "decide.enter: removed from config.yaml, its override 0.8 is dropped"),
+    ],
+)
+def test_edit_of_a_key_after_its_override_wins_at_the_next_reload_or_start_and_is_logged(
+    config, overlay, caplog, restart, text, enter, edit
+) -> None:
     live = start(config, overlay)
-    live.change({"decide": {"enter": 0.9}})
-    draft = drafted_decide(config, DecideSettings(enter=0.7))
-    config.write_text("decide: {entre: 1}\n")  # somebody else at the same moment
-    with pytest.raises(UserError, match="changed by somebody else at the same moment"):
-        live.change({"decide": None}, draft)
-    assert live.settings.decide.enter == 0.9
-    assert overlay.load().settings == {"decide": {"enter": 0.9}}
-    assert config.read_text() == "decide: {entre: 1}\n"
-    config.write_text("decide: {enter: 0.6}\n")
-    live.change({"decide": None}, drafted_decide(config, DecideSettings(enter=0.7)))
-    assert live.settings.decide.enter == 0.7 == load_document(config).settings.decide.enter
+    live.change({"decide": {"enter": 0.8, "dwell_s": 1}})
+    config.write_text(text)
+    if restart:
+        live = start(config, overlay)
+    else:
+        assert live.reload().keys == ["decide.enter"]
+    assert (live.settings.decide.enter, live.settings.decide.dwell_s) == (enter, 1.0)
+    assert edit in caplog.messages
+    assert overlay.load().settings == {"decide": {"dwell_s": 1}}
+    caplog.clear()
+    live.reload()
+    assert caplog.messages == []
+
+
+def test_override_that_was_pasted_into_config_yaml_is_dropped_and_nothing_changes(config, overlay) -> None:
+    live = start(config, overlay)
+    live.change({"decide": {"enter": 0.8}})
+    config.write_text("decide: {enter: 0.8}")
+    assert live.reload().keys == []
+    assert live.table()["decide"]["enter"] == {"value": 0.8, "from": "file"}
+
+
+def test_edit_that_cannot_be_taken_over_leaves_the_override(config, overlay) -> None:
+    live = start(config, overlay)
+    live.change({"decide": {"enter": 0.8}})
+    config.write_text("decide: {enter: 0.2, leave: 0.3}")
+    with pytest.raises(SettingsError):
+        live.reload()
+    assert live.settings.decide.enter == 0.8
+    assert overlay.load().settings == {"decide": {"enter": 0.8}}
+
+
+def test_zones_are_stored_and_in_force_from_the_next_start(config, overlay) -> None:
+    live = start(config, overlay)
+    applied = live.change({"privacy": {"zones": [ZONE]}}, zones=True)
+    assert (applied.keys, applied.need_restart) == ([], ["privacy.zones"])
+    assert live.settings.privacy.zones == ()
+    again = start(config, overlay)
+    assert again.settings.privacy.zones == (tuple(map(tuple, ZONE)),)
+    config.write_text("privacy: {zones: [[[0, 0], [1, 0], [1, 1]]]}")
+    assert again.reload().need_restart == ["privacy.zones"]
+    assert start(config, overlay).settings.privacy.zones == (((0.0, 0.0), (1.0, 0.0), (1.0, 1.0)),)
+
+
+def test_zones_are_closed_to_requests_and_the_rest_of_privacy_to_the_page(config, overlay) -> None:
+    live = start(config, overlay)
+    with pytest.raises(SettingsError, match="privacy: cannot be changed at run time"):
+        live.change({"privacy": {"zones": []}})
+    with pytest.raises(SettingsError, match=r"privacy\.mode: cannot be changed at run time"):
+        live.change({"privacy": {"mode": "full"}}, zones=True)
+    with pytest.raises(SettingsError, match=r"privacy\.zones\[0\]: its edges"):
+        live.change({"privacy": {"zones": [[[0, 0], [1, 1], [1, 0], [0, 1]]]}}, zones=True)
+    with pytest.raises(SettingsError, match="no state directory"):
+        start(config, None).change({"privacy": {"zones": [ZONE]}}, zones=True)
+
+
+def test_zones_of_overrides_that_do_not_fit_any_more_stay_in_force(config, overlay) -> None:
+    overlay.save(Overrides(settings={"decide": {"leave": 0.9}, "privacy": {"zones": [ZONE]}}))
+    live = start(config, overlay)
+    assert live.settings.privacy.zones == (tuple(map(tuple, ZONE)),)
+    assert live.settings.decide == load_document(config).settings.decide
+    assert overlay.load().settings == {"privacy": {"zones": [ZONE]}}
+
+
+def test_all_overrides_are_dropped_at_once(config, overlay) -> None:
+    live = start(config, overlay)
+    live.change({"decide": {"enter": 0.8}, "privacy": {"zones": [ZONE]}, "log_level": "debug"}, zones=True)
+    live.change(DROP_ALL, zones=True)
     assert overlay.load().settings == {}
+    assert live.settings == live.next == load_document(config).settings
 
 
-def test_saved_file_that_contradicts_what_is_in_force_is_not_written(config, overlay) -> None:
-    config.write_text("privacy: {mode: aggregate}\n")
-    live = start(config, overlay)
-    config.write_text("privacy: {mode: full}\npublish: {summary_s: 10}\n")
-    before = config.read_bytes()
-    with pytest.raises(SettingsError, match="restart the daemon"):
-        live.change({"decide": None}, drafted_decide(config, DecideSettings(enter=0.7)))
-    assert config.read_bytes() == before
-    assert live.settings.decide.enter == 0.5
+@pytest.mark.parametrize("value", [None, {"enter": None}, {"emotions": {"sad": {"enter": None}}}])
+def test_null_in_stored_overrides_is_no_override(config, overlay, value) -> None:
+    overlay.save(Overrides(settings={"decide": value}))
+    assert start(config, overlay).settings == load_document(config).settings

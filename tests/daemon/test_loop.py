@@ -61,8 +61,8 @@ class FakeDaemon:
             "delivery": SimpleNamespace(
                 link=link, start=lambda: None, check=lambda now: None, stop=lambda timeout_s: self._record("offline")
             ),
-            "commands": SimpleNamespace(serve=lambda now: None, mistake=""),
-            "keeper": SimpleNamespace(serve=lambda: None),
+            "commands": SimpleNamespace(serve=lambda now: None, adopt=lambda change: None, mistake=""),
+            "keeper": SimpleNamespace(serve=lambda adopt: None),
             "health": SimpleNamespace(
                 update=lambda now: None,
                 publish_if_due=lambda now: self.signals.stop.set(),

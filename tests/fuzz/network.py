@@ -62,7 +62,7 @@ class Answering:
 def _page(token: str | None) -> Server:
     """A page with somebody on it; nothing that is saved is kept."""
     stage = Play().show(1.0, "happy").stage
-    page = WebApp("kitchen", stage, MjpegEncoder(stage, 10.0, 960), 2, token, lambda *_: "nowhere", lambda _: "nowhere")
+    page = WebApp("kitchen", stage, MjpegEncoder(stage, 10.0, 960), 2, token, lambda _: None)
     server = Server(page.application(), PreviewSettings(port=free_port()))
     server.start()
     return server
@@ -132,6 +132,7 @@ def _requests() -> tuple[Parts, ...]:
         ),
         _http(b"POST /try", DRAFT, *OWN),
         _http(b"POST /keep", b'{"decide":' + DRAFT + b',"was":' + IN_FORCE + b"}", *OWN),
+        _http(b"POST /drop", b'{"revision":0}', *OWN),
         _http(b"POST /zones", b'{"zones":[[[0,0],[0.5,0],[0.5,1]]],"were":[]}', *OWN),
         _http(b"POST /try", b"2\r\n{}\r\n0\r\n\r\n", b"Transfer-Encoding: chunked", *OWN),
     )

@@ -3,14 +3,17 @@
 import json
 import re
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 import flask
 import msgspec
 import pytest
 from flask.testing import FlaskClient
 
+from fer_edge.config.loader import parse_settings
 from fer_edge.config.model import DecideSettings, Zone
+from fer_edge.config.runtime import amended, overlaid
 from fer_edge.errors import UserError
 from fer_edge.web.app import WebApp
 from fer_edge.web.auth import COOKIE
@@ -32,41 +35,38 @@ def zones(now: object, before: object = ()) -> dict[str, object]:
     return {"zones": now, "were": before}
 
 
-class Keeper:
-    """Where thresholds are kept; it can be full."""
+class Store:
+    """Store of overrides; it can fail."""
 
     def __init__(self) -> None:
-        self.kept: list[DecideSettings] = []
-        self.stage: LiveState | None = None  # where what is kept comes into force
-        self.zones: list[tuple[Zone, ...]] = []
+        self.changes: list[dict[str, Any]] = []
+        self.stage: LiveState | None = None
         self.failure: str | None = None
 
-    def __call__(self, decide: DecideSettings, before: DecideSettings) -> str:
+    def submit(self, change: Mapping[str, Any]) -> None:
         if self.failure:
             raise UserError(self.failure)
-        self.kept.append(decide)
+        self.changes.append(dict(change))
         if self.stage is not None:
-            self.stage.reconfigure(decide, 1.0)
-        return "config.yaml"
-
-    def keep_zones(self, zones: tuple[Zone, ...]) -> str:
-        if self.failure:
-            raise UserError(self.failure)
-        self.zones.append(zones)
-        return "config.yaml"
+            decide, lost_s = self.stage.rules
+            values = amended(self.stage.overrides.values, change)
+            in_force = overlaid(msgspec.to_builtins(decide), values.get("decide", {}))
+            self.stage.reconfigure(msgspec.convert(in_force, DecideSettings), lost_s)
+            zones = msgspec.convert(values.get("privacy", {}).get("zones", []), tuple[Zone, ...])
+            self.stage.set_overrides(values, zones, "porch.json")
 
 
 @pytest.fixture
-def keeper() -> Keeper:
-    return Keeper()
+def store() -> Store:
+    return Store()
 
 
 @pytest.fixture
-def client_of(play, keeper) -> Callable[..., FlaskClient]:
+def client_of(play, store) -> Callable[..., FlaskClient]:
     def make(token: str | None = None, seats: int = 2) -> FlaskClient:
         stage = play().show(2.0, "happy").show(2.0, "sad").stage
-        keeper.stage = stage
-        page = WebApp("kitchen", stage, MjpegEncoder(stage, 10.0, 960), seats, token, keeper, keeper.keep_zones)
+        store.stage = stage
+        page = WebApp("kitchen", stage, MjpegEncoder(stage, 10.0, 960), seats, token, store.submit)
         application: flask.Flask = page.application()
         return application.test_client()
 
@@ -99,9 +99,9 @@ def test_request_under_a_foreign_name_is_refused(client_of) -> None:
     assert client_of().get("/picture.mjpg", headers={"Host": "evil.example"}).status_code == 403
 
 
-def test_order_without_the_page_s_own_header_is_refused_and_changes_nothing(client_of, keeper) -> None:
+def test_order_without_the_page_s_own_header_is_refused_and_changes_nothing(client_of, store) -> None:
     assert client_of().post("/keep", json=DECIDE).status_code == 403
-    assert keeper.kept == []
+    assert store.changes == []
 
 
 def test_everything_but_the_door_demands_the_token(client_of) -> None:
@@ -183,14 +183,14 @@ def test_draft_tells_which_events_of_the_last_minutes_would_go(client_of) -> Non
         ({"entre": 0.5}, "entre"),
     ],
 )
-def test_absurd_draft_is_refused_with_its_key_and_kept_nowhere(client_of, keeper, change, word) -> None:
+def test_absurd_draft_is_refused_with_its_key_and_kept_nowhere(client_of, store, change, word) -> None:
     draft = {**DECIDE, **change}
     for address, body in (("/try", draft), ("/keep", kept(draft))):
         answer = client_of().post(address, json=body, headers=OWN)
         assert answer.status_code == 422
         assert word in answer.json["error"]
         assert "\n" not in answer.json["error"]
-    assert keeper.kept == []
+    assert store.changes == []
 
 
 LONE = b'"\\ud800"'  # a lone surrogate, as JSON writes it
@@ -215,21 +215,21 @@ BODIES = [
 ]
 
 
-@pytest.mark.parametrize("address", ["/try", "/keep", "/zones"])
+@pytest.mark.parametrize("address", ["/try", "/keep", "/zones", "/drop"])
 @pytest.mark.parametrize("body", BODIES, ids=lambda body: repr(body[:24]))
-def test_malformed_body_is_refused_and_no_exception_is_logged(client_of, keeper, caplog, address, body) -> None:
+def test_malformed_body_is_refused_and_no_exception_is_logged(client_of, store, caplog, address, body) -> None:
     answer = client_of().post(address, data=body, headers=OWN, content_type="application/json")
     assert answer.status_code in (400, 413, 422)
     assert answer.json["error"]
-    assert keeper.kept == keeper.zones == []
+    assert store.changes == []
     assert caplog.records == []
 
 
-def test_body_of_another_type_is_refused(client_of, keeper) -> None:
+def test_body_of_another_type_is_refused(client_of, store) -> None:
     for kind in ("text/plain", "application/x-www-form-urlencoded", "", "\xff/\x00; charset=utf-7"):
         answer = client_of().post("/keep", data=json.dumps(kept(DECIDE)), headers=OWN, content_type=kind)
         assert answer.status_code == 415
-    assert keeper.kept == []
+    assert store.changes == []
 
 
 HOSTILE = [
@@ -291,17 +291,17 @@ def test_page_and_door_ask_for_everything_below_their_own_address(client_of) -> 
         assert [address for address in addresses if address.startswith("/") or ":" in address] == []
 
 
-def test_kept_thresholds_reach_the_keeper_and_its_failure_the_page(client_of, keeper) -> None:
+def test_kept_thresholds_reach_the_store_and_its_failure_the_page(client_of, store) -> None:
     client = client_of()
     answer = client.post("/keep", json=kept({**DECIDE, "enter": 0.7}), headers=OWN)
-    assert answer.json == {"kept": "config.yaml"}
-    assert [decide.enter for decide in keeper.kept] == [0.7]
-    keeper.failure = "config.yaml: cannot be written: permission denied"
+    assert answer.json == {"saved": True}
+    assert store.changes == [{"decide": {"enter": 0.7, "emotions": {}}}]
+    store.failure = "porch.json: cannot be written: permission denied"
     refused = client.post("/keep", json=kept(DECIDE, {**DECIDE, "enter": 0.7}), headers=OWN)
-    assert (refused.status_code, refused.json["error"]) == (409, keeper.failure)
+    assert (refused.status_code, refused.json["error"]) == (409, store.failure)
 
 
-def test_second_of_two_browsers_that_began_from_the_same_settings_is_refused_with_the_reason(client_of, keeper) -> None:
+def test_second_of_two_browsers_that_began_from_the_same_settings_is_refused_with_the_reason(client_of, store) -> None:
     client = client_of()
     first, second = {**DECIDE, "enter": 0.7}, {**DECIDE, "leave": 0.3}
     assert client.post("/keep", json=kept(first), headers=OWN).status_code == 200
@@ -310,16 +310,19 @@ def test_second_of_two_browsers_that_began_from_the_same_settings_is_refused_wit
     assert "have been changed since this page loaded them" in refused.json["error"]
     both = {**first, "leave": 0.3}
     assert client.post("/keep", json=kept(both, first), headers=OWN).status_code == 200
-    assert [(decide.enter, decide.leave) for decide in keeper.kept] == [(0.7, 0.4), (0.7, 0.3)]
+    assert [change["decide"] for change in store.changes] == [
+        {"enter": 0.7, "emotions": {}},
+        {"leave": 0.3, "emotions": {}},
+    ]
     assert client.post("/zones", json=zones([ZONE]), headers=OWN).status_code == 200
     refused = client.post("/zones", json=zones([OTHER_ZONE]), headers=OWN)
     assert refused.status_code == 409
     assert "reload it and draw" in refused.json["error"]
     assert client.post("/zones", json=zones([ZONE, OTHER_ZONE], [ZONE]), headers=OWN).status_code == 200
-    assert [len(saved) for saved in keeper.zones] == [1, 2]
+    assert [len(change["privacy"]["zones"]) for change in store.changes[2:]] == [1, 2]
 
 
-def test_of_saves_at_one_moment_exactly_one_is_kept_and_every_other_is_refused(client_of, keeper) -> None:
+def test_of_saves_at_one_moment_exactly_one_is_kept_and_every_other_is_refused(client_of, store) -> None:
     application = client_of().application
     barrier = threading.Barrier(8)
     statuses: list[int] = []
@@ -335,16 +338,16 @@ def test_of_saves_at_one_moment_exactly_one_is_kept_and_every_other_is_refused(c
     for thread in threads:
         thread.join(20)
     assert sorted(statuses) == [200] + [409] * 7
-    assert len(keeper.kept) == 1
+    assert len(store.changes) == 1
 
 
-def test_zone_that_was_drawn_reaches_the_keeper_and_the_next_page(client_of, keeper) -> None:
+def test_zone_that_was_drawn_reaches_the_store_and_the_next_page(client_of, store) -> None:
     client = client_of()
-    assert client.post("/zones", json=zones([ZONE]), headers=OWN).json == {"kept": "config.yaml"}
-    assert keeper.zones == [(((0.0, 0.0), (0.5, 0.0), (0.5, 1.0)),)]
+    assert client.post("/zones", json=zones([ZONE]), headers=OWN).json == {"saved": True}
+    assert store.changes == [{"privacy": {"zones": [ZONE]}}]
     assert "[[[0.0, 0.0], [0.5, 0.0], [0.5, 1.0]]]" in client.get("/").text
     assert client.post("/zones", json=zones([], [ZONE]), headers=OWN).status_code == 200
-    assert keeper.zones[-1] == ()
+    assert store.changes[-1] == {"privacy": {"zones": []}}
 
 
 @pytest.mark.parametrize(
@@ -358,9 +361,39 @@ def test_zone_that_was_drawn_reaches_the_keeper_and_the_next_page(client_of, kee
         ({}, "array"),
     ],
 )
-def test_malformed_polygon_is_refused_with_the_reason_and_kept_nowhere(client_of, keeper, drawn, word) -> None:
+def test_malformed_polygon_is_refused_with_the_reason_and_kept_nowhere(client_of, store, drawn, word) -> None:
     answer = client_of().post("/zones", json=zones(drawn), headers=OWN)
     assert answer.status_code == 422
     assert word in answer.json["error"]
     assert "\n" not in answer.json["error"]
-    assert keeper.zones == []
+    assert store.changes == []
+
+
+def test_overrides_are_shown_as_yaml_to_paste_with_their_place_and_dropped_by_one_request(client_of, store) -> None:
+    client = client_of()
+    assert client.get("/overrides").json == {"revision": 0, "yaml": "", "place": ""}
+    assert client.post("/keep", json=kept({**DECIDE, "enter": 0.7}), headers=OWN).status_code == 200
+    shown = client.get("/overrides").json
+    assert (shown["yaml"], shown["place"]) == ("decide: {enter: 0.7}\n", "porch.json")
+    settings, mistakes = parse_settings(shown["yaml"])
+    assert settings is not None, mistakes
+    live = client.get("/live", buffered=False)
+    moment = msgspec.json.decode(next(iter(live.response)).removeprefix(b"data: ").strip())
+    live.close()
+    assert moment["overrides"] == {"revision": shown["revision"], "keys": ["decide.enter"]}
+    stale = client.post("/drop", json={"revision": 0}, headers=OWN)
+    assert stale.status_code == 409
+    assert client.get("/overrides").json == shown
+    assert client.post("/drop", json={"revision": shown["revision"]}, headers=OWN).status_code == 200
+    assert client.get("/overrides").json["yaml"] == ""
+
+
+def test_own_threshold_that_a_draft_takes_back_is_set_to_the_general_one(client_of, store) -> None:
+    client = client_of()
+    own = {**DECIDE, "emotions": {"sad": {"enter": 0.9}}}
+    assert client.post("/keep", json=kept(own), headers=OWN).status_code == 200
+    assert client.post("/keep", json=kept({**DECIDE, "enter": 0.7}, own), headers=OWN).status_code == 200
+    assert [change["decide"]["emotions"] for change in store.changes] == [
+        {"sad": {"enter": 0.9}},
+        {"sad": {"enter": 0.7}},
+    ]

@@ -5,7 +5,7 @@ import socket
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -14,10 +14,10 @@ import msgspec
 import pytest
 from msgspec.structs import replace
 
-from fer_edge.config.loader import load_document, load_settings
+from fer_edge.config.loader import load_document
 from fer_edge.config.model import DecideSettings, PreviewSettings, Settings
+from fer_edge.config.overrides import OverridesFile
 from fer_edge.config.runtime import RuntimeConfig
-from fer_edge.config.writer import Draft
 from fer_edge.daemon.commands import CommandQueue
 from fer_edge.web.server import Preview
 
@@ -34,37 +34,36 @@ def preview(tmp_path: Path) -> Iterator[Preview]:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
     settings = Settings(preview=PreviewSettings(port=port, token_file=str(tmp_path / "token")))
-    one = Preview(settings, "kitchen", CommandQueue(None, lambda change, draft: None))
+    one = Preview(settings, "kitchen", lambda _: None)
     one.start()
     yield one
     one.stop()
 
 
 @pytest.fixture
-def saving(tmp_path: Path) -> Iterator[tuple[Preview, CommandQueue, Path]]:
-    """A page whose saves go into a real file and come into force; without a token."""
+def saving(tmp_path: Path) -> Iterator[tuple[Preview, CommandQueue, RuntimeConfig]]:
+    """A page whose saves are stored in a real overrides file and come into force; without a token."""
     path = tmp_path / "config.yaml"
     path.write_text("# by hand\ndecide: {enter: 0.6}\n")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         port = int(free.getsockname()[1])
-    document = load_document(path)
-    live = RuntimeConfig(document, path, None)
-
-    def adopt(change: dict[str, Any], draft: Draft | None) -> None:
-        live.change(change, draft)
-        one.stage.reconfigure(live.settings.decide, 1.0)
-
-    keeper = CommandQueue(path, adopt)
-    one = Preview(replace(document.settings, preview=PreviewSettings(port=port)), "kitchen", keeper)
+    live = RuntimeConfig(load_document(path), path, OverridesFile(tmp_path / "porch.json"))
+    commands = CommandQueue()
+    one = Preview(replace(live.settings, preview=PreviewSettings(port=port)), "kitchen", commands.submit)
     one.start()
-    yield one, keeper, path
+    yield one, commands, live
     one.stop()
 
 
-def saved(saving: tuple[Preview, CommandQueue, Path], *bodies: tuple[str, object]) -> list[int]:
+def saved(saving: tuple[Preview, CommandQueue, RuntimeConfig], *bodies: tuple[str, object]) -> list[int]:
     """The statuses of saves that two browsers send at one moment, while this thread serves as the main thread does."""
-    preview, keeper, _ = saving
+    preview, commands, live = saving
+
+    def adopt(change: Mapping[str, Any]) -> None:
+        live.change(change, zones=True)
+        preview.stage.reconfigure(live.settings.decide, 1.0)
+        preview.stage.set_overrides(live.overrides, live.next.privacy.zones, live.place)
 
     def save(address: str, body: object) -> int:
         headers = {"X-Fer-Edge": "page", "Content-Type": "application/json"}
@@ -78,18 +77,17 @@ def saved(saving: tuple[Preview, CommandQueue, Path], *bodies: tuple[str, object
     with ThreadPoolExecutor(len(bodies)) as browsers:
         answers = [browsers.submit(save, *body) for body in bodies]
         while not all(answer.done() for answer in answers):
-            keeper.serve()
+            commands.serve(adopt)
         return sorted(answer.result() for answer in answers)
 
 
-def test_thresholds_and_zones_of_two_browsers_at_one_moment_are_both_in_the_file(saving) -> None:
+def test_thresholds_and_zones_of_two_browsers_at_one_moment_are_both_stored(saving) -> None:
     was = DecideSettings(enter=0.6)
     thresholds = ("keep", {"decide": replace(was, enter=0.7), "was": was})
     zones = ("zones", {"zones": [ZONE], "were": []})
     assert saved(saving, thresholds, zones) == [200, 200]
-    settings = load_settings(saving[2])
+    settings = saving[2].next
     assert (settings.decide.enter, settings.privacy.zones) == (0.7, (ZONE,))
-    assert saving[2].read_text().startswith("# by hand\n")
 
 
 def test_of_two_browsers_that_save_other_thresholds_at_one_moment_one_is_kept_whole_and_one_refused(saving) -> None:
@@ -99,7 +97,7 @@ def test_of_two_browsers_that_save_other_thresholds_at_one_moment_one_is_kept_wh
         200,
         409,
     ]
-    assert load_settings(saving[2]).decide in (first, second)
+    assert saving[2].settings.decide in (first, second)
 
 
 def status(preview: Preview, token: str) -> int:

@@ -121,7 +121,8 @@ function show(moment) {
   showFaces(moment.faces, moment.rules);
   moment.events.forEach(showEvent);
   showWhy(moment.figures);
-  window.tuneRules(moment.rules);
+  window.tuneRules(moment.rules, moment.overrides.keys);
+  window.showOverrides(moment.overrides);
 }
 
 async function connect() {

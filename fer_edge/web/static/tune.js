@@ -17,6 +17,7 @@
   let inForce = null; // the settings in force
   let draft = null; // null: nothing was changed
   let was = null; // the settings in force when the draft was started
+  let overridden = []; // dotted keys
   let timer = 0;
 
   const chosen = () => at("tune-emotion").value;
@@ -31,6 +32,9 @@
     for (const slider of SLIDERS) {
       at(`tune-${slider.key}`).value = valueOf(slider);
       at(`tune-${slider.key}-value`).textContent = valueOf(slider).toFixed(2);
+      const general = `decide.${slider.key}`, own = `decide.emotions.${chosen()}.${slider.key}`;
+      const marked = overridden.includes(chosen() && slider.own ? own : general);
+      at(`tune-${slider.key}-label`).textContent = slider.label + (marked ? " *" : "");
     }
     at("tune-save").disabled = at("tune-reset").disabled = draft === null;
   }
@@ -58,6 +62,7 @@
       row.className = "slider";
       row.innerHTML = '<label></label><input type="range" min="0"><output></output>';
       const [label, input, output] = row.children;
+      label.id = `tune-${slider.key}-label`;
       label.textContent = slider.label;
       label.htmlFor = input.id = `tune-${slider.key}`;
       output.id = `tune-${slider.key}-value`;
@@ -98,8 +103,8 @@
   async function save(submitted) {
     submitted.preventDefault();
     try {
-      const result = await window.send("keep", { decide: draft, was });
-      at("tune-saved").textContent = `Saved to ${result.kept}`;
+      await window.send("keep", { decide: draft, was });
+      at("tune-saved").textContent = "Saved. In force now, over config.yaml.";
       inForce = draft; // until the next event
       draft = null;
       at("tune-save").disabled = at("tune-reset").disabled = true;
@@ -108,7 +113,8 @@
     }
   }
 
-  window.tuneRules = (rules) => {
+  window.tuneRules = (rules, keys) => {
+    overridden = keys;
     inForce = Object.fromEntries(KEYS.map((key) => [key, rules[key]]));
     if (draft === null) showSliders();
   };

@@ -61,9 +61,9 @@
   async function save() {
     try {
       const sent = structuredClone(zones);
-      const result = await window.send("zones", { zones: sent, were: saved });
+      await window.send("zones", { zones: sent, were: saved });
       saved = sent;
-      at("zone-result").textContent = `Saved to ${result.kept}; in force when fer-edge starts again.`;
+      at("zone-result").textContent = "Saved. In force from the next start of the daemon.";
       at("zone-save").disabled = true;
     } catch (error) {
       at("zone-result").textContent = error.message;
