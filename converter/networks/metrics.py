@@ -115,6 +115,16 @@ def log_loss(probabilities: Floats, truth: Labels) -> float:
     return float(-np.log(np.maximum(probabilities[np.arange(len(truth)), truth], LEAST_PROBABILITY)).mean())
 
 
+def loss_of_score(one: Floats, reference: Floats, truth: Labels) -> tuple[float, float]:
+    """How much lower the top-1 score of ``one`` (n, 7) is than that of ``reference`` (n, 7), and its standard error.
+
+    Both are fractions of the faces. The error is that of the differences face by face.
+    """
+    right, expected = (answers.argmax(axis=1) == truth for answers in (one, reference))
+    differences = expected.astype(np.float64) - right
+    return float(differences.mean()), float(differences.std() / np.sqrt(len(truth)))
+
+
 def agreement(one: Floats, other: Floats) -> float:
     """The part of the faces, 0 to 1, for which two models (n, 7) name the same expression."""
     return float((one.argmax(axis=1) == other.argmax(axis=1)).mean())

@@ -3,7 +3,9 @@
 Keras file -> worker (layout inferred, converted) -> run by the edge's interpreter -> temperature fitted -> file, card
 """
 
-from collections.abc import Callable
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,11 +19,13 @@ from converter.data.faces import Faces
 from converter.data.splits import held_out_by
 from converter.networks.inference import Source
 from converter.networks.layout import RANGES, Layout
+from converter.networks.metrics import loss_of_score
 from converter.networks.tflite import calibrated_card, operations, run_tflite
 from converter.networks.worker import Limits, Report, run_in_worker
 from converter.options import LabelledFaces, data_option, given_labels, given_scaling, layout_options, read_splits
 from converter.outputs import replacing
 from converter.provenance import training_provenance
+from converter.quantize.comparison import diverging_operation
 from converter.quantize.convert import Conversion, Kind, Target, convert
 from fer_edge import __version__
 from fer_edge.emotions import EMOTIONS
@@ -31,6 +35,8 @@ from fer_edge.vision.interpreter import Interpreter
 from fer_edge.vision.model_card import CardInput, ModelCard, card_path, load_card, save_card, sha256_of
 
 REPRESENTATIVE_A_CLASS = 60  # Training faces of each class by whose activations the int8 scales are set
+ACCEPTED_LOSS = 1.0  # points of top-1; int8 of networks that convert well costs at most 0.2 (docs/converting.md)
+SURE = 2.0  # standard errors beyond which a loss is no chance
 SEED = 20130701  # draws them; any would do, a fixed one makes the same file again
 UNTRAINED = Layout(RANGES["-1,1"], EMOTIONS)  # layout of an untrained network: that of `train`
 
@@ -61,6 +67,14 @@ class Quantized:
 @layout_options
 @click.option("--name", help="The network's name in its card and in messages. Without it: the output's file name.")
 @click.option("--licence", default="", help="Under which licence the network may be used; goes into the card.")
+@click.option(
+    "--accept-loss",
+    type=click.FloatRange(0, 100),
+    default=ACCEPTED_LOSS,
+    show_default=True,
+    metavar="POINTS",
+    help="The most that the file may score below the original, in points of top-1 on the same faces.",
+)
 @click.option("--untrained", is_flag=True, help="Take a JSON architecture without weights, to see that it converts.")
 def command(  # noqa: PLR0913  one parameter an option is how click works
     *,
@@ -76,13 +90,15 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     std: float | None,
     name: str | None,
     licence: str,
+    accept_loss: float,
     untrained: bool,
 ) -> None:
     """Make a TFLite file and its card from MODEL: a .keras file, a whole-model HDF5 file, a SavedModel folder, or a
     JSON architecture with its WEIGHTS in HDF5.
 
     Pixel scaling and class order are inferred from labelled faces where they are not given. The card gets the scores of
-    the file on PublicTest; where the data have none, on the faces that `fer-convert train` held out for MODEL.
+    the file on PublicTest; where the data have none, on the faces that `fer-convert train` held out for MODEL. A file
+    that scores clearly lower there than MODEL is not written.
     """
     console = Console(soft_wrap=True, highlight=False)
     source = Source(
@@ -98,17 +114,25 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     with replacing(output) as drafted, replacing(card_path(output)):
         with console.status("reading faces") as at:
             training, labelled = read_splits(data, held_out_by(training_provenance(model)))
-            made = quantize(source, Target(kind, float_io), training, labelled, at.update)
+            made = quantize(source, Target(kind, float_io), training, labelled, at.update, accept_loss)
         drafted.write_bytes(made.content)
         save_card(replace(made.card, licence=licence), drafted)
     for line in summary(made.card, output, len(made.content)):
         console.print(line, markup=False)
 
 
-def quantize(source: Source, target: Target, training: Faces, labelled: LabelledFaces, report: Report) -> Quantized:
+def quantize(  # noqa: PLR0913, PLR0917  what the file is made from, and what it must reach
+    source: Source,
+    target: Target,
+    training: Faces,
+    labelled: LabelledFaces,
+    report: Report,
+    accepted_loss: float = ACCEPTED_LOSS,
+) -> Quantized:
     """Return the TFLite file of ``source``, with its scores on ``labelled`` as the edge runs it.
 
-    Raises UserError, one line, for whatever is wrong with the network.
+    Raises UserError, one line, for whatever is wrong with the network, and where the file scores clearly more than
+    ``accepted_loss`` points below it.
     """
     representative = draw_representative(training)
     split, faces = labelled
@@ -120,7 +144,12 @@ def quantize(source: Source, target: Target, training: Faces, labelled: Labelled
     if not source.untrained:
         report(f"running the TFLite file on {len(faces):,} faces")
         raw = run_tflite(Classifier(card, Interpreter(made.content, source.name)), faces.images)
-        card = calibrated_card(card, raw, faces.labels, split, made.original.probabilities())
+        original = made.original.probabilities()
+        card = calibrated_card(card, raw, faces.labels, split, original)
+        loss, error = loss_of_score(raw, original, faces.labels)
+        if loss > max(accepted_loss / 100, SURE * error):
+            where = _divergence(source, target, made, representative, report) if target.kind == "int8" else ""
+            raise UserError(_too_lossy(source, target.kind, card.scores[split], split, accepted_loss, where))
     return Quantized(made.content, card)
 
 
@@ -184,6 +213,30 @@ def draw_representative(training: Faces) -> NDArray[np.uint8]:
         chosen.append(generator.permutation(there)[:REPRESENTATIVE_A_CLASS])
     faces: NDArray[np.uint8] = training.images[np.concatenate(chosen)]
     return faces
+
+
+def _divergence(
+    source: Source, target: Target, made: Conversion, representative: NDArray[np.uint8], report: Report
+) -> str:
+    found = dataclasses.replace(source, scaling=made.original.scaling, labels=made.original.labels)
+    return run_in_worker(
+        diverging_operation, found, target, representative, model=source.model, report=report, limits=Limits()
+    )
+
+
+def _too_lossy(  # noqa: PLR0913, PLR0917  the parts of a sentence
+    source: Source, kind: Kind, scores: Mapping[str, float], split: str, accepted: float, where: str
+) -> str:
+    """One line: the loss, the operation that causes it, and what to do."""
+    loss = 100 * (scores["original_top1"] - scores["top1"])
+    cure = {"int8": "try --kind dynamic", "dynamic": "try --kind float16", "float16": "keep the original"}[kind]
+    return (
+        f"{source.model}: as {kind} it scores {loss:.2f} points less on {scores['faces']:,.0f} faces of {split} (top-1 "
+        f"{scores['top1']:.2%} instead of {scores['original_top1']:.2%}, the same answer for "
+        f"{scores['agreement_with_original']:.2%}), more than --accept-loss {accepted:g}"
+        f"{f'; the answers part at {where}' if where else ''}; nothing was written: {cure}, or accept the loss with "
+        f"--accept-loss {math.floor(loss) + 1}"
+    )
 
 
 def _card(source: Source, target: Target, made: Conversion, representative: int) -> ModelCard:

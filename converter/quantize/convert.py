@@ -13,10 +13,8 @@ from converter.networks.inference import Inference, Source, loaded_and_inferred
 from converter.networks.keras_model import CURE, Network, network_input
 from converter.networks.layout import OutputKind
 from converter.networks.worker import Report
+from converter.quantize.graph import frozen, with_depthwise_batch_norms, without_softmax
 from fer_edge.errors import UserError
-
-SOFTMAX = "Softmax"
-PASSING = {"Identity"}  # operations that give on what they are given
 
 Kind = Literal["int8", "float16", "dynamic"]
 
@@ -61,14 +59,28 @@ def tflite_of(network: Network, target: Target, representative: NDArray[np.float
 
     ``representative`` (m, h, w, c) are inputs of the network; ``name`` begins the message of the UserError.
     """
+    graph, cut = graph_of(network, target)
+    return without_names(named_tflite(graph, target, representative, name)), cut
+
+
+def graph_of(network: Network, target: Target) -> tuple[Any, bool]:
+    """Return the graph that is converted, and whether a softmax was cut."""
+    graph = frozen(network)
+    if target.kind == "int8":
+        graph = with_depthwise_batch_norms(graph)
+    return without_softmax(graph)
+
+
+def named_tflite(graph: Any, target: Target | None, representative: NDArray[np.float32], name: str) -> bytes:
+    """Return the TFLite file of ``graph`` with the names of its tensors; float32 without a ``target``."""
     import tensorflow as tf
 
-    graph, cut = _without_softmax(_frozen(network))
     converter = tf.lite.TFLiteConverter.from_concrete_functions([graph], tf.Module())
-    converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if target.kind == "float16":
+    if target:
+        converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if target and target.kind == "float16":
         converter.target_spec.supported_types = [tf.float16]
-    if target.kind == "int8":
+    if target and target.kind == "int8":
 
         def samples() -> Iterator[list[NDArray[np.float32]]]:
             for face in representative:
@@ -79,11 +91,10 @@ def tflite_of(network: Network, target: Target, representative: NDArray[np.float
         if not target.float_io:
             converter.inference_input_type = converter.inference_output_type = tf.int8
     try:
-        content = converter.convert()
+        return bytes(converter.convert())
     except Exception as error:  # the converter raises RuntimeError, ValueError and its own ConverterError
         reason = CURE if _in_half_precision(graph) else one_line(error)
         raise UserError(f"{name}: TensorFlow cannot convert this network: {reason}") from error
-    return without_names(content), cut
 
 
 def without_names(content: bytes) -> bytes:
@@ -95,38 +106,9 @@ def without_names(content: bytes) -> bytes:
     return bytes(flatbuffer_utils.convert_object_to_bytearray(model))
 
 
-def _frozen(network: Network) -> Any:
-    """The network as one graph for one face, its variables made constants: only then do BatchNorms fold."""
-    import tensorflow as tf
-    from tensorflow.python.framework.convert_to_constants import convert_variables_to_constants_v2
-
-    spec = tf.TensorSpec((1, network.height, network.width, network.channels), tf.float32)
-    return convert_variables_to_constants_v2(tf.function(network.call).get_concrete_function(spec))
-
-
 def _in_half_precision(graph: Any) -> bool:
     """Return whether a graph computes in half precision, which cannot be changed in a SavedModel."""
     import tensorflow as tf
 
     tensors = (tensor for operation in graph.graph.get_operations() for tensor in operation.outputs)
     return any(tensor.dtype in (tf.float16, tf.bfloat16) for tensor in tensors)
-
-
-def _without_softmax(frozen: Any) -> tuple[Any, bool]:
-    """The graph up to its logits, and whether it had a final softmax to cut.
-
-    An int8 softmax gives 256 steps from 0 to 1: an answer of 0.2 % and one of 0.05 % become the same. Its logits keep
-    their own scale. Measured on three mini and big XCEPTION networks after fitting a temperature, log loss on
-    PublicTest 0.983, 0.953, 0.967 from int8 logits against 0.986, 0.956, 0.977 from int8 probabilities.
-    """
-    import tensorflow as tf
-
-    operation = frozen.outputs[0].op
-    while operation.type in PASSING:
-        operation = operation.inputs[0].op
-    if operation.type != SOFTMAX:
-        return frozen, False
-    definition = frozen.graph.as_graph_def()
-    imported = tf.compat.v1.wrap_function(lambda: tf.import_graph_def(definition, name=""), [])
-    tensors = [imported.graph.get_tensor_by_name(tensor.name) for tensor in (frozen.inputs[0], operation.inputs[0])]
-    return imported.prune(*tensors), True

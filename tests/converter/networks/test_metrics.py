@@ -3,7 +3,16 @@
 import numpy as np
 import pytest
 
-from converter.networks.metrics import agreement, confusion, log_loss, macro_f1, measure, per_class, reliability
+from converter.networks.metrics import (
+    agreement,
+    confusion,
+    log_loss,
+    loss_of_score,
+    macro_f1,
+    measure,
+    per_class,
+    reliability,
+)
 
 ANGRY, DISGUST, HAPPY = 0, 1, 3
 
@@ -94,3 +103,12 @@ def test_answers_and_labels_that_do_not_belong_together_are_refused():
         measure(sure((ANGRY, 0.9)), np.array([ANGRY, HAPPY]))
     with pytest.raises(ValueError, match="do not belong together"):
         measure(np.empty((0, 7)), np.empty(0, np.int64))
+
+
+def test_a_loss_is_the_difference_of_the_scores_and_its_error_that_of_the_faces_that_changed():
+    truth = np.array([ANGRY, ANGRY, HAPPY, HAPPY])
+    reference = sure((ANGRY, 0.9), (ANGRY, 0.9), (HAPPY, 0.9), (ANGRY, 0.9))
+    worse = sure((HAPPY, 0.9), (HAPPY, 0.9), (ANGRY, 0.9), (HAPPY, 0.9))
+    # Differences 1, 1, 1, -1: their mean is 0.5, their deviation sqrt(3/4), over sqrt(4) faces.
+    assert loss_of_score(worse, reference, truth) == pytest.approx((0.5, 0.75**0.5 / 2))
+    assert loss_of_score(reference, reference, truth) == (0.0, 0.0)

@@ -1,7 +1,9 @@
 """Conversion of a Keras network to a TFLite file and its card from the command line; errors in one line."""
 
+import re
 import shutil
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +106,45 @@ def test_other_kinds_keep_float_at_their_ends_and_the_same_answers(
     assert (card.name, card.licence, card.training["kind"]) == ("mini XCEPTION", "MIT", kind)
     assert load_classifier(output).interpreter.input.dtype == np.float32
     assert card.scores["PublicTest"]["agreement_with_original"] > 0.97
+    assert left_in(tmp_path) == ["net.json", "net.tflite"]
+
+
+@pytest.fixture(scope="module")
+def fragile(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Mini XCEPTION, whose logits make a detour through numbers near 1,000: 256 steps are too few for both."""
+    pytest.importorskip("tensorflow")
+    code = f"""
+import keras
+whole = keras.models.load_model({str(data / "models/keras3/mini_xception_119.keras")!r})
+x = keras.layers.Rescaling(1.0, 1000.0, name="lifted")(whole.layers[-1].input)
+x = keras.layers.Rescaling(1.0, -1000.0)(keras.layers.ReLU(name="far")(x))
+keras.Model(whole.inputs, keras.layers.Softmax()(x)).save("fragile.keras")
+"""
+    folder = tmp_path_factory.mktemp("fragile")
+    subprocess.run([sys.executable, "-c", code], cwd=folder, capture_output=True, check=True, timeout=600)
+    return folder / "fragile.keras"
+
+
+def test_an_int8_file_that_scores_clearly_lower_is_refused_with_the_operation_and_the_way_out(
+    fragile: Path, fer2013_csv: Path, convert: Convert, tmp_path: Path
+):
+    ended = convert("quantize", fragile, "-o", tmp_path / "net.tflite", "--data", fer2013_csv)
+    assert ended.returncode == 1
+    assert ended.stderr.count("\n") == 1
+    assert re.search(r"as int8 it scores \d+\.\d\d points less on 350 faces of PublicTest", ended.stderr)
+    # The range of the ADD is already that of the MEAN before it: TensorFlow gives both a step of 4.
+    place = r"operation 3[12] of 33, (MEAN|ADD) of \S+"
+    assert re.search(rf"more than --accept-loss 1; the answers part at {place}; nothing was written", ended.stderr)
+    assert "try --kind dynamic, or accept the loss with --accept-loss" in ended.stderr
+    assert left_in(tmp_path) == []
+
+
+@pytest.mark.parametrize("way_out", [("--kind", "dynamic"), ("--accept-loss", "100")])
+def test_both_ways_out_write_the_file(
+    fragile: Path, fer2013_csv: Path, convert: Convert, tmp_path: Path, way_out: tuple[str, ...]
+):
+    ended = convert("quantize", fragile, "-o", tmp_path / "net.tflite", "--data", fer2013_csv, *way_out)
+    assert ended.returncode == 0, ended.stderr
     assert left_in(tmp_path) == ["net.json", "net.tflite"]
 
 
