@@ -13,9 +13,14 @@ SYNONYMS = {
     "scared": "fear",
     "afraid": "fear",
     "happiness": "happy",
+    "joy": "happy",
+    "joyful": "happy",
     "sadness": "sad",
     "surprised": "surprise",
+    "suprise": "surprise",
     "calm": "neutral",
+    "natural": "neutral",
+    "normal": "neutral",
 }
 
 

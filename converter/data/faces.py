@@ -1,11 +1,12 @@
 """Labelled faces in memory, and the errors of the files that they are read from."""
 
 from dataclasses import dataclass
+from difflib import get_close_matches
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fer_edge.emotions import EMOTIONS
+from fer_edge.emotions import EMOTIONS, SYNONYMS, canonical
 from fer_edge.errors import UserError
 
 SIZE_PX = 48  # width and height of a FER-2013 face
@@ -20,6 +21,12 @@ SHOWN = 10  # lines; what follows in a broken file is mostly the same again
 
 class DataError(UserError):
     """Faces cannot be read: a file or folder is missing, broken or not what it should be."""
+
+
+def did_you_mean(name: str) -> str:
+    """Return `; did you mean happy?` for a name that resembles one of an expression, otherwise nothing."""
+    near = get_close_matches(name.strip().lower(), (*EMOTIONS, *SYNONYMS), n=1, cutoff=0.7)
+    return f"; did you mean {canonical(near[0])}?" if near else ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -11,7 +11,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.data.faces import SIZE_PX, USAGES, DataError, Faces, Mistakes
+from converter.data.faces import SIZE_PX, USAGES, DataError, Faces, Mistakes, did_you_mean
 from fer_edge import MAX_PIXELS
 from fer_edge.emotions import EMOTIONS, canonical
 from fer_edge.untrusted import read_regular
@@ -95,7 +95,10 @@ def _pictures(folder: Path, mistakes: Mistakes) -> Iterator[tuple[Path, str, int
             emotion = canonical(inner.name)
             if emotion is None:
                 where = inner.relative_to(folder)
-                mistakes.add(None, f"{where} is none of the classes {', '.join(EMOTIONS)}; remove or rename it")
+                known = ", ".join(EMOTIONS)
+                mistakes.add(
+                    None, f"{where} is none of the classes {known}; remove or rename it{did_you_mean(inner.name)}"
+                )
                 continue
             for path in sorted(inner.iterdir()):
                 if _is_picture(path, path.relative_to(folder), mistakes):

@@ -234,18 +234,68 @@ def test_votes_of_other_faces_are_seen_from_the_labels_where_there_are_enough(
         ([3, "", "Training"], "fer2013.csv:4: 0 pixels, expected 2304"),
         ([7, "1 " * 2304, "Training"], "fer2013.csv:4: emotion '7', expected 0 to 6"),
         (["-1", "1 " * 2304, "Training"], "fer2013.csv:4: emotion '-1', expected 0 to 6"),
-        (["happy", "1 " * 2304, "Training"], "fer2013.csv:4: emotion 'happy', expected 0 to 6"),
+        (["hapy", "1 " * 2304, "Training"], "fer2013.csv:4: emotion 'hapy', expected 0 to 6; did you mean happy?"),
+        (["3.5", "1 " * 2304, "Training"], "fer2013.csv:4: emotion '3.5', expected 0 to 6"),
         (
-            [3, "1 " * 2304, "Test"],
-            "fer2013.csv:4: usage 'Test', expected Training, PublicTest, PrivateTest",
+            [3, "1 " * 2304, "tset"],
+            "fer2013.csv:4: usage 'tset', expected Training, PublicTest, PrivateTest, or train, val and test",
         ),
-        ([3], "fer2013.csv:4: usage '', expected Training, PublicTest, PrivateTest"),
+        ([3], "fer2013.csv:4: usage '', expected Training, PublicTest, PrivateTest, or train, val and test"),
     ],
 )
 def test_a_bad_row_is_named_by_its_line(tmp_path: Path, row: list[object], wanted: str) -> None:
     good = [3, "1 " * 2304, "Training"]
     path = written(tmp_path / "fer2013.csv", ["emotion", "pixels", "Usage"], [good, good, row, good])
     assert complaint(path) == wanted
+
+
+@pytest.mark.parametrize("separator", [",", ";", "\t"])
+def test_other_separators_names_and_numbers_with_a_point_are_read(tmp_path: Path, separator: str) -> None:
+    emotions = [["angry", "Joy", "6.0", "suprise"], [0, 3, 6, 5]]
+    rows = [
+        separator.join((emotion, text(image), usage))
+        for emotion, image, usage in zip(emotions[0], pictures(), USAGES, strict=True)
+    ]
+    path = tmp_path / "train.csv"
+    path.write_text("\n".join([separator.join(("emotion", "pixels", "Usage")), *rows]) + "\n")
+    faces = read_faces(path)
+    assert faces.labels.tolist() == emotions[1]
+    assert faces.usages.tolist() == USAGES
+
+
+@pytest.mark.parametrize(
+    ("named", "wanted"),
+    [
+        (["train", "Training", "val", "test"], ["Training", "Training", "PublicTest", "PrivateTest"]),
+        (["train", "train", "Test", "test"], ["Training", "Training", "PublicTest", "PublicTest"]),
+    ],
+)
+def test_a_usage_by_other_names_is_read_and_test_alone_is_what_one_chooses_by(
+    tmp_path: Path, named: list[str], wanted: list[str]
+) -> None:
+    assert read_faces(labelled(tmp_path / "fer2013.csv", LABELS, named)).usages.tolist() == wanted
+
+
+@pytest.mark.parametrize(
+    ("content", "reason"),
+    [
+        ("version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "is a Git LFS pointer and not the table itself"),
+        ("\ufeff\n<!DOCTYPE html>\n<html>", "is a web page and not the table"),
+    ],
+)
+def test_what_was_downloaded_in_place_of_a_table_is_named(tmp_path: Path, content: str, reason: str) -> None:
+    (tmp_path / "fer2013.csv").write_text(content)
+    assert complaint(tmp_path / "fer2013.csv").startswith(f"{tmp_path / 'fer2013.csv'}: {reason}; ")
+
+
+def test_a_file_that_ends_within_a_row_is_named_as_cut_and_a_bad_last_row_is_not(kaggle: Path) -> None:
+    whole = kaggle.read_bytes()
+    kaggle.write_bytes(whole[:-3000])
+    assert complaint(kaggle).endswith(
+        "fer2013.csv: ends within its last row, so it is cut off; copy or download it again"
+    )
+    kaggle.write_bytes(whole + b"9,1,Training\n")
+    assert "cut off" not in complaint(kaggle)
 
 
 def test_of_many_bad_rows_ten_are_named_and_the_rest_counted(tmp_path: Path) -> None:
@@ -276,6 +326,11 @@ def test_a_stray_class_is_named(tmp_path: Path) -> None:
     said = complaint(tmp_path)
     assert "train/hungry is none of the classes angry, disgust" in said
     assert "\n" not in said
+
+
+def test_the_class_that_a_stray_folder_resembles_is_named(tmp_path: Path) -> None:
+    as_folders(tmp_path, lambda i: f"train/{['happy', 'supprise'][i % 2]}/{i}.png")
+    assert complaint(tmp_path).endswith("remove or rename it; did you mean surprise?")
 
 
 def test_a_stray_folder_beside_the_splits_is_named(tmp_path: Path) -> None:
