@@ -185,7 +185,7 @@ def latencies_ms(port: int, count: int, durability: str, folder: Path, rate_hz: 
         command = child("pace", port, count, durability, folder, rate_hz)
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as daemon:
             while len(taken) < count and daemon.poll() in (None, 0):
-                for heard in subscription.listen(0.1):
+                for heard in subscription.receive(0.1):
                     now = time.time()
                     told = datetime.fromisoformat(msgspec.json.decode(heard.payload)["time"]).timestamp()
                     taken.append(1000.0 * (now - told))

@@ -127,7 +127,7 @@ def start_and_memory(config: Path, port: int, seconds: float) -> tuple[float, fl
     with Subscriber(MqttSettings(host="127.0.0.1", port=port), "listener", topics) as subscription:
         began = time.monotonic()
         with subprocess.Popen(command, env=inherited | own) as daemon:
-            while not any(True for _ in subscription.listen(GIVE_UP_S)):
+            while not any(True for _ in subscription.receive(GIVE_UP_S)):
                 if time.monotonic() - began > GIVE_UP_S or daemon.poll() is not None:
                     daemon.kill()
                     raise SystemExit("no event arrived")

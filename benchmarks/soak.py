@@ -48,7 +48,7 @@ def watch(
         if len(samples) % round(60 / SAMPLE_S) == 1:
             print(f"{now_s / 60:5.0f} min  {samples[-1][1] / MIB:6.1f} MiB", flush=True)
         while time.monotonic() - began < now_s + SAMPLE_S:
-            events += len(list(subscription.listen(SAMPLE_S)))
+            events += len(list(subscription.receive(SAMPLE_S)))
     return samples, events
 
 

@@ -102,7 +102,7 @@ class App:
             random.random,
             folders=folders,
             first=(topics.info, topics.settings, topics.state),
-            listening=Subscription(subscribed, inbox.put),
+            subscription=Subscription(subscribed, inbox.put),
         )
         self._link = self._delivery.link
         self._reporter = MqttPublisher(self._delivery.messages, self._delivery, settings.publish, aggregate=aggregate)

@@ -10,7 +10,7 @@ from fer_edge.config.model import Settings
 from fer_edge.config.runtime import AppliedChange, RuntimeConfig
 from fer_edge.errors import SettingsError, UserError
 from fer_edge.homeassistant.discovery import BirthWatch
-from fer_edge.mqtt.link import Seldom
+from fer_edge.mqtt.link import LogLimit
 from fer_edge.mqtt.publisher import MqttPublisher
 from fer_edge.mqtt.requests import PAUSED, Request, RequestQueue, Verb, read_request
 from fer_edge.mqtt.topics import Topics
@@ -95,7 +95,7 @@ class CommandHandler:
         self._birth = birth
         self._reannounce = reannounce
         self._done = self._refused = 0
-        self._refusals = Seldom(REFUSAL_S)
+        self._refusals = LogLimit(REFUSAL_S)
         self.mistake = ""
         """Why config.yaml as last read is not in force; empty where it is."""
         self._verbs: dict[str, Callable[[Request], dict[str, Any]]] = {

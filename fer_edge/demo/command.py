@@ -51,7 +51,7 @@ class Viewer:
 
     def _print_messages(self) -> None:
         while not self._ending.is_set():
-            for message in self._subscription.listen(POLL_S):
+            for message in self._subscription.receive(POLL_S):
                 take(message, self.audit, self._printer, all_devices=False)
                 if message.topic == self._availability and message.payload == OFFLINE:
                     return

@@ -1,7 +1,7 @@
-"""MQTT features that a broker may lack, and what the daemon leaves out then. Pure.
+"""Optional broker features: retained messages and QoS 1. Pure.
 
-A broker may lack retained messages or QoS 1: managed ones, or mosquitto with `retain_available` and `max_qos` (MQTT 5.0
-sections 3.2.2.3.4 and 3.2.2.3.5). MQTT 5 names what is missing. MQTT 3.1.1 has no word for it: the broker hangs up.
+Managed brokers may lack one, as does mosquitto with `retain_available` or `max_qos` (MQTT 5.0 sections 3.2.2.3.4 and
+3.2.2.3.5). MQTT 5 names the missing feature. An MQTT 3.1.1 broker closes the connection without a reason.
 """
 
 from collections.abc import Callable
@@ -18,10 +18,10 @@ QOS_NOT_SUPPORTED = 0x9B
 FEATURES: dict[int, Feature] = {RETAIN_NOT_SUPPORTED: "retain", QOS_NOT_SUPPORTED: "qos"}
 
 NO_RETAIN = (
-    "keeps no retained messages: whoever subscribes later gets no state, settings or availability, and Home Assistant "
-    "finds the device only while it listens"
+    "keeps no retained messages: later subscribers receive no state, settings or availability, and Home Assistant "
+    "discovers the device only while it is running"
 )
-NO_QOS = "takes no QoS 1: an event that is published as the link breaks is lost, and no gap names it"
+NO_QOS = "does not support QoS 1: an event that is in flight when the link breaks is lost without a gap"
 
 
 class Abilities(msgspec.Struct, frozen=True):
@@ -31,17 +31,17 @@ class Abilities(msgspec.Struct, frozen=True):
     qos: int = 1  # the highest
 
     def without(self, feature: Feature) -> "Abilities":
-        """Return the same without one more feature."""
+        """Return the abilities without a feature."""
         return Abilities(False, self.qos) if feature == "retain" else Abilities(self.retain, 0)
 
     def fitted(self, message: Message) -> Message:
-        """Return the message with as much of QoS and retain as the broker takes."""
+        """Return the message with QoS and retain reduced to what the broker supports."""
         if message.qos <= self.qos and (self.retain or not message.retain):
             return message
         return msgspec.structs.replace(message, qos=min(message.qos, self.qos), retain=message.retain and self.retain)
 
     def lost(self) -> str:
-        """One line about what does not work; empty where everything does."""
+        """Return one line about the consequences of missing features; empty if none is missing."""
         return "; it ".join(line for line, lost in ((NO_RETAIN, not self.retain), (NO_QOS, not self.qos)) if lost)
 
 

@@ -1,4 +1,4 @@
-"""From settings to an open session: which versions of MQTT are tried, and how long each may take."""
+"""Opens a session from the settings: MQTT versions in order, timeouts."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -20,13 +20,13 @@ if TYPE_CHECKING:
     from fer_edge.mqtt.session import Session
 
 Version = Literal["5", "3.1.1"]
-# A broker that was merely too slow for MQTT 5 once is asked again at the next connect after this long.
+# MQTT 5 is tried again at the next connect after this time: the broker may only have been slow.
 REMEMBERED_S = 3600.0
 TRIAL_KEY = 1
 
 
 class Versions:
-    """Not thread-safe; the link's thread owns it. ``wanted`` is the setting `mqtt.protocol`."""
+    """Order of the MQTT versions to try. Not thread-safe; the link's thread owns it. ``wanted`` is `mqtt.protocol`."""
 
     def __init__(self, wanted: Literal["auto", "5", "3.1.1"]) -> None:
         self._order: tuple[Version, ...] = ("5", "3.1.1") if wanted == "auto" else (wanted,)
@@ -34,7 +34,7 @@ class Versions:
         self._worked_at = float("-inf")
 
     def order(self, now: float) -> tuple[Version, ...]:
-        """What to try at one attempt, the first that is answered wins."""
+        """Return the versions to try; the first that is answered is used."""
         if self._worked is None or (self._worked == "3.1.1" and now - self._worked_at >= REMEMBERED_S):
             return self._order
         return (self._worked, *(version for version in self._order if version != self._worked))
@@ -44,68 +44,68 @@ class Versions:
         return version == "3.1.1" != self.order(now)[0]
 
     def answered(self, version: Version, now: float) -> None:
-        """The broker accepted a connection in ``version``."""
-        # After REMEMBERED_S MQTT 5 was tried before it, in vain: that too is remembered, or each connect would try it.
+        """Record that the broker accepted a connection in ``version``."""
+        # A failed attempt of MQTT 5 after REMEMBERED_S is recorded as well, otherwise each connect would repeat it.
         if self._worked != version or now - self._worked_at >= REMEMBERED_S:
             self._worked, self._worked_at = version, now
 
 
 class Timeouts(msgspec.Struct, frozen=True):
-    """How long the link waits, in seconds."""
+    """Timeouts of the link, in seconds."""
 
     connect_s: float = 5.0  # for TCP and TLS, each address of the broker
-    answer_s: float = 3.0  # for the greeting; amqtt never answers MQTT 5, each first connect to it costs this
+    answer_s: float = 3.0  # for CONNACK; amqtt never answers MQTT 5, so the first connect to it takes twice this
     first_retry_s: float = 1.0  # the first wait after a failure; grows to mqtt.reconnect_max_s
-    steady_s: float = 10.0  # a link that lasts this long is well: waits start small again
-    farewell_s: float = 1.0  # of the time for stopping, kept for `offline`
-    deaf_s: float = 600.0  # without requests, after a message that was too large to be one ended the link
+    steady_s: float = 10.0  # a link that lasts this long is steady: the backoff is reset
+    offline_s: float = 1.0  # part of the stop timeout that is reserved for `offline`
+    unsubscribed_s: float = 600.0  # without subscription after a message that was too large ended the link
 
 
 def broker_of(settings: MqttSettings, device: str) -> BrokerAddress:
-    """The broker that the settings name, and who we are to it."""
+    """Return the broker's address and the client's identity from the settings."""
     name = settings.client_id or client_id(settings.prefix, device)
     path = settings.websocket_path if settings.transport == "websocket" else ""
     return BrokerAddress(settings.host, settings.port, settings.username, name, settings.tls.enabled, path)
 
 
-def open_session(  # noqa: PLR0913 - what a connection is opened with, by name
+def open_session(  # noqa: PLR0913  keyword arguments
     settings: MqttSettings,
     broker: BrokerAddress,
     versions: Sequence[Version],
-    patience: Timeouts,
+    timeouts: Timeouts,
     *,
     will: Message | None = None,
     abilities: Abilities = ALL,
 ) -> "Session":
     """Open a session in the first of ``versions`` that the broker answers, with as much of ``abilities`` as it has.
 
-    Files of secrets are read anew each time.
+    Files with secrets are read again each time.
 
     Raises:
-        Trouble: there is no link, and why.
+        BrokerError: no session could be opened.
     """
-    # paho takes a sixth of the start. Here the link's thread waits for it, while the first face is looked at already.
+    # Importing paho takes a sixth of the start; here only the link's thread waits for it.
     from fer_edge.mqtt.session import Session  # noqa: PLC0415
 
     try:
         credentials = load_credentials(settings, quiet=True)
-    except SettingsError as error:  # it was fine at the start, and may be again
+    except SettingsError as error:  # valid at the start; it may be again
         raise BrokerError(str(error)) from error
 
     def attempt(version: Version, abilities: Abilities) -> Session:
         session = Session(broker, credentials, version, settings.keepalive_s, will=will, abilities=abilities)
-        session.open(patience.connect_s, patience.answer_s)
+        session.open(timeouts.connect_s, timeouts.answer_s)
         return session
 
     hung_up = False
     for version in versions:
         try:
             return _reduced(partial(attempt, version), abilities)
-        except BrokerError as why:
-            hung_up |= why.hung_up
-            if not (why.silent or why.version):
+        except BrokerError as error:
+            hung_up |= error.hung_up
+            if not (error.silent or error.version):
                 raise
-            last = why
+            last = error
     if last.silent and len(versions) > 1:
         raise BrokerError(diagnostics.unanswered(broker, " or ".join(versions)), hung_up=hung_up)
     raise last
@@ -141,7 +141,7 @@ def _reduced(attempt: Callable[[Abilities], "Session"], abilities: Abilities) ->
     """
     try:
         return attempt(abilities)
-    except BrokerError as why:
-        if why.lacks is None or (left := abilities.without(why.lacks)) == abilities:
+    except BrokerError as error:
+        if error.lacks is None or (left := abilities.without(error.lacks)) == abilities:
             raise
     return _reduced(attempt, left)

@@ -67,8 +67,8 @@ class Delivery:
         *,
         folders: Folders = Folders(),  # noqa: B008 - frozen
         first: Sequence[str] = (),
-        listening: Subscription | None = None,
-        patience: Timeouts | None = None,
+        subscription: Subscription | None = None,
+        timeouts: Timeouts | None = None,
     ) -> None:
         load_credentials(settings)
         self._clocks = clocks
@@ -87,7 +87,7 @@ class Delivery:
             topics.event,
             first or (topics.info, topics.state),
         )
-        self.link = Link(settings, topics, self.outbox, random=random, patience=patience, listening=listening)
+        self.link = Link(settings, topics, self.outbox, random=random, timeouts=timeouts, subscription=subscription)
         copy = None
         if settings.durability != "memory" and folders.state is not None:
             copy = DiskCopy(folders.state / f"{name}.db")

@@ -1,4 +1,4 @@
-"""Why there is no link, as one line that says what to do. Pure."""
+"""Error messages about the connection: one line with the cause and the cure. Pure."""
 
 import errno
 import os
@@ -57,7 +57,7 @@ class BrokerError(Exception):
 
 
 class BrokerAddress(msgspec.Struct, frozen=True):
-    """The broker as it is called in sentences."""
+    """Address of the broker and identity of the client, for messages."""
 
     host: str
     port: int
@@ -72,7 +72,7 @@ class BrokerAddress(msgspec.Struct, frozen=True):
 
 
 def unreachable(error: OSError | ValueError | LookupError, broker: BrokerAddress) -> str:
-    """Why no connection came about."""
+    """Describe why no connection was made."""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _untrusted(error, broker)
     if isinstance(error, socket.gaierror):
@@ -81,39 +81,39 @@ def unreachable(error: OSError | ValueError | LookupError, broker: BrokerAddress
         return f"{broker} refuses the connection: is the broker running, and are mqtt.host and mqtt.port right?"
     if isinstance(error, TimeoutError):
         return f"{broker} does not answer: check mqtt.host, the network and firewalls"
-    if spoken := _not_spoken(error, broker):
-        return spoken
-    return f"no connection to {broker}: {_word(error)}; check mqtt.host and this device's network"
+    if line := _wrong_protocol(error, broker):
+        return line
+    return f"no connection to {broker}: {_reason(error)}; check mqtt.host and this device's network"
 
 
 def refused(code: int, name: str, broker: BrokerAddress) -> str:
-    """Why the broker answered the greeting with no; ``name`` is the reason code's."""
+    """Describe why the broker rejected CONNECT; ``name`` is the reason code's."""
     if code in (BAD_PASSWORD, NOT_AUTHORIZED):
         who = f"user {broker.username!r}" if broker.username else "connections without a user name"
-        return f"{broker} refuses {who} ({name}): check mqtt.username and the password in mqtt.password_file"
+        return f"{broker} rejects {who} ({name}): check mqtt.username and the password in mqtt.password_file"
     if code == BAD_CLIENT_ID:
-        return f"{broker} refuses the client id {broker.client_id!r}: set mqtt.client_id to one that it accepts"
+        return f"{broker} rejects the client id {broker.client_id!r}: set mqtt.client_id to one that it accepts"
     if code == UNSUPPORTED_PROTOCOL:
-        return f"{broker} does not know this version of MQTT: set mqtt.protocol to auto"
-    return f"{broker} refuses the connection ({name}): ask its log why"
+        return f"{broker} does not support this version of MQTT: set mqtt.protocol to auto"
+    return f"{broker} rejects the connection ({name}): see the broker's log"
 
 
 def unanswered(broker: BrokerAddress, version: str) -> str:
-    """The broker took the connection and said nothing, or hung up, before it was greeted back."""
-    # A broker that misses a client's certificate says so after the handshake (TLS 1.3), and hangs up with our greeting
-    # unread: whether its word or the reset arrives first is a race.
-    wish = "a client's certificate (mqtt.tls.certificate)" if broker.tls else "mqtt.tls.enabled"
+    """Describe a broker that accepted the connection and sent no CONNACK."""
+    # A broker that requires a client certificate sends its alert after the handshake (TLS 1.3) and closes with CONNECT
+    # unread: whether the alert or the reset arrives first is a race.
+    option = "a client's certificate (mqtt.tls.certificate)" if broker.tls else "mqtt.tls.enabled"
     also = "" if broker.websocket_path else " or mqtt.transport: websocket"
-    return f"{broker} does not answer in MQTT {version}: is this an MQTT broker, and does it want {wish}{also}?"
+    return f"{broker} does not answer in MQTT {version}: is this an MQTT broker, and does it require {option}{also}?"
 
 
 def malformed(what: str, broker: BrokerAddress) -> str:
-    """Why what the broker answered the greeting with is none."""
+    """Describe an answer to CONNECT that is not a CONNACK."""
     return f"{broker} answers with {what}: is this an MQTT broker?"
 
 
 def ended(code: int, name: str, broker: BrokerAddress) -> str:
-    """Why the broker ended a link with a word (MQTT 5)."""
+    """Describe why the broker sent DISCONNECT (MQTT 5)."""
     if code == SESSION_TAKEN_OVER:
         return (
             f"another client took over the client id {broker.client_id!r} at {broker}: "
@@ -123,45 +123,45 @@ def ended(code: int, name: str, broker: BrokerAddress) -> str:
 
 
 def broken_off(error: str, broker: BrokerAddress) -> str:
-    """Why a link ended without a word; ``error`` is what the socket said, empty for a plain end."""
+    """Describe a link that ended without DISCONNECT; ``error`` is the socket's, empty for a plain end."""
     if "CERTIFICATE_REQUIRED" in error:
-        return f"{broker} wants a certificate of this client: set mqtt.tls.certificate and mqtt.tls.key"
-    if "ALERT" in error:  # the other side ended TLS, after our handshake was done (TLS 1.3)
+        return f"{broker} requires a client certificate: set mqtt.tls.certificate and mqtt.tls.key"
+    if "ALERT" in error:  # the broker ended TLS after the handshake (TLS 1.3)
         return f"{broker} does not accept this client's certificate ({error}): check mqtt.tls.certificate"
     if error and not any(one in error for one in _CLOSED_BY_BROKER):
         return f"the link to {broker} broke off ({error})"
-    # All that MQTT 3.1.1 says when an id is taken over, and mosquitto 2.0.11 in MQTT 5 as well.
-    return f"{broker} hung up: it was stopped, or another client uses the client id {broker.client_id!r}"
+    # MQTT 3.1.1 gives no reason when an id is taken over, and mosquitto 2.0.11 none in MQTT 5.
+    return f"{broker} closed the connection: it was stopped, or another client uses the client id {broker.client_id!r}"
 
 
 def gone_silent(broker: BrokerAddress) -> str:
-    """The link stands, and nothing comes back over it."""
-    return f"{broker} has gone silent: it hangs, or the network between is cut"
+    """Describe an open link on which nothing is received."""
+    return f"{broker} does not respond: it hangs, or the network is interrupted"
 
 
 def too_large(limit: int, broker: BrokerAddress) -> str:
-    """Why the link was ended before a message was read."""
+    """Describe why the link was closed before a message was read."""
     return (
-        f"{broker} sends a message of more than {limit} bytes, which is no request and no event: hung up; find out who "
-        "publishes it, clear it where it is retained"
+        f"{broker} sent a message of more than {limit} bytes, which is neither a request nor an event: disconnected; "
+        "find its publisher, and clear it if it is retained"
     )
 
 
 def subscription_refused(topic: str, name: str, broker: BrokerAddress) -> str:
-    """Why nothing can be asked of this device over an otherwise good link."""
-    return f"{broker} does not let us subscribe to {topic} ({name}): allow it in the broker's access list"
+    """Describe a rejected subscription."""
+    return f"{broker} rejects the subscription to {topic} ({name}): allow it in the broker's access list"
 
 
 def publish_refused(topic: str, code: int, name: str, broker: BrokerAddress) -> str:
-    """Why a message was refused on an otherwise good link."""
+    """Describe a rejected message."""
     return f"{trial_refused(topic, code, name, broker)}; it is counted and not sent again"
 
 
 def trial_refused(topic: str, code: int, name: str, broker: BrokerAddress) -> str:
-    """Why nothing can be published on a topic over an otherwise good link."""
-    what = _REFUSAL_CURES.get(code, "ask the broker's log why")
+    """Describe the rejected message of `fer-edge check`."""
+    what = _REFUSAL_CURES.get(code, "see the broker's log")
     user = f" for user {broker.username!r}" if broker.username else ""
-    return f"{broker} refuses what is published on {topic}{user} ({name}): {what}"
+    return f"{broker} rejects messages on {topic}{user} ({name}): {what}"
 
 
 _REFUSAL_CURES = {
@@ -171,28 +171,28 @@ _REFUSAL_CURES = {
 
 
 def _untrusted(error: ssl.SSLCertVerificationError, broker: BrokerAddress) -> str:
-    said = error.verify_message.rstrip(".")
+    reason = error.verify_message.rstrip(".")
     if error.verify_code in (NOT_YET_VALID, EXPIRED):
         what = "renew it, or set this device's clock"
     elif error.verify_code in WRONG_HOST:
         what = "mqtt.host must be a name that is in the certificate"
     else:
         what = "mqtt.tls.ca must name the authority that signed it"
-    return f"the certificate of {broker} is not trusted ({said}): {what}"
+    return f"the certificate of {broker} is not trusted ({reason}): {what}"
 
 
-def _not_spoken(error: Exception, broker: BrokerAddress) -> str:
-    """What the broker's port does not speak of what was asked; empty where that is not the trouble."""
+def _wrong_protocol(error: Exception, broker: BrokerAddress) -> str:
+    """Describe a port that does not support TLS or WebSocket; empty for other errors."""
     if broker.tls and isinstance(error, (ssl.SSLError, ConnectionResetError)):
         what = "check mqtt.port, 8883 is usual with TLS"
-        return f"{broker} does not speak TLS as asked ({_word(error)}): {what}"
+        return f"{broker} does not support TLS with these settings ({_reason(error)}): {what}"
     if broker.websocket_path and isinstance(error, ConnectionError):
         what = "check mqtt.port and mqtt.websocket_path"
-        return f"{broker} does not speak WebSocket at {broker.websocket_path} ({_word(error)}): {what}"
+        return f"{broker} does not support WebSocket at {broker.websocket_path} ({_reason(error)}): {what}"
     return ""
 
 
-def _word(error: Exception) -> str:
+def _reason(error: Exception) -> str:
     if isinstance(error, ssl.SSLError) and error.reason:
         return error.reason.lower().replace("_", " ")
     return getattr(error, "strerror", None) or str(error) or type(error).__name__

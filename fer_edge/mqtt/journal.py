@@ -380,11 +380,11 @@ class Journal:
             self._count()
             return int(db.execute("SELECT count(*) FROM events WHERE on_disk = 2").fetchone()[0])
 
-    def start_over(self, why: str) -> None:
+    def start_over(self, reason: str) -> None:
         """Replace a journal that cannot be read; its content is unknown."""
         with self._lock:
             if self._path is not None:
-                self._set_aside(self._path, why)
+                self._set_aside(self._path, reason)
             self._db = self._open()
             self._count()
 
@@ -407,9 +407,9 @@ class Journal:
             self._move(f"{self._path} cannot be used any more ({error})", None)
             return work(self._db)
 
-    def _move(self, why: str, path: Path | None) -> None:
+    def _move(self, reason: str, path: Path | None) -> None:
         """Move the rows to ``path``, or to memory."""
-        logger.warning("%s: the events that wait are kept %s", why, path or f"in memory; {COST}")
+        logger.warning("%s: the events that wait are kept %s", reason, path or f"in memory; {COST}")
         old, self._path = self._db, path
         self._db = self._open(new=True)
         try:
@@ -457,15 +457,15 @@ class Journal:
         self._path = None
         return _connect(None)
 
-    def _set_aside(self, path: Path, why: str) -> None:
+    def _set_aside(self, path: Path, reason: str) -> None:
         self.damaged = True
         aside = path.with_name(path.name + ASIDE)
         try:
             path.replace(aside)
             remove_database(path)
-            logger.warning("%s cannot be read (%s): it was set aside as %s", path, why, aside)
+            logger.warning("%s cannot be read (%s): it was set aside as %s", path, reason, aside)
         except OSError as error:
-            logger.warning("%s cannot be read (%s), and not be set aside: %s", path, why, error.strerror)
+            logger.warning("%s cannot be read (%s), and not be set aside: %s", path, reason, error.strerror)
             self._path = None
 
     def _changed_meanwhile(self, rows: Sequence[Row]) -> None:

@@ -1,8 +1,8 @@
-"""The broker's part of `fer-edge check`: what the daemon does at each connect, without a trace that misleads others.
+"""Broker check of `fer-edge check`, and clearing of retained messages.
 
-A broker cannot be asked whether a client id is in use, and a second client with it throws the first out. So everything
-is tried with another id first: last will, retain, QoS, subscriptions, publishing. The daemon's own id and last will
-follow only where the retained availability is `offline`, the proof that no daemon runs.
+The check does what the daemon does at each connect. A second client with the daemon's id would disconnect a running
+daemon, and MQTT has no query for ids in use. So last will, retain, QoS, subscriptions and publishing are tried with
+another id first. The daemon's own id and last will follow only if the retained availability is `offline`.
 """
 
 import time
@@ -32,37 +32,37 @@ ANSWER_S = 5.0
 
 
 class _Found(msgspec.Struct):
-    """What was found out with the other client id."""
+    """Result of the check with the other client id."""
 
     session: Session  # ended
-    availability: bytes | None  # retained; None: there is none, or it may not be read
-    deaf: list[str]  # a line for each subscription that the broker refuses
+    availability: bytes | None  # retained; None: not present or not readable
+    rejected: list[str]  # a line for each subscription that the broker rejects
 
 
-def probe(settings: MqttSettings, topics: Topics, filters: Sequence[str], patience: Timeouts | None = None) -> str:
-    """Return one line about how the broker was reached and what it lacks.
+def probe(settings: MqttSettings, topics: Topics, filters: Sequence[str], timeouts: Timeouts | None = None) -> str:
+    """Return one line about the connection to the broker and the features that it lacks.
 
-    One message is published: an empty one on `response/check`, which leaves nothing behind. ``filters`` is what the
-    daemon subscribes to.
+    One empty message is published on `response/check`; nothing stays on the broker. ``filters`` are the topic filters
+    that the daemon subscribes to.
 
     Raises:
         SettingsError: a password or certificate file cannot be used.
-        UserError: the broker cannot be reached, or refuses what the daemon does; one line that says what to do.
+        UserError: the broker cannot be reached, or rejects what the daemon does; one line with the cure.
     """
     load_credentials(settings)
-    patience = patience or Timeouts()
+    timeouts = timeouts or Timeouts()
     own = broker_of(settings, topics.device)
     other = msgspec.structs.replace(own, client_id=own.client_id + SUFFIX)
     try:
-        found = _look(settings, other, topics, filters, patience)
+        found = _check(settings, other, topics, filters, timeouts)
         name = other.client_id
         if found.availability == OFFLINE:
             name = own.client_id
             will, able = availability(topics, OFFLINE), found.session.abilities
             versions = [found.session.version]
-            open_session(settings, own, versions, patience, will=will, abilities=able).end()
-    except BrokerError as why:
-        raise UserError(str(why)) from why
+            open_session(settings, own, versions, timeouts, will=will, abilities=able).end()
+    except BrokerError as error:
+        raise UserError(str(error)) from error
     how = f"user {settings.username!r}" if settings.username else "without a user name"
     if own.websocket_path:
         how += ", by WebSocket"
@@ -70,23 +70,23 @@ def probe(settings: MqttSettings, topics: Topics, filters: Sequence[str], patien
     if found.availability == ONLINE:
         line += f" so as not to disturb the daemon, which is online as {own.client_id}"
     lost = found.session.abilities.lost()
-    return "; ".join([line, *([f"it {lost}"] if lost else []), *found.deaf])
+    return "; ".join([line, *([f"it {lost}"] if lost else []), *found.rejected])
 
 
-def _look(
-    settings: MqttSettings, broker: BrokerAddress, topics: Topics, filters: Sequence[str], patience: Timeouts
+def _check(
+    settings: MqttSettings, broker: BrokerAddress, topics: Topics, filters: Sequence[str], timeouts: Timeouts
 ) -> _Found:
-    """Do all that the daemon does, with as much as the broker takes; see `Learned` for those that hang up.
+    """Do all that the daemon does, with the features that the broker supports.
 
     Raises:
-        Trouble: the broker cannot be reached, or refuses.
+        BrokerError: the broker cannot be reached, or rejects it.
     """
     trial = Message(topics.response("check"), b"", qos=1, retain=True)
     versions = Versions(settings.protocol).order(0.0)
     abilities = ALL
     while True:
         try:
-            session = open_session(settings, broker, versions, patience, will=trial, abilities=abilities)
+            session = open_session(settings, broker, versions, timeouts, will=trial, abilities=abilities)
             try:
                 return _ask(session, broker, topics, filters, trial)
             finally:
@@ -96,7 +96,7 @@ def _look(
             if error.lacks is not None:
                 less = abilities.without(error.lacks)
             elif error.hung_up and abilities == ALL:
-                less = find_missing(partial(is_acknowledged, settings, broker, trial, patience))
+                less = find_missing(partial(is_acknowledged, settings, broker, trial, timeouts))
             if less is None or less == abilities:
                 raise
             abilities = less
@@ -104,9 +104,9 @@ def _look(
 
 def _ask(session: Session, broker: BrokerAddress, topics: Topics, filters: Sequence[str], trial: Message) -> _Found:
     """Subscribe and publish; wait for every answer."""
-    heard: list[ReceivedMessage] = []
+    received: list[ReceivedMessage] = []
     found = _Found(session, None, [])
-    session.listen(Subscription((topics.availability, *filters), heard.append))
+    session.subscribe(Subscription((topics.availability, *filters), received.append))
     session.send(InFlight(KEY, trial))
     awaited: set[str | int] = {topics.availability, *filters, KEY}
     deadline = time.monotonic() + ANSWER_S
@@ -120,33 +120,33 @@ def _ask(session: Session, broker: BrokerAddress, topics: Topics, filters: Seque
             if refused and not answer.subscription:
                 raise BrokerError(diagnostics.trial_refused(answer.topic, answer.code, answer.name, broker))
             if refused and answer.topic in filters:
-                found.deaf.append(diagnostics.subscription_refused(answer.topic, answer.name, broker))
-    for one in heard:
+                found.rejected.append(diagnostics.subscription_refused(answer.topic, answer.name, broker))
+    for one in received:
         if one.topic == topics.availability:
             found.availability = one.payload
     return found
 
 
-CLEAR_SUFFIX = "-withdraw"  # with the daemon's own client id we would throw a running daemon out
+CLEAR_SUFFIX = "-withdraw"  # the daemon's own client id would disconnect a running daemon
 
 
-def clear_retained(settings: MqttSettings, device: str, message: Message, patience: Timeouts | None = None) -> str:
-    """Publishes ``message``, an empty retained one; gives the broker as it is called in sentences.
+def clear_retained(settings: MqttSettings, device: str, message: Message, timeouts: Timeouts | None = None) -> str:
+    """Publish ``message``, an empty retained one; return the broker's address.
 
     Raises:
         SettingsError: a password or certificate file cannot be used.
-        UserError: the broker cannot be reached, or refuses it; one line that says what to do.
+        UserError: the broker cannot be reached, or rejects it; one line with the cure.
     """
     load_credentials(settings)
     broker = broker_of(settings, device)
     broker = replace(broker, client_id=broker.client_id + CLEAR_SUFFIX)
     try:
-        session = open_session(settings, broker, Versions(settings.protocol).order(0.0), patience or Timeouts())
+        session = open_session(settings, broker, Versions(settings.protocol).order(0.0), timeouts or Timeouts())
         session.send(InFlight(1, message))
         _wait(session, broker)
         session.end()
-    except BrokerError as why:
-        raise UserError(str(why)) from why
+    except BrokerError as error:
+        raise UserError(str(error)) from error
     return str(broker)
 
 

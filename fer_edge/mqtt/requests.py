@@ -1,4 +1,4 @@
-"""What may be asked of the device, and whether it was asked rightly. Pure."""
+"""Requests to the device: queue, parsing and validation. Pure."""
 
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
@@ -13,7 +13,7 @@ from fer_edge.config.loader import did_you_mean
 from fer_edge.mqtt.topics import Topics
 from fer_edge.untrusted import DecodeError, decode_object
 
-CAPACITY = 20  # more than a person or a dashboard sends at once; what a flood adds is dropped unread
+CAPACITY = 20  # more than a person or a dashboard sends at once; further ones are dropped unread
 # Requests a second, and how many at once after a pause. One costs up to 15 ms of a PC's core, between two frames.
 RATE_HZ = 4.0
 BURST = 20
@@ -31,7 +31,7 @@ Transaction = str | int | None
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """One message as it came from the broker."""
+    """One message from the broker."""
 
     topic: str
     payload: bytes
@@ -42,20 +42,20 @@ class ReceivedMessage:
 
 @dataclass(frozen=True, slots=True)
 class Subscription:
-    """What the link subscribes to after each connect, and who is told; ``hear`` must return at once and not raise."""
+    """Topic filters to subscribe to after each connect; ``receive`` must return at once and not raise."""
 
     filters: tuple[str, ...]
-    hear: Callable[[ReceivedMessage], None]
+    receive: Callable[[ReceivedMessage], None]
 
 
 class RequestQueue:
-    """A bounded queue with a token bucket at its end. Thread-safe: the link's thread puts, the main thread takes."""
+    """Bounded queue with a token bucket. Thread-safe: the link's thread puts, the main thread takes."""
 
     def __init__(self, capacity: int = CAPACITY, rate_hz: float = RATE_HZ, burst: int = BURST) -> None:
         self._capacity = capacity
         self._rate_hz = rate_hz
         self._burst = burst
-        self._tokens = float(burst)  # the main thread's, as is the next
+        self._tokens = float(burst)  # main thread only, as the next
         self._filled_at: float | None = None  # seconds, monotonic
         self._lock = Lock()
         self._waiting: deque[ReceivedMessage] = deque()
@@ -63,22 +63,19 @@ class RequestQueue:
 
     @property
     def dropped(self) -> int:
-        """Messages that found no room, since the start."""
+        """Number of messages dropped since the start."""
         return self._dropped
 
-    def put(self, heard: ReceivedMessage) -> None:
-        """Keep it until it is taken; where there is no room it is dropped: the earlier ones are being served."""
+    def put(self, message: ReceivedMessage) -> None:
+        """Append a message; it is dropped if there is no room."""
         with self._lock:
             if len(self._waiting) < self._capacity:
-                self._waiting.append(heard)
+                self._waiting.append(message)
             else:
                 self._dropped += 1
 
     def take(self, now: float) -> ReceivedMessage | None:
-        """Return the one that waits longest; None where nothing waits, or its turn has not come at ``now``.
-
-        ``now`` is in monotonic seconds.
-        """
+        """Return the oldest message; None if the queue or the token bucket is empty at ``now`` (monotonic seconds)."""
         if self._filled_at is not None:
             self._tokens = min(self._burst, self._tokens + self._rate_hz * (now - self._filled_at))
         self._filled_at = now
@@ -92,7 +89,7 @@ class RequestQueue:
 
 
 class Verb(StrEnum):
-    """What the device does when it is asked."""
+    """Requests that the device supports."""
 
     PAUSE = "pause"
     RESUME = "resume"
@@ -101,12 +98,12 @@ class Verb(StrEnum):
     SNAPSHOT_STATE = "snapshot-state"
 
 
-# The keys that a request may have beside `transaction`; of settings every key is looked at elsewhere.
+# Keys of a request beside `transaction`; the keys of settings are validated elsewhere.
 KEYS = {Verb.PAUSE: (PAUSED,)}
 
 
 class Request(msgspec.Struct, frozen=True):
-    """One request, and where its answer goes. With ``mistakes`` it is not to be done, only answered."""
+    """One request and its response topic. With ``mistakes`` it is only answered."""
 
     verb: str
     reply_to: str
@@ -114,45 +111,44 @@ class Request(msgspec.Struct, frozen=True):
     transaction: Transaction
     body: Mapping[str, Any]
     mistakes: tuple[str, ...]
-    refused_reply_to: str | None = None  # a response topic that was asked for and is not used
+    refused_reply_to: str | None = None  # a response topic that was rejected
 
 
 def listed(mistakes: Sequence[str]) -> tuple[str, ...]:
-    """Return the first mistakes for an answer, and the number of the others: no answer grows with its request."""
+    """Return the first mistakes for a response and the number of the others, so that its size is bounded."""
     if len(mistakes) <= MOST_MISTAKES:
         return tuple(mistakes)
     return (*mistakes[:MOST_MISTAKES], f"and {len(mistakes) - MOST_MISTAKES} more")
 
 
-def read_request(heard: ReceivedMessage, topics: Topics, discovery: str) -> Request | None:
-    """Return the request that was received; None where it only clears a retained one, or came on another topic.
+def read_request(message: ReceivedMessage, topics: Topics, discovery: str) -> Request | None:
+    """Parse a request; None for an empty payload, which clears a retained message, and for another topic.
 
-    ``discovery`` is Home Assistant's prefix, below which nothing is answered. What clears is known by its empty payload
-    alone: a broker takes the mark of a retained message away from what it passes on at once (3.1.1 always, MQTT 5
-    unless it can be asked).
+    ``discovery`` is Home Assistant's prefix, below which nothing is published. The retain flag cannot identify a
+    clearing message: a broker removes it from messages that it forwards at once (in 3.1.1 always).
     """
-    verb = heard.topic.rpartition("/")[2]
-    if not heard.payload or heard.topic != topics.request(verb):
+    verb = message.topic.rpartition("/")[2]
+    if not message.payload or message.topic != topics.request(verb):
         return None
     mistakes: list[str] = []
-    if heard.retained:
-        mistakes.append("a retained request is never done: publish it without retain, and clear the topic")
+    if message.retained:
+        mistakes.append("retained requests are not executed: publish it without retain, and clear the topic")
     if verb not in set(Verb):
         mistakes.append(f"unknown request {verb[:LONGEST_VERB]!r}{did_you_mean(verb[:LONGEST_VERB], list(Verb))}")
     reply_to, refused = topics.response(verb if verb in set(Verb) else "unknown"), None
-    if heard.reply_to is not None:
-        if complaint := _unusable(heard.reply_to, topics, discovery):
+    if message.reply_to is not None:
+        if complaint := _unusable(message.reply_to, topics, discovery):
             mistakes.append(complaint)
-            refused = heard.reply_to
+            refused = message.reply_to
         else:
-            reply_to = heard.reply_to
-    body, complaints = _body(heard.payload)
+            reply_to = message.reply_to
+    body, complaints = _body(message.payload)
     mistakes += complaints
     transaction, complaints = _transaction(body.pop(TRANSACTION, None))
     mistakes += complaints
     if not mistakes:
         mistakes += _check_body(Verb(verb), body)
-    return Request(verb[:LONGEST_VERB], reply_to, heard.correlation, transaction, body, tuple(mistakes), refused)
+    return Request(verb[:LONGEST_VERB], reply_to, message.correlation, transaction, body, tuple(mistakes), refused)
 
 
 def _body(payload: bytes) -> tuple[dict[str, Any], list[str]]:
@@ -166,7 +162,7 @@ def _body(payload: bytes) -> tuple[dict[str, Any], list[str]]:
 
 
 def _keys(value: Any) -> int:
-    """Count the keys of an object and of all in it; its depth is bounded."""
+    """Count the keys of an object and of all objects in it; its depth is bounded."""
     if isinstance(value, dict):
         return len(value) + sum(map(_keys, value.values()))
     return sum(map(_keys, value)) if isinstance(value, list) else 0
@@ -180,13 +176,13 @@ def _transaction(given: Any) -> tuple[Transaction, list[str]]:
 
 
 def _unusable(reply_to: str, topics: Topics, discovery: str) -> str:
-    """Return why nothing is published on a response topic that somebody else chose; empty where it is.
+    """Return why a response topic is rejected; empty if it is accepted.
 
-    A topic that another program takes for a device's own word, or for a request, is not for a stranger to choose:
-    Home Assistant deletes entities for an answer on its discovery topics, other devices would follow it.
+    A response must not be mistaken for a device's own message or for a request: Home Assistant deletes entities for a
+    message on its discovery topics, and other devices would execute it.
     """
     if not reply_to or reply_to.startswith("$") or not reply_to.isprintable() or set(reply_to) & set("+#"):
-        return "the response topic is not one to publish on"
+        return "the response topic is not a valid topic"
     if len(reply_to.encode()) > LONGEST_REPLY_TO:
         return f"the response topic is longer than {LONGEST_REPLY_TO} bytes"
     own = topics.response("")

@@ -1,8 +1,8 @@
-"""One connection to the broker, from CONNECT to its end; paho is known here alone.
+"""One connection to the broker, from CONNECT to its end; the only module with a paho client.
 
-A new paho client is made for each: its own memory of unacknowledged messages would send things twice, and its own
-thread dies without a word when a callback raises. Here its socket is served by whoever owns the session, callbacks
-only take notes, and whatever goes wrong is raised where the session is used.
+Each session has a new paho client: paho's own store of unacknowledged messages would send them twice, and its network
+thread ends silently when a callback raises. The owner of the session serves the socket, callbacks only record, and
+errors are raised to the owner.
 """
 
 import contextlib
@@ -33,37 +33,37 @@ from fer_edge.types import Message
 
 PROTOCOLS = {"5": MQTTProtocolVersion.MQTTv5, "3.1.1": MQTTProtocolVersion.MQTTv311}
 FAILED = 0x80  # "unspecified error", MQTT 5.0 section 2.4: for a code that is a failure and not a known one
-LONGEST_TOPIC_SHOWN = 100  # characters
-# Beside its MalformedPacket (an MQTTException) paho 2.1 raises these, and so does reading a topic that is no UTF-8.
+MAX_TOPIC_SHOWN = 100  # characters
+# Beside MalformedPacket (an MQTTException) paho 2.1 raises these, also for a topic that is not UTF-8.
 _PARSE_ERRORS = (MQTTException, ValueError, LookupError, struct.error)
 _NAMES = {kind.value: kind.name for kind in MessageType}
 _ACKNOWLEDGEMENTS = (MessageType.PUBACK, MessageType.PUBREC, MessageType.PUBREL, MessageType.PUBCOMP)
-# Messages on their way at once, in either direction. mosquitto's own default; a broker that wants fewer says so.
-MOST_IN_FLIGHT = 20
-# Bytes of one packet to us, ten times what a request needs. In MQTT 5 the broker is asked to keep to it; in both
-# versions the link ends at a length beyond it. Without a limit anybody may send 256 MB.
-LARGEST_PACKET = 16384
-# Keepalives without an acknowledgement, while something waits for one, after which a link is given up.
+# Messages in flight, in either direction: mosquitto's default. A broker may announce a lower Receive Maximum.
+MAX_IN_FLIGHT = 20
+# Bytes of one incoming packet, ten times what a request needs. Announced to the broker in MQTT 5; in both versions the
+# link ends at a length beyond it. Without a limit a packet may have 256 MB.
+MAX_PACKET_BYTES = 16384
+# A link is closed if an acknowledgement is missing for this number of keepalive intervals.
 LATE_KEEPALIVES = 2
 WILDCARDS_NOT_SUPPORTED = 0xA2  # MQTT 5 reason code
-NOTES_KEPT = 10  # lines about malformed packets, until somebody takes them
+MAX_DROPPED_LINES = 10  # lines about malformed packets, kept until `dropped` is called
 
 
-class PacketTooLarge(Exception):  # noqa: N818 - MQTT's own word
-    """The packet that arrives announces more bytes than are read; the link has to end."""
+class PacketTooLarge(Exception):  # noqa: N818  MQTT's term
+    """An incoming packet exceeds the size limit; the link has to end."""
 
 
 class TolerantClient(Client):
-    """paho's client with two rules for what arrives.
+    """paho's client with two rules for incoming packets.
 
-    A packet of more than ``largest`` bytes raises PacketTooLarge at its announced length, before its content is read
-    (paho reads 256 MB in either version). A packet that cannot be parsed is dropped, its message acknowledged where it
-    has a readable identifier, and ``dropped`` gets one line about it. Callbacks may only take notes: a ValueError or
-    LookupError of theirs counts as malformed.
+    A packet of more than ``max_packet_bytes`` raises PacketTooLarge at its announced length, before its content is read
+    (paho reads up to 256 MB). A packet that cannot be parsed is dropped, its message acknowledged if it has a readable
+    identifier, and ``on_dropped`` receives one line about it. Callbacks may only record: a ValueError or LookupError of
+    theirs counts as a malformed packet.
     """
 
-    largest: int
-    dropped: Callable[[str], None]
+    max_packet_bytes: int
+    on_dropped: Callable[[str], None]
 
     def ping(self) -> None:
         """Send PINGREQ."""
@@ -74,35 +74,35 @@ class TolerantClient(Client):
         return self._ping_t > 0
 
     def _sock_recv(self, bufsize: int) -> bytes:
-        if self._in_packet["remaining_length"] > self.largest:
+        if self._in_packet["remaining_length"] > self.max_packet_bytes:
             raise PacketTooLarge
         return super()._sock_recv(bufsize)
 
     def _packet_handle(self) -> MQTTErrorCode:
         try:
-            code, why = super()._packet_handle(), "a packet that is not expected"
+            code, reason = super()._packet_handle(), "an unexpected packet"
         except _PARSE_ERRORS as error:
-            code, why = MQTTErrorCode.MQTT_ERR_PROTOCOL, str(error) or type(error).__name__
+            code, reason = MQTTErrorCode.MQTT_ERR_PROTOCOL, str(error) or type(error).__name__
         if code != MQTTErrorCode.MQTT_ERR_PROTOCOL:
             return code
-        return self._drop(why)
+        return self._drop(reason)
 
-    def _drop(self, why: str) -> MQTTErrorCode:
-        """Do of a malformed packet what can be done, and keep the link; without a CONNACK there is none yet."""
+    def _drop(self, reason: str) -> MQTTErrorCode:
+        """Drop a malformed packet, acknowledge what it carries and keep the link; before CONNACK the link ends."""
         kind, packet = self._in_packet["command"] & 0xF0, bytes(self._in_packet["packet"])
-        about = f"a malformed {_NAMES.get(kind, f'packet of type {kind >> 4}')} ({printable(why)})"
+        about = f"a malformed {_NAMES.get(kind, f'packet of type {kind >> 4}')} ({printable(reason)})"
         if kind == MessageType.PUBLISH and self.is_connected():
             topic, identifier = _head_of_publish(packet)
-            self.dropped(f"{about} on {topic!r}" if topic else about)
+            self.on_dropped(f"{about} on {topic!r}" if topic else about)
             qos = (self._in_packet["command"] >> 1) & 3
             if identifier is None or qos not in (1, 2):
                 return MQTTErrorCode.MQTT_ERR_SUCCESS
             return self._send_puback(identifier) if qos == 1 else self._send_pubrec(identifier)
         if not self.is_connected():
             if kind == MessageType.CONNACK:
-                self.dropped(about)
+                self.on_dropped(about)
             return MQTTErrorCode.MQTT_ERR_PROTOCOL
-        self.dropped(about)
+        self.on_dropped(about)
         for mended in _mended(kind, packet, with_properties=self._protocol == MQTTProtocolVersion.MQTTv5):
             self._in_packet["packet"] = bytearray(mended)
             try:
@@ -113,9 +113,13 @@ class TolerantClient(Client):
 
 
 def make_client(
-    broker: BrokerAddress, credentials: Credentials, version: Version, largest: int, dropped: Callable[[str], None]
+    broker: BrokerAddress,
+    credentials: Credentials,
+    version: Version,
+    max_packet_bytes: int,
+    on_dropped: Callable[[str], None],
 ) -> TolerantClient:
-    """One for one link: its socket is served by whoever makes it, and it never connects again by itself."""
+    """Make a client for one link; the caller serves its socket, and it never reconnects by itself."""
     client = TolerantClient(
         CallbackAPIVersion.VERSION2,
         client_id=broker.client_id,
@@ -124,7 +128,7 @@ def make_client(
         transport="websockets" if broker.websocket_path else "tcp",
         reconnect_on_failure=False,  # also keeps paho from trying MQTT 3.1 by itself
     )
-    client.largest, client.dropped = largest, dropped
+    client.max_packet_bytes, client.on_dropped = max_packet_bytes, on_dropped
     if broker.websocket_path:
         client.ws_set_options(broker.websocket_path, headers={"Host": str(broker)})  # paho leaves out IPv6's brackets
     if credentials.username:
@@ -135,15 +139,15 @@ def make_client(
 
 
 def _head_of_publish(packet: bytes) -> tuple[str, int | None]:
-    """Return the topic as far as it can be shown, and the packet identifier; MQTT 5.0 section 3.3.2."""
+    """Return the topic, truncated, and the packet identifier; MQTT 5.0 section 3.3.2."""
     end = 2 + int.from_bytes(packet[:2])
-    topic = packet[2:end].decode(errors="replace")[:LONGEST_TOPIC_SHOWN]
+    topic = packet[2:end].decode(errors="replace")[:MAX_TOPIC_SHOWN]
     identifier = packet[end : end + 2]
     return topic, int.from_bytes(identifier) if len(identifier) == 2 and any(identifier) else None  # noqa: PLR2004
 
 
 def _mended(kind: int, packet: bytes, *, with_properties: bool) -> Iterator[bytes]:
-    """Give the packet without what is seldom right in it: properties first, then codes that nobody knows."""
+    """Yield repaired forms of a packet: first without its properties, then with known codes only."""
     if kind in _ACKNOWLEDGEMENTS and len(packet) >= 2:  # noqa: PLR2004
         if with_properties:
             yield packet[:3]
@@ -161,12 +165,12 @@ def _mended(kind: int, packet: bytes, *, with_properties: bool) -> Iterator[byte
 
 
 def _known(codes: bytes) -> bytes:
-    """Give each code as one of success or of failure that every packet with codes knows."""
+    """Replace each code by a success or failure code that is valid in every packet."""
     return bytes(FAILED if code >= FAILED else 0 for code in codes)
 
 
 def _after_properties(packet: bytes) -> bytes:
-    """Return what follows a property section, of which the length alone is read; MQTT 5.0 section 2.2.2."""
+    """Return the bytes after a property section, of which only the length is read; MQTT 5.0 section 2.2.2."""
     length = 0
     for place in range(min(4, len(packet))):
         length |= (packet[place] & 0x7F) << 7 * place
@@ -176,15 +180,15 @@ def _after_properties(packet: bytes) -> bytes:
 
 
 def connect_properties() -> Properties:
-    """What we ask of the broker before it sends us anything."""
+    """Return the CONNECT properties: limits for the broker."""
     properties = Properties(PacketTypes.CONNECT)  # type: ignore[no-untyped-call]
-    properties.MaximumPacketSize = LARGEST_PACKET
-    properties.ReceiveMaximum = MOST_IN_FLIGHT
+    properties.MaximumPacketSize = MAX_PACKET_BYTES
+    properties.ReceiveMaximum = MAX_IN_FLIGHT
     return properties
 
 
 def publish_size(message: Message, properties: Properties | None) -> int:
-    """Bytes of the packet that carries ``message`` (MQTT 5.0 section 3.3), which Maximum Packet Size limits."""
+    """Return the size in bytes of a PUBLISH packet (MQTT 5.0 section 3.3), which Maximum Packet Size limits."""
     properties_size = 1 if properties is None else len(properties.pack())  # type: ignore[no-untyped-call]
     identifier_size = 2 if message.qos else 0
     rest = 2 + len(message.topic.encode()) + identifier_size + properties_size + len(message.payload)
@@ -193,13 +197,13 @@ def publish_size(message: Message, properties: Properties | None) -> int:
 
 
 class PublishProperties:
-    """Makes those of messages; the last expiry is kept, for paho takes long to make one and most are alike."""
+    """PUBLISH properties. The last expiry is cached: paho is slow, and most messages have the same."""
 
     def __init__(self) -> None:
         self._expiry: tuple[int, Properties] | None = None
 
     def of(self, message: Message) -> Properties | None:
-        """Expiry and correlation; None where the message has neither."""
+        """Return the properties of a message; None if it has neither expiry nor correlation data."""
         if message.correlation is not None:
             properties = _properties(message.expiry_s)
             properties.CorrelationData = message.correlation
@@ -212,7 +216,7 @@ class PublishProperties:
 
 
 class _Packed(Properties):
-    """An expiry alone, as bytes once: for each message paho tries all properties there are, a sixth of our work."""
+    """Expiry property, packed once: paho tries all properties for each message, a sixth of the link's CPU time."""
 
     _bytes: bytes
 
@@ -233,24 +237,24 @@ def _properties(expiry_s: int | None) -> Properties:
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """What the broker said to one message of QoS 1, or to one subscription."""
+    """Acknowledgement of one QoS 1 message or one subscription."""
 
-    key: int | None  # the parcel's
+    key: int | None  # of the message in flight
     topic: str
-    code: int  # MQTT 5 reason code; always 0 in 3.1.1, which has no way to refuse; ours where we know that it refuses
-    name: str  # empty for a message that was taken
+    code: int  # MQTT 5 reason code; 0 for each message in 3.1.1; set here for a message that was not sent
+    name: str  # of the code; empty for an accepted message
     subscription: bool = False
 
 
 class _Sent(msgspec.Struct, frozen=True):
-    parcel: InFlight
+    in_flight: InFlight
     at: float
 
 
 class Session:
-    """Not thread-safe; one thread opens it, serves it and ends it."""
+    """One MQTT session. Not thread-safe: one thread opens, serves and ends it."""
 
-    def __init__(  # noqa: PLR0913 - what a connection is opened with, by name
+    def __init__(  # noqa: PLR0913  keyword arguments
         self,
         broker: BrokerAddress,
         credentials: Credentials,
@@ -262,64 +266,64 @@ class Session:
     ) -> None:
         self.version = version
         self.abilities = abilities
-        """What is used of the broker's features; after `open` without what its CONNACK excludes."""
+        """Broker features in use; after `open` without those that CONNACK excludes."""
         self.acknowledged = 0
-        """Messages of QoS 1 that the broker has answered."""
+        """Number of QoS 1 messages that the broker has answered."""
         self._broker = broker
         self._keepalive_s = keepalive_s
-        self._most_in_flight = MOST_IN_FLIGHT
-        self._largest: int | None = None  # bytes of a packet that the broker takes; None: it names no limit
+        self._max_in_flight = MAX_IN_FLIGHT
+        self._max_packet_bytes: int | None = None  # the broker's limit; None: no limit announced
         self._sent: dict[int, _Sent] = {}  # by message id, oldest first
         self._answers: list[Answer] = []
-        self._listening: Subscription | None = None
+        self._subscription: Subscription | None = None
         self._subscribe_mid: int | None = None
         self._wildcards = True
-        self._heard: list[ReceivedMessage] = []
+        self._received: list[ReceivedMessage] = []
         self._dropped: list[str] = []
         self._publish_properties = PublishProperties()
-        self._greeting: ReasonCode | None = None
-        self._farewell: tuple[bool, ReasonCode] | None = None  # whether the broker said it, and why
+        self._connack: ReasonCode | None = None
+        self._disconnect: tuple[bool, ReasonCode] | None = None  # whether the broker sent DISCONNECT, and its reason
         self._socket_error = ""
         self._client = self._make_client(credentials, will)
 
     @property
     def room(self) -> int:
-        """How many more messages may be sent now."""
+        """Number of further messages that may be sent now."""
         if not self.abilities.qos and self._client.want_write():
-            return 0  # nothing is acknowledged: the socket's own buffer is the only limit
-        return max(0, self._most_in_flight - len(self._sent))
+            return 0  # without acknowledgements the socket's buffer is the only limit
+        return max(0, self._max_in_flight - len(self._sent))
 
     def open(self, connect_s: float, answer_s: float) -> None:
-        """Connects within ``connect_s`` for each address of the broker, and is greeted within ``answer_s``.
+        """Connect within ``connect_s`` for each address of the broker, and wait ``answer_s`` for CONNACK.
 
         Raises:
-            Trouble: there is no link, and why.
+            BrokerError: no connection.
         """
         self._client.connect_timeout = connect_s
-        wishes = connect_properties() if self.version == "5" else None
+        properties = connect_properties() if self.version == "5" else None
         try:
-            self._client.connect(self._broker.host, self._broker.port, self._keepalive_s, properties=wishes)
-        except (OSError, ValueError, LookupError) as error:  # ValueError: a name that cannot be one; paho's handshake
+            self._client.connect(self._broker.host, self._broker.port, self._keepalive_s, properties=properties)
+        except (OSError, ValueError, LookupError) as error:  # ValueError: an invalid host name; paho's handshake
             raise BrokerError(diagnostics.unreachable(error, self._broker)) from error
         deadline = time.monotonic() + answer_s
-        while self._greeting is None:
+        while self._connack is None:
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 self.abandon()
                 raise BrokerError(diagnostics.unanswered(self._broker, self.version), silent=True)
             self.serve(left_s)
 
-    def listen(self, listening: Subscription) -> None:
-        """Subscribe; what comes is handed over while the session is served. A refusal comes as an answer."""
-        filters = tuple(one for one in listening.filters if self._wildcards or not set(one) & set("+#"))
-        for one in set(listening.filters) - set(filters):
+    def subscribe(self, subscription: Subscription) -> None:
+        """Subscribe; messages are passed on while the session is served. A rejection is reported as an answer."""
+        filters = tuple(one for one in subscription.filters if self._wildcards or not set(one) & set("+#"))
+        for one in set(subscription.filters) - set(filters):
             name = "Wildcard subscription not supported"
             self._answers.append(Answer(None, one, WILDCARDS_NOT_SUPPORTED, name, subscription=True))
-        self._listening = Subscription(filters, listening.hear)
+        self._subscription = Subscription(filters, subscription.receive)
         if not filters:
             return
         if self.version == "5":
-            # Retained messages keep their mark, also those that are sent while we are here.
+            # Messages keep their retain flag, also those that are published during the subscription.
             options = SubscribeOptions(qos=1, retainAsPublished=True)
             code, self._subscribe_mid = self._client.subscribe([(one, options) for one in filters])
         else:
@@ -327,57 +331,57 @@ class Session:
         if code != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ending()
 
-    def send(self, parcel: InFlight) -> None:
-        """Send one message with the QoS and retain that the broker takes.
+    def send(self, in_flight: InFlight) -> None:
+        """Send one message with the QoS and retain that the broker supports.
 
-        A parcel with QoS 1 is answered later, as is one that is too large for the broker. Where the broker takes no
-        QoS 1, the parcel is answered as if it were acknowledged.
+        A QoS 1 message is answered later, as is one that is too large for the broker. If the broker does not support
+        QoS 1, the message is answered as if it were acknowledged.
         """
-        message = self.abilities.fitted(parcel.message)
+        message = self.abilities.fitted(in_flight.message)
         properties = self._publish_properties.of(message) if self.version == "5" else None
-        if self._largest is not None and (size := publish_size(message, properties)) > self._largest:
-            # Sent, it would end the link (MQTT 5.0, 3.2.2.3.6), and the next one, and so on for ever.
-            name = f"Packet too large: {size} bytes, it takes {self._largest}"
-            self._answers.append(Answer(parcel.key, message.topic, diagnostics.PACKET_TOO_LARGE, name))
+        if self._max_packet_bytes is not None and (size := publish_size(message, properties)) > self._max_packet_bytes:
+            # The broker would end this link and each following one (MQTT 5.0, 3.2.2.3.6).
+            name = f"Packet too large: {size} bytes, limit {self._max_packet_bytes}"
+            self._answers.append(Answer(in_flight.key, message.topic, diagnostics.PACKET_TOO_LARGE, name))
             return
         info = self._client.publish(message.topic, message.payload, message.qos, message.retain, properties)
         if info.rc != MQTTErrorCode.MQTT_ERR_SUCCESS:
             raise self._ending()
         if message.qos:
-            self._sent[info.mid] = _Sent(parcel, time.monotonic())
-        elif parcel.message.qos:
-            self._answers.append(Answer(parcel.key, message.topic, 0, ""))
+            self._sent[info.mid] = _Sent(in_flight, time.monotonic())
+        elif in_flight.message.qos:
+            self._answers.append(Answer(in_flight.key, message.topic, 0, ""))
 
-    def serve(self, timeout_s: float, bell: Wakeup | None = None) -> list[Answer]:
-        """Waits for the network, or until ``bell`` is rung, then does what is to be done.
+    def serve(self, timeout_s: float, wakeup: Wakeup | None = None) -> list[Answer]:
+        """Wait for the network or for ``wakeup``, then read and write.
 
         Returns:
-            What the broker answered.
+            The broker's answers.
 
         Raises:
-            Trouble: the link has ended, or is as good as ended.
+            BrokerError: the link has ended, or an acknowledgement is overdue.
         """
         socket = self._client.socket()
         if socket is None:
             raise self._ending()
         unread = getattr(socket, "pending", int)()  # bytes that TLS has decrypted already; select cannot see them
-        waiting = [socket] if bell is None else [socket, bell]
+        waiting = [socket] if wakeup is None else [socket, wakeup]
         readable, writable, _ = select.select(
             waiting,
             [socket] if self._client.want_write() else [],
             [],
             0.0 if unread or self._answers else timeout_s,
         )
-        if bell is not None and bell in readable:
-            bell.clear()
+        if wakeup is not None and wakeup in readable:
+            wakeup.clear()
         if unread or socket in readable:
             self._read()
         if socket in writable:
             self._client.loop_write()
         self._client.loop_misc()
-        self._hand_over()
+        self._pass_on()
         answers, self._answers = self._answers, []
-        if not answers:  # what was answered counts, even if the link has ended since; the next call says so
+        if not answers:  # answers count even if the link has ended since; the next call raises
             self._raise_if_over()
         return answers
 
@@ -401,12 +405,12 @@ class Session:
         return lines
 
     def end(self) -> None:
-        """Says goodbye: the broker keeps the last will to itself."""
+        """Send DISCONNECT, so that the broker discards the will, and close."""
         self._client.disconnect()
         self.abandon()
 
     def abandon(self) -> None:
-        """Hangs up without a word: the broker speaks the last will."""
+        """Close the socket without DISCONNECT, so that the broker publishes the will."""
         socket = self._client.socket()
         if socket is not None:
             with contextlib.suppress(OSError):
@@ -417,14 +421,14 @@ class Session:
             self._client.loop_read()
         except PacketTooLarge as error:
             self.abandon()
-            raise BrokerError(diagnostics.too_large(LARGEST_PACKET, self._broker), too_large=True) from error
+            raise BrokerError(diagnostics.too_large(MAX_PACKET_BYTES, self._broker), too_large=True) from error
 
-    def _hand_over(self) -> None:
-        """Pass on what was received; outside of paho's callbacks, which take an error for a malformed packet."""
-        received, self._heard = self._heard, []
+    def _pass_on(self) -> None:
+        """Pass on received messages; outside of paho's callbacks, where an error counts as a malformed packet."""
+        received, self._received = self._received, []
         for one in received:
-            if self._listening is not None:
-                self._listening.hear(one)
+            if self._subscription is not None:
+                self._subscription.receive(one)
 
     def _raise_if_over(self) -> None:
         if self._client.socket() is None:
@@ -434,27 +438,27 @@ class Session:
             raise BrokerError(diagnostics.gone_silent(self._broker))
 
     def _ending(self) -> BrokerError:
-        """Why the link is not there any more."""
+        """Return the error that describes why the link ended."""
         broker = self._broker
         # MQTT 5 names what the broker does not support.
         is_unexplained = self.version == "3.1.1" and not self.acknowledged
-        if self._greeting is not None and self._greeting.is_failure:
-            code, name = self._greeting.value, str(self._greeting)
+        if self._connack is not None and self._connack.is_failure:
+            code, name = self._connack.value, str(self._connack)
             version = code == diagnostics.UNSUPPORTED_PROTOCOL
             return BrokerError(diagnostics.refused(code, name, broker), version=version, lacks=FEATURES.get(code))
-        by_broker, reason = self._farewell or (False, None)
+        by_broker, reason = self._disconnect or (False, None)
         if by_broker and reason is not None:
             return BrokerError(diagnostics.ended(reason.value, str(reason), broker), lacks=FEATURES.get(reason.value))
-        if self._greeting is None and self._dropped:
+        if self._connack is None and self._dropped:
             return BrokerError(diagnostics.malformed(self._dropped[0], broker), version=True)
-        if self._greeting is None and "ALERT" not in self._socket_error:
+        if self._connack is None and "ALERT" not in self._socket_error:
             return BrokerError(diagnostics.unanswered(broker, self.version), silent=True, hung_up=is_unexplained)
         if reason is not None and reason.value == diagnostics.KEEPALIVE_TIMEOUT:
             return BrokerError(diagnostics.gone_silent(broker))
         return BrokerError(diagnostics.broken_off(self._socket_error, broker), hung_up=is_unexplained)
 
     def _make_client(self, credentials: Credentials, will: Message | None) -> TolerantClient:
-        client = make_client(self._broker, credentials, self.version, LARGEST_PACKET, self._note_dropped)
+        client = make_client(self._broker, credentials, self.version, MAX_PACKET_BYTES, self._note_dropped)
         if will is not None:
             will = self.abilities.fitted(will)
             client.will_set(will.topic, will.payload, will.qos, will.retain)
@@ -469,10 +473,10 @@ class Session:
     def _on_connect(
         self, _client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, properties: Properties | None
     ) -> None:
-        self._greeting = reason
-        most = getattr(properties, "ReceiveMaximum", MOST_IN_FLIGHT)
-        self._most_in_flight = min(MOST_IN_FLIGHT, most)
-        self._largest = getattr(properties, "MaximumPacketSize", None)
+        self._connack = reason
+        most = getattr(properties, "ReceiveMaximum", MAX_IN_FLIGHT)
+        self._max_in_flight = min(MAX_IN_FLIGHT, most)
+        self._max_packet_bytes = getattr(properties, "MaximumPacketSize", None)
         self._wildcards = bool(getattr(properties, "WildcardSubscriptionAvailable", 1))
         if not getattr(properties, "RetainAvailable", 1):
             self.abilities = self.abilities.without("retain")
@@ -485,8 +489,8 @@ class Session:
         sent = self._sent.pop(mid, None)
         if sent is not None:
             self.acknowledged += 1
-            name = str(reason) if reason.is_failure else ""  # nobody reads it elsewhere, and paho searches it each time
-            self._answers.append(Answer(sent.parcel.key, sent.parcel.message.topic, reason.value, name))
+            name = str(reason) if reason.is_failure else ""  # paho looks the name up each time
+            self._answers.append(Answer(sent.in_flight.key, sent.in_flight.message.topic, reason.value, name))
 
     def _on_subscribe(
         self, _client: Client, _data: object, mid: int, reasons: list[ReasonCode], _more: Properties | None
@@ -494,38 +498,38 @@ class Session:
         if mid != self._subscribe_mid:
             return
         self._subscribe_mid = None  # once
-        filters = self._listening.filters if self._listening else ()
+        filters = self._subscription.filters if self._subscription else ()
         for one, reason in zip(filters, reasons, strict=False):
             self._answers.append(Answer(None, one, reason.value, str(reason), subscription=True))
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         properties = message.properties
-        heard = ReceivedMessage(
+        received = ReceivedMessage(
             message.topic,
             bytes(message.payload),
             message.retain,
             getattr(properties, "ResponseTopic", None),
             getattr(properties, "CorrelationData", None),
         )
-        self._heard.append(heard)
+        self._received.append(received)
 
     def _on_disconnect(
         self, _client: Client, _data: object, flags: DisconnectFlags, reason: ReasonCode, _more: Properties | None
     ) -> None:
-        if self._farewell is None:
-            self._farewell = (flags.is_disconnect_packet_from_server, reason)
+        if self._disconnect is None:
+            self._disconnect = (flags.is_disconnect_packet_from_server, reason)
 
     def _note_dropped(self, line: str) -> None:
-        if len(self._dropped) < NOTES_KEPT:
+        if len(self._dropped) < MAX_DROPPED_LINES:
             self._dropped.append(line)
 
     def _note_error(self, text: str) -> None:
-        # The only way to learn what the socket said: paho catches the exception and keeps it.
+        # paho catches the socket's exception; its log record is the only way to read it.
         self._socket_error = text.partition(": ")[2] or text
 
 
 class _Errors(logging.Handler):
-    """Takes note of paho's errors."""
+    """Log handler that records paho's errors."""
 
     def __init__(self, note: Callable[[str], None]) -> None:
         super().__init__(logging.ERROR)
@@ -536,7 +540,7 @@ class _Errors(logging.Handler):
 
 
 def _errors_to(note: Callable[[str], None]) -> logging.Logger:
-    """A logger for paho that words nothing but errors; with `on_log` paho words every packet, a tenth of its work."""
-    logger = logging.Logger("paho", logging.ERROR)  # noqa: LOG001 - one for each session, in nobody's hierarchy
+    """Return a logger for paho's errors; `on_log` would format a line for each packet, a tenth of its CPU time."""
+    logger = logging.Logger("paho", logging.ERROR)  # noqa: LOG001  one per session, outside of the hierarchy
     logger.addHandler(_Errors(note))
     return logger

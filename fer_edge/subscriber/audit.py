@@ -1,8 +1,8 @@
-"""Whether a subscriber has every event: what docs/mqtt.md promises, checked on what arrived. Pure.
+"""Audit of received events: checks the delivery guarantees of docs/mqtt.md. Pure.
 
-Events of one boot count up by one. The first copy of each comes in that order; a later copy is the same event under
-the same id; what will never come is named by a `gap`. A span may begin anywhere: what was before it is not asked for,
-except with `from_start`, which asks every boot to begin at 1.
+Events of one run count up by one. First copies arrive in that order; a later copy is the same event with the same id; a
+`gap` names the events that will not arrive. A recording may begin anywhere, except with `from_start`, which requires
+every run to begin at 1.
 """
 
 import hashlib
@@ -13,13 +13,13 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
-REMEMBERED = 20_000  # events whose content is kept to compare doubles with
-FOLLOWED = 10_000  # faces whose life is followed at once
+MAX_DIGESTS = 20_000  # events whose content is kept to compare duplicates
+MAX_FACES = 10_000  # open faces that are tracked
 Range = tuple[int, int]  # first and last seq, both included
 
 
 class RunReport(Struct, frozen=True, kw_only=True):
-    """What came of one boot of one device."""
+    """Result of one run of one device."""
 
     device: str
     boot: str
@@ -34,7 +34,7 @@ class RunReport(Struct, frozen=True, kw_only=True):
 
 
 class RunAudit:
-    """One boot of one device, as far as it was heard of; ``first``: the seq it must begin with, None for any."""
+    """Audit of one run of one device; ``first``: the seq it must begin with, None for any."""
 
     def __init__(self, device: str, name: str, first: int | None) -> None:
         self.device = device
@@ -45,7 +45,7 @@ class RunAudit:
         self._missing: list[Range] = []
         self._announced: list[Range] = []
         self._reasons: dict[str, None] = {}
-        self._contents: dict[int, bytes] = {}  # seq -> digest, the newest REMEMBERED
+        self._contents: dict[int, bytes] = {}  # seq -> digest, the newest MAX_DIGESTS
         self._twins: dict[bytes, int] = {}  # digest without the id -> seq
         self._digests: deque[tuple[int, bytes]] = deque()
         self._faces: set[int] = set()
@@ -53,10 +53,10 @@ class RunAudit:
         self._problems: dict[str, int] = {}
 
     def take(self, event: Mapping[str, Any], seq: int, missing: Mapping[str, int] | None) -> None:
-        """One event; ``missing`` is the range of this boot that it says will not come.
+        """Take one event; ``missing`` is the range of a gap.
 
         Raises:
-            KeyError, TypeError, ValueError: it is no event of this contract.
+            KeyError, TypeError, ValueError: it is not an event of this contract.
         """
         first, last = (seq, seq) if missing is None else (missing["from"], missing["to"])
         if last != seq or first > last:
@@ -77,12 +77,12 @@ class RunAudit:
         self._next = max(self._next, last + 1)
 
     def report(self, *, followed: bool) -> RunReport:
-        """``followed``: a later boot of the device was heard of, so this one's faces should be closed."""
-        missing = [f"{_ranges([one])} never came and no gap names them" for one in self._missing]
-        told = [text if times == 1 else f"{text} ({times} times)" for text, times in self._problems.items()]
+        """Return the result; ``followed``: a later run of the device has begun, so no face may be open."""
+        missing = [f"{_ranges([one])} never arrived and no gap names them" for one in self._missing]
+        problems = [text if times == 1 else f"{text} ({times} times)" for text, times in self._problems.items()]
         excused = self.ended_unknown or bool(self._announced) or self._first != 1
         if followed and self._faces and not excused:
-            told.append(f"faces {sorted(self._faces)} were never said to be gone")
+            problems.append(f"faces {sorted(self._faces)} have no face_gone")
         return RunReport(
             device=self.device,
             boot=self.name,
@@ -93,17 +93,17 @@ class RunAudit:
             announced=sum(last - first + 1 for first, last in self._announced),
             reasons=tuple(self._reasons),
             open_faces=len(self._faces),
-            problems=(*missing, *told),
+            problems=(*missing, *problems),
         )
 
     def _is_new(self, event: Mapping[str, Any], seq: int) -> bool:
-        """Whether this is the first copy; judges the order of first copies and the content of later ones."""
+        """Return whether this is the first copy; check the order of first copies and the content of later ones."""
         digest, anonymous = _digests(event)
         known = self._contents.get(seq)
         if known is not None:
             self._doubles += 1
             if known != digest:
-                self._problem(f"event {seq} came again with another content")
+                self._problem(f"event {seq} arrived again with different content")
             return False
         if anonymous in self._twins:
             self._problem(f"events {self._twins[anonymous]} and {seq} are one event under two numbers")
@@ -115,28 +115,28 @@ class RunAudit:
         return False
 
     def _late(self, event: Mapping[str, Any], seq: int) -> None:
-        """A number below what is expected whose first copy was not seen, or is forgotten."""
+        """Process an event below the expected seq whose first copy is not stored."""
         assert self._first is not None
         if any(first <= seq <= last for first, last in self._missing):
             self._missing = [part for one in self._missing for part in _without(one, seq)]
             self._received += 1
-            self._problem(f"event {seq} came after later ones")
+            self._problem(f"event {seq} arrived after later ones")
         elif any(first <= seq <= last for first, last in self._announced):
             self._received += 1  # a gap names all that may be missing
-        else:  # of before the span, or from too long ago: only a repetition excuses it
+        else:  # from before the recording, or too old: valid only as a repetition
             self._doubles += 1
             if not event["replayed"]:
-                self._problem(f"event {seq} came again and is not marked as replayed")
+                self._problem(f"event {seq} arrived again and is not marked as replayed")
 
     def _follow(self, event: Mapping[str, Any]) -> None:
-        """Keeps the faces that have appeared and are not gone."""
+        """Track the faces that have appeared and are not gone."""
         face, kind = event["face"], event["event_type"]
         if not isinstance(face, int | None):
             raise TypeError(f"the face {face!r}")
         if kind == "face_appeared":
             if face in self._faces:
                 self._problem(f"face {face} appeared twice")
-            if len(self._faces) < FOLLOWED:
+            if len(self._faces) < MAX_FACES:
                 self._faces.add(face)
         elif kind == "face_gone":
             self._faces.discard(face)
@@ -145,7 +145,7 @@ class RunAudit:
         self._contents[seq] = digest
         self._twins[anonymous] = seq
         self._digests.append((seq, anonymous))
-        if len(self._digests) > REMEMBERED:
+        if len(self._digests) > MAX_DIGESTS:
             old, twin = self._digests.popleft()
             del self._contents[old]
             self._twins.pop(twin, None)
@@ -155,7 +155,7 @@ class RunAudit:
 
 
 def _digests(event: Mapping[str, Any]) -> tuple[bytes, bytes]:
-    """Of an event's content: with its id, and without. Whether it was replayed is not content."""
+    """Return the digests of an event with and without its id; `replayed` is not part of the content."""
     content = {key: value for key, value in event.items() if key not in ("replayed", "id")}
     anonymous = hashlib.blake2b(msgspec.json.encode(content), digest_size=16)
     whole = anonymous.copy()
@@ -179,20 +179,20 @@ def _ranges(ranges: list[Range]) -> str:
 
 
 class Audit:
-    """Takes events one after the other, as they arrived. Not thread-safe.
+    """Audit of all devices and runs, event by event in the order of arrival. Not thread-safe.
 
-    ``from_start``: the listener was there before the daemon, so every boot must begin at 1.
+    ``from_start``: the subscription began before the daemon, so every run must begin at 1.
     """
 
     def __init__(self, *, from_start: bool = False) -> None:
         self._from_start = from_start
         self._boots: dict[tuple[str, str], RunAudit] = {}
-        self._latest: dict[str, str] = {}  # device -> the boot that was heard of last for the first time
+        self._latest: dict[str, str] = {}  # device -> its newest run
         self.events = 0
         self.unreadables: list[str] = []
 
     def take(self, event: Mapping[str, Any]) -> None:
-        """One event's payload; what is not an event of this contract is a problem of its own."""
+        """Take the payload of one event; an invalid one is recorded as a problem."""
         self.events += 1
         try:
             device, (boot, _, seq) = event["device"], event["id"].rpartition("-")
@@ -202,27 +202,27 @@ class Audit:
                 self._latest[device] = boot
             missing = event["missing"]
             if missing is not None and (of := missing.get("boot", boot)) != boot:
-                self._lost_track(device, of, told_by=boot)
+                self._mark_unknown(device, of, reported_by=boot)
                 missing = None
             self._boots[device, boot].take(event, int(seq), missing)
         except (KeyError, ValueError, TypeError, AttributeError, OverflowError) as error:
             self.unreadable(f"not an event ({repr(error)[:80]}): {str(dict(event))[:80]}")
 
     def unreadable(self, what: str) -> None:
-        """Something arrived in an event's place that is none."""
+        """Record a message that is not an event."""
         self.unreadables.append(what)
 
     def reports(self) -> list[RunReport]:
-        """One report a boot, in the order in which they were first heard of."""
+        """Return one report per run, in the order of their first events."""
         return [boot.report(followed=self._latest[boot.device] != boot.name) for boot in self._boots.values()]
 
     def problems(self) -> list[str]:
-        """Everything that breaks the promise, a line each; empty when all is well."""
+        """Return one line for each violation; empty if there is none."""
         found = [f"{one.device} {one.boot}: {problem}" for one in self.reports() for problem in one.problems]
         return [*self.unreadables, *found]
 
-    def _lost_track(self, device: str, boot: str | None, told_by: str) -> None:
-        """A later boot says that it cannot know how this one ended, or with None any before it."""
+    def _mark_unknown(self, device: str, boot: str | None, reported_by: str) -> None:
+        """Mark runs of unknown end: ``boot``, or with None all before the reporting one."""
         for one in self._boots.values():
-            if one.device == device and one.name != told_by and boot in (None, one.name):
+            if one.device == device and one.name != reported_by and boot in (None, one.name):
                 one.ended_unknown = True

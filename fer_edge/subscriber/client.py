@@ -1,8 +1,8 @@
-"""A listener like any user's: everything on some topics, for as long as it is asked, through broken links.
+"""MQTT subscriber with reconnect, for `fer-edge events`.
 
-In MQTT 5 its session outlives a broken link, so the broker keeps what it misses, unless the broker itself forgets; in
-3.1.1 it does not, for such a session would stay with the broker for ever. paho's socket is served by the caller's
-thread, callbacks only take notes.
+In MQTT 5 its session survives a broken link, so the broker keeps what it misses, unless the broker is restarted. In
+3.1.1 the session is clean: a persistent one would stay on the broker without an expiry. The caller's thread serves
+paho's socket, callbacks only record.
 """
 
 import secrets
@@ -26,44 +26,44 @@ from fer_edge.mqtt.diagnostics import BrokerError
 from fer_edge.mqtt.session import PacketTooLarge, make_client
 
 CONNECT_S = 5.0
-ANSWER_S = 3.0  # a broker that knows no MQTT 5 may never answer it
+ANSWER_S = 3.0  # a broker without MQTT 5 may never answer
 RETRY_S = 1.0
-KEPT_S = 3600  # how long the broker keeps what a broken link misses
-STEP_S = 0.1  # longest wait in one look at the network
+SESSION_EXPIRY_S = 3600  # the broker keeps messages for this time after a broken link
+MAX_WAIT_S = 0.1  # for the network, in one call
 KEEPALIVE_S = 10
-LARGEST_PACKET = 1 << 20  # bytes; an event has some 600
-NOTES_KEPT = 10  # lines about malformed packets, until somebody takes them
+MAX_PACKET_BYTES = 1 << 20  # bytes; an event has some 600
+MAX_DROPPED_LINES = 10  # lines about malformed packets, kept until `dropped` is called
 
 
 @dataclass(frozen=True, slots=True)
 class ReceivedMessage:
-    """One message that arrived."""
+    """One received message."""
 
     topic: str
     payload: bytes
     retain: bool
-    expiry_s: int | None  # what was left of it when the broker sent it; MQTT 5 only
+    expiry_s: int | None  # remaining expiry when the broker sent it; MQTT 5 only
 
 
 class Subscriber:
-    """Listens to ``topics``. Not thread-safe; `with` opens and closes it.
+    """Subscription to ``topics``. Not thread-safe; `with` opens and closes it.
 
     Raises:
         SettingsError: a password or certificate file cannot be used.
-        Trouble: on entering: the broker cannot be reached, or refuses; one line that says what to do.
+        BrokerError: on entering: the broker cannot be reached, or rejects it; one line with the cure.
     """
 
     def __init__(self, settings: MqttSettings, device: str, topics: Sequence[str]) -> None:
         self._settings = settings
         broker = broker_of(settings, device)
-        # A name of its own each time: two who listen must not throw each other out, nor the daemon.
+        # A unique client id: subscribers must not disconnect each other or the daemon.
         self._broker = replace(broker, client_id=f"{broker.client_id}-events-{secrets.token_hex(4)}")
         self._topics = topics
         self._credentials = load_credentials(settings)
         self._version: Version | None = None
-        self._greeting: ReasonCode | None = None
-        self._subscribed: list[ReasonCode] = []  # what the broker said to each topic
-        self._heard: list[ReceivedMessage] = []
+        self._connack: ReasonCode | None = None
+        self._subscribed: list[ReasonCode] = []  # reason code of each topic
+        self._received: list[ReceivedMessage] = []
         self._dropped: list[str] = []
         self._client: Client | None = None
 
@@ -76,24 +76,24 @@ class Subscriber:
             self._client.disconnect(properties=_session(PacketTypes.DISCONNECT, 0) if self._version == "5" else None)
             self._client = None
 
-    def listen(self, timeout_s: float) -> Iterator[ReceivedMessage]:
-        """What has arrived, after a wait of at most ``timeout_s`` for it.
+    def receive(self, timeout_s: float) -> Iterator[ReceivedMessage]:
+        """Yield what has arrived, after a wait of at most ``timeout_s``.
 
         Raises:
-            Trouble: the link has ended; `again` makes a new one.
+            BrokerError: the link has ended; `reconnect` makes a new one.
         """
-        if not self._heard:
-            self._serve(min(timeout_s, STEP_S))
-        heard, self._heard = self._heard, []
-        yield from heard
+        if not self._received:
+            self._serve(min(timeout_s, MAX_WAIT_S))
+        received, self._received = self._received, []
+        yield from received
 
     def dropped(self) -> list[str]:
         """Return a line for each packet that could not be parsed since the last call."""
         lines, self._dropped = self._dropped, []
-        return [f"{self._broker} sends {line}: dropped" for line in lines]
+        return [f"{self._broker} sent {line}: dropped" for line in lines]
 
-    def again(self) -> bool:
-        """Whether a new link came about, after a short wait; to be called until it is so."""
+    def reconnect(self) -> bool:
+        """Wait shortly and connect again; return whether that succeeded."""
         time.sleep(RETRY_S)
         try:
             self._connect()
@@ -102,13 +102,13 @@ class Subscriber:
         return True
 
     def _connect(self) -> None:
-        """Connects and subscribes, in the first MQTT version that the broker answers."""
+        """Connect and subscribe in the first MQTT version that the broker answers."""
         versions = [self._version] if self._version else Versions(self._settings.protocol).order(0.0)
         for number, version in enumerate(versions, 1):
             try:
                 self._open(version)
-            except BrokerError as why:
-                if number == len(versions) or not (why.silent or why.version):
+            except BrokerError as error:
+                if number == len(versions) or not (error.silent or error.version):
                     raise
             else:
                 self._version = version
@@ -118,23 +118,23 @@ class Subscriber:
         client = self._make(version)
         try:
             if version == "5":
-                session = _session(PacketTypes.CONNECT, KEPT_S)
+                session = _session(PacketTypes.CONNECT, SESSION_EXPIRY_S)
                 client.connect(self._broker.host, self._broker.port, KEEPALIVE_S, clean_start=False, properties=session)
             else:
                 client.connect(self._broker.host, self._broker.port, KEEPALIVE_S)
         except (OSError, ValueError, LookupError) as error:
             raise BrokerError(diagnostics.unreachable(error, self._broker)) from error
-        self._client, self._greeting = client, None
+        self._client, self._connack = client, None
         self._subscribed.clear()
         deadline = time.monotonic() + ANSWER_S
         while not self._subscribed:
             if time.monotonic() > deadline:
                 raise BrokerError(diagnostics.unanswered(self._broker, version), silent=True)
-            self._serve(STEP_S)
+            self._serve(MAX_WAIT_S)
         refused = [code for code in self._subscribed if code.is_failure]
         if refused:
-            what = f"allow user {self._settings.username!r} to read {', '.join(self._topics)}"
-            raise BrokerError(f"{self._broker} refuses the subscription ({refused[0]}): {what}")
+            cure = f"allow user {self._settings.username!r} to read {', '.join(self._topics)}"
+            raise BrokerError(f"{self._broker} rejects the subscription ({refused[0]}): {cure}")
 
     def _serve(self, timeout_s: float) -> None:
         assert self._client is not None
@@ -142,24 +142,24 @@ class Subscriber:
             code = self._client.loop(timeout_s)
         except PacketTooLarge as error:
             self._client.disconnect()
-            raise BrokerError(diagnostics.too_large(LARGEST_PACKET, self._broker), too_large=True) from error
-        if code != MQTTErrorCode.MQTT_ERR_SUCCESS and not self._heard:
+            raise BrokerError(diagnostics.too_large(MAX_PACKET_BYTES, self._broker), too_large=True) from error
+        if code != MQTTErrorCode.MQTT_ERR_SUCCESS and not self._received:
             raise self._ending()
 
     def _ending(self) -> BrokerError:
-        if self._greeting is not None and self._greeting.is_failure:
-            code, name = self._greeting.value, str(self._greeting)
+        if self._connack is not None and self._connack.is_failure:
+            code, name = self._connack.value, str(self._connack)
             return BrokerError(
                 diagnostics.refused(code, name, self._broker), version=code == diagnostics.UNSUPPORTED_PROTOCOL
             )
-        if self._greeting is None:
+        if self._connack is None:
             if self._dropped:
                 return BrokerError(diagnostics.malformed(self._dropped.pop(), self._broker), version=True)
             return BrokerError(diagnostics.unanswered(self._broker, self._version or "5"), silent=True)
         return BrokerError(diagnostics.broken_off("", self._broker))
 
     def _make(self, version: Version) -> Client:
-        client = make_client(self._broker, self._credentials, version, LARGEST_PACKET, self._note_dropped)
+        client = make_client(self._broker, self._credentials, version, MAX_PACKET_BYTES, self._note_dropped)
         client.connect_timeout = CONNECT_S
         client.on_connect = self._on_connect
         client.on_subscribe = self._on_subscribe
@@ -169,7 +169,7 @@ class Subscriber:
     def _on_connect(
         self, client: Client, _data: object, _flags: ConnectFlags, reason: ReasonCode, _more: Properties | None
     ) -> None:
-        self._greeting = reason
+        self._connack = reason
         if not reason.is_failure:
             client.subscribe([(topic, 1) for topic in self._topics])
 
@@ -179,18 +179,18 @@ class Subscriber:
         self._subscribed.extend(reasons)
 
     def _note_dropped(self, line: str) -> None:
-        if len(self._dropped) < NOTES_KEPT:
+        if len(self._dropped) < MAX_DROPPED_LINES:
             self._dropped.append(line)
 
     def _on_message(self, _client: Client, _data: object, message: MQTTMessage) -> None:
         expiry_s = getattr(message.properties, "MessageExpiryInterval", None)
-        self._heard.append(ReceivedMessage(message.topic, bytes(message.payload), message.retain, expiry_s))
+        self._received.append(ReceivedMessage(message.topic, bytes(message.payload), message.retain, expiry_s))
 
 
-def _session(packet: int, kept_s: int) -> Properties:
-    """Asks the broker to keep the session for so long after the link."""
+def _session(packet: int, expiry_s: int) -> Properties:
+    """Return properties with a session expiry in seconds."""
     properties = Properties(packet)  # type: ignore[no-untyped-call]
-    properties.SessionExpiryInterval = kept_s
+    properties.SessionExpiryInterval = expiry_s
     if packet == PacketTypes.CONNECT:
-        properties.MaximumPacketSize = LARGEST_PACKET
+        properties.MaximumPacketSize = MAX_PACKET_BYTES
     return properties

@@ -1,4 +1,4 @@
-"""`fer-edge events`, live: what a subscriber receives, as lines for people or as JSON, and whether all of it came."""
+"""`fer-edge events`: show received or recorded messages as text or JSON, and audit the events."""
 
 import errno
 import logging
@@ -29,7 +29,7 @@ from fer_edge.untrusted import DecodeError, decode_object
 logger = logging.getLogger(__name__)
 
 EVENT = "event"
-VIDEO = "video"  # an event that `fer-edge video` wrote: it has a time in its video, and was never sent
+VIDEO = "video"  # an event written by `fer-edge video`, with a time in its video; never published
 MAX_LINE_BYTES = 1 << 20  # an event has about 600
 MAX_LEVELS = 20  # nested objects and lists; a message of the daemon has six
 MAX_INVALID_LINES = 1000  # from the start of a file, after which it is rejected
@@ -40,9 +40,9 @@ EVENT_STYLES = {
     "face_gone": "bold red",
     "gap": "bold magenta",
 }
-WHOLE = (EVENT, VIDEO)  # what stands alone as JSON; the rest says its topic
-ALL_DEVICES = "+"  # in MQTT's own words
-LOOK_S = 0.25  # how often the end is looked for while nothing arrives
+WITHOUT_TOPIC = (EVENT, VIDEO)  # printed as the plain payload in JSON; others with their topic
+ALL_DEVICES = "+"  # MQTT's wildcard
+POLL_S = 0.25  # interval at which the end is checked while nothing arrives
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,18 +129,18 @@ def _text(value: object) -> str | None:
 
 
 class EventsOptions(Struct, frozen=True, kw_only=True):
-    """What is to be shown, and until when."""
+    """Options of `fer-edge events`."""
 
-    everything: bool = False  # state, health and the rest as well
+    everything: bool = False  # also state, health and the rest
     as_json: bool = False
     audit: bool = False
-    from_start: bool = False  # every boot must begin at 1
+    from_start: bool = False  # every run must begin at 1
     for_s: float = float("inf")
     count: int | None = None  # events
 
 
 class Printer:
-    """Writes what arrived: a line for a person, or the JSON as it came."""
+    """Prints messages as text, or as JSON unchanged."""
 
     def __init__(self, console: Console, *, as_json: bool, live: bool = True) -> None:
         self._console = console
@@ -148,64 +148,64 @@ class Printer:
         self._live = live
 
     def show(self, kind: str, payload: dict[str, Any] | str, device: str | None = None) -> None:
-        """``kind`` is the last part of the topic; ``device`` is said where several are listened to."""
+        """Print a message; ``kind`` is the last part of the topic, ``device`` is shown if several are subscribed to."""
         if self._as_json:
-            whose = {"device": device} if device else {}
-            whole = payload if kind in WHOLE else {"topic": kind, **whose, "payload": payload}
-            self._console.out(json_text(whole), highlight=False)
+            source = {"device": device} if device else {}
+            printed = payload if kind in WITHOUT_TOPIC else {"topic": kind, **source, "payload": payload}
+            self._console.out(json_text(printed), highlight=False)
             return
         style = STYLES.get(kind, "")
-        if kind in WHOLE and isinstance(payload, dict):
+        if kind in WITHOUT_TOPIC and isinstance(payload, dict):
             style = EVENT_STYLES.get(str(payload.get("event_type")), style)
         when = time_before(payload, datetime.now().astimezone(), live=self._live)
         head = "" if device is None else f"{device:<12}  "
-        words = plain_text(f"{head}{kind:<12}  {_describe(kind, payload)}", style)
-        self._console.print(Text.assemble((f"{when}  ", "dim"), words), soft_wrap=True)
+        text = plain_text(f"{head}{kind:<12}  {_describe(kind, payload)}", style)
+        self._console.print(Text.assemble((f"{when}  ", "dim"), text), soft_wrap=True)
 
 
-def follow(settings: MqttSettings, device: str, wish: EventsOptions, console: Console, complaints: Console) -> int:
-    """Listens until Ctrl-C, or for as long or as many events as wished, and judges if wished; gives the exit code.
+def follow(settings: MqttSettings, device: str, options: EventsOptions, console: Console, errors: Console) -> int:
+    """Print messages until Ctrl-C, or up to a duration or count, and audit them if requested; return the exit code.
 
-    ``device`` may be `+`, all devices. Troubles of the link go to ``complaints``, standard error.
+    ``device`` may be `+`, all devices. Connection errors go to ``errors``, standard error.
 
     Raises:
-        UserError: the broker cannot be reached or refuses, at the start.
+        UserError: at the start: the broker cannot be reached, or rejects it.
     """
-    audit, printer = Audit(from_start=wish.from_start), Printer(console, as_json=wish.as_json)
+    audit, printer = Audit(from_start=options.from_start), Printer(console, as_json=options.as_json)
     topics = Topics(settings.prefix, device)
-    wanted = topics.published if wish.everything else (topics.event,)
+    wanted = topics.published if options.everything else (topics.event,)
     try:
         with Subscriber(settings, device, wanted) as subscription:
-            complaints.print(plain_text(f"listening to {', '.join(wanted)}", "dim"), soft_wrap=True)
-            for heard in _heard(subscription, wish.for_s, complaints):
-                take(heard, audit, printer, all_devices=device == ALL_DEVICES)
-                if wish.count is not None and audit.events >= wish.count:
+            errors.print(plain_text(f"subscribed to {', '.join(wanted)}", "dim"), soft_wrap=True)
+            for message in _receive(subscription, options.for_s, errors):
+                take(message, audit, printer, all_devices=device == ALL_DEVICES)
+                if options.count is not None and audit.events >= options.count:
                     break
-    except BrokerError as why:
-        raise UserError(str(why)) from why
-    except KeyboardInterrupt:  # Ctrl-C, or SIGTERM where the command line asks for it
-        pass  # the usual way to end it; the verdict follows
-    return verdict(audit, complaints if wish.as_json else console) if wish.audit else 0
+    except BrokerError as error:
+        raise UserError(str(error)) from error
+    except KeyboardInterrupt:  # Ctrl-C, or SIGTERM from the command line
+        pass  # the usual end; the verdict follows
+    return verdict(audit, errors if options.as_json else console) if options.audit else 0
 
 
-def take(heard: ReceivedMessage, audit: Audit, printer: Printer, *, all_devices: bool) -> None:
-    """Shows one message, and has it judged where it is an event."""
-    *_, device, kind = ["", *heard.topic.split("/")]
-    payload = _decode(heard.payload)
+def take(message: ReceivedMessage, audit: Audit, printer: Printer, *, all_devices: bool) -> None:
+    """Print one message, and audit it if it is an event."""
+    *_, device, kind = ["", *message.topic.split("/")]
+    payload = _decode(message.payload)
     if kind == EVENT:
         if isinstance(payload, dict):
             audit.take(payload)
         else:
-            audit.unreadable(f"not JSON on {heard.topic}: {payload[:80]!r}")
+            audit.unreadable(f"not JSON on {message.topic}: {payload[:80]!r}")
     printer.show(kind, payload, device if all_devices else None)
 
 
 def verdict(audit: Audit, console: Console) -> int:
-    """Prints a line a boot and the verdict; 0 where nothing is missing unannounced, altered or out of order, else 1."""
+    """Print one line per run and the verdict; return 0 if no events were lost, altered or reordered, else 1."""
     for one in audit.reports():
-        doubles = f", {one.doubles} doubles of the same id" if one.doubles else ""
+        doubles = f", {one.doubles} duplicates" if one.doubles else ""
         announced = f", {one.announced} announced as missing ({', '.join(one.reasons)})" if one.announced else ""
-        there = f", {one.open_faces} faces still there" if one.open_faces else ""
+        there = f", {one.open_faces} faces still visible" if one.open_faces else ""
         line = f"{one.device} {one.boot}: events {one.first} to {one.last}, {one.received} received{announced}{doubles}"
         console.print(plain_text(line + there), soft_wrap=True)
     problems = audit.problems()
@@ -214,25 +214,25 @@ def verdict(audit: Audit, console: Console) -> int:
     if problems:
         console.print(f"FAILED: {len(problems)} problems in {audit.events} messages", style="bold red", highlight=False)
     elif not audit.events:
-        console.print("FAILED: no event came, so nothing is proven", style="bold red", highlight=False)
+        console.print("FAILED: no events received", style="bold red", highlight=False)
     else:
-        console.print(f"ok: {audit.events} messages, nothing is missing unannounced", style="green", highlight=False)
+        console.print(f"ok: {audit.events} messages, nothing lost unannounced", style="green", highlight=False)
     return EXIT_FAILED if problems or not audit.events else 0
 
 
-def _heard(subscription: Subscriber, for_s: float, complaints: Console) -> Iterator[ReceivedMessage]:
-    """What arrives within ``for_s``; a link that breaks is said, and made again for as long as it takes."""
+def _receive(subscription: Subscriber, for_s: float, errors: Console) -> Iterator[ReceivedMessage]:
+    """Yield what arrives within ``for_s``; report a broken link and reconnect."""
     ends_at = time.monotonic() + for_s
     while (left_s := ends_at - time.monotonic()) > 0:
         try:
-            yield from subscription.listen(min(left_s, LOOK_S))
+            yield from subscription.receive(min(left_s, POLL_S))
             for line in subscription.dropped():
-                complaints.print(plain_text(line, "yellow"), soft_wrap=True)
-        except BrokerError as why:
-            if why.too_large:  # it would come again after each connect
+                errors.print(plain_text(line, "yellow"), soft_wrap=True)
+        except BrokerError as error:
+            if error.too_large:  # it would arrive again after each connect
                 raise
-            complaints.print(plain_text(f"{why}; trying again", "yellow"), soft_wrap=True)
-            while time.monotonic() < ends_at and not subscription.again():
+            errors.print(plain_text(f"{error}; retrying", "yellow"), soft_wrap=True)
+            while time.monotonic() < ends_at and not subscription.reconnect():
                 pass
 
 
@@ -245,18 +245,18 @@ def _decode(payload: bytes) -> dict[str, Any] | str:
 
 def _describe(kind: str, payload: dict[str, Any] | str) -> str:
     try:
-        return describe(EVENT if kind in WHOLE else kind, payload)
+        return describe(EVENT if kind in WITHOUT_TOPIC else kind, payload)
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        return str(payload)  # of another version: better as it came than not at all
+        return str(payload)  # of another version
 
 
-def read_recorded(paths: Iterable[Path], device: str | None, wish: EventsOptions, console: Console) -> int:
-    """Shows what was recorded of ``device`` (None: of any), or judges its events; gives the exit code.
+def read_recorded(paths: Iterable[Path], device: str | None, options: EventsOptions, console: Console) -> int:
+    """Print the recorded messages of ``device`` (None: any), or audit its events; return the exit code.
 
     Raises:
         UserError: a file cannot be read.
     """
-    audit, printer = Audit(from_start=wish.from_start), Printer(console, as_json=wish.as_json, live=False)
+    audit, printer = Audit(from_start=options.from_start), Printer(console, as_json=options.as_json, live=False)
     events = 0
     videos: set[Path] = set()
     for path, line in _lines_of(paths, device):
@@ -265,28 +265,27 @@ def read_recorded(paths: Iterable[Path], device: str | None, wish: EventsOptions
             continue
         if line.kind == EVENT and isinstance(line.payload, dict):
             audit.take(line.payload)
-        if not wish.audit:
+        if not options.audit:
             printer.show(line.kind, line.payload, line.device or "" if device == ALL_DEVICES else None)
         elif line.kind == VIDEO and path not in videos:
             videos.add(path)
-            audit.unreadable(f"{path}: events of `fer-edge video`, which were never sent: nothing to judge")
+            audit.unreadable(f"{path}: events of `fer-edge video` were never published: nothing to audit")
         events += line.kind in (EVENT, VIDEO)
-        if events == wish.count:
+        if events == options.count:
             break
-    return verdict(audit, console) if wish.audit else _complain(audit, console)
+    return verdict(audit, console) if options.audit else _report_invalid(audit, console)
 
 
 def _lines_of(paths: Iterable[Path], device: str | None) -> Iterator[tuple[Path, Recorded | str]]:
-    """Each file's lines of ``device``; one that names none is of the device that was listened to."""
+    """Yield the lines of ``device`` of each file; a line without a device belongs to any."""
     for path in paths:
         for line in read_recording(path):
             if isinstance(line, str) or device in (None, ALL_DEVICES, line.device) or line.device is None:
                 yield path, line
 
 
-def _complain(audit: Audit, console: Console) -> int:
-    """Names the lines that were no events; without an audit nothing else is judged."""
-    wrong = audit.unreadables
-    for line in wrong:
+def _report_invalid(audit: Audit, console: Console) -> int:
+    """Print the lines that are not events; return the exit code."""
+    for line in audit.unreadables:
         console.print(plain_text(f"problem: {line}", "red"), soft_wrap=True)
-    return EXIT_FAILED if wrong else 0
+    return EXIT_FAILED if audit.unreadables else 0

@@ -156,7 +156,7 @@ def _enter_broker(parts: Parts, _folder: Path) -> bool:
     try:
         with Subscriber(settings, "porch", ("fer_edge/porch/event",)) as subscription:
             while True:
-                heard += len(list(subscription.listen(0.1)))
+                heard += len(list(subscription.receive(0.1)))
     except (BrokerError, UserError):
         return bool(heard)
 

@@ -17,7 +17,7 @@ from typing import Self
 
 HERE, THERE = "10.213.77.1", "10.213.77.2"
 TUNSETIFF, IFF_TUN, IFF_NO_PI = 0x400454CA, 0x0001, 0x1000  # <linux/if_tun.h>
-LARGEST_PACKET = 65536
+MAX_PACKET_BYTES = 65536
 
 
 class BadRoad:
@@ -71,7 +71,7 @@ class BadRoad:
                 os.write(end, packet)
             wait_s = min(0.1, under_way[0][0] - now) if under_way else 0.1
             for end in select.select(self._ends, [], [], wait_s)[0]:
-                packet = os.read(end, LARGEST_PACKET)
+                packet = os.read(end, MAX_PACKET_BYTES)
                 if self._dice.random() < self._loss:
                     self.lost += 1
                     continue
@@ -83,7 +83,7 @@ class BadRoad:
 
 
 def _tun(name: str, ends: list[int]) -> str:
-    """Makes a TUN device; its file descriptor goes to ``ends``."""
+    """Make a TUN device; its file descriptor goes to ``ends``."""
     ends.append(os.open("/dev/net/tun", os.O_RDWR | os.O_NONBLOCK | os.O_CLOEXEC))
     fcntl.ioctl(ends[-1], TUNSETIFF, struct.pack("16sH22x", name.encode(), IFF_TUN | IFF_NO_PI))
     return name

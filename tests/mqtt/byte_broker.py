@@ -12,7 +12,7 @@ Packet = tuple[int, int, bytes]  # type, flags, what follows the fixed header
 
 
 class ByteBroker:
-    """Serves one connection after the other on a free port of loopback; `with` starts and ends it.
+    """Fake broker that serves one connection after the other on a free port of loopback; `with` starts and ends it.
 
     ``connack`` are the properties of MQTT 5's CONNACK; ``subscribed`` is sent after each SUBACK; ``puback`` makes the
     answer to a message from its identifier; ``hangs_up`` is asked of each packet before it is answered.

@@ -38,7 +38,7 @@ TOPICS = Topics("fer_edge", "porch")
 MODEL = "0123456789abcdef"
 GIVE_UP_S = 60.0  # far beyond what anything here takes, even where ten other things run
 NOWHERE = Folders()
-SHORT = Timeouts(connect_s=1.0, answer_s=0.5, first_retry_s=0.05, steady_s=0.5, farewell_s=0.5, deaf_s=0.1)
+SHORT = Timeouts(connect_s=1.0, answer_s=0.5, first_retry_s=0.05, steady_s=0.5, offline_s=0.5, unsubscribed_s=0.1)
 
 
 @pytest.fixture(scope="session")
@@ -91,7 +91,7 @@ class Mosquitto:
 
 @pytest.fixture
 def make_mosquitto(mosquitto_program: str, tmp_path: Path) -> Iterator[Callable[..., Mosquitto]]:
-    """Gives `make(*lines of its configuration)`; what it made is not started yet, and is killed at the end."""
+    """Return `make(*lines of its configuration)`; what it made is not started yet, and is killed at the end."""
     made: list[Mosquitto] = []
 
     def make(*options: str) -> Mosquitto:
@@ -115,7 +115,7 @@ def mosquitto(make_mosquitto: Callable[..., Mosquitto]) -> Mosquitto:
 
 @pytest.fixture
 def guarded(make_mosquitto: Callable[..., Mosquitto]) -> Callable[..., Mosquitto]:
-    """Gives `guarded(access list)`: a running broker that knows the users cam and viewer, with the password `secret`.
+    """Return `guarded(access list)`: a running broker that knows the users cam and viewer, with the password `secret`.
 
     Its folder holds the access list as `acl`.
     """
@@ -153,7 +153,7 @@ class Relay:
         self._begin(self._accept, self._server)
 
     def cut(self) -> None:
-        """Ends every connection, and refuses new ones."""
+        """End every connection and refuse new ones."""
         if self._server is not None:
             self._server.shutdown(socket.SHUT_RDWR)
             self._server.close()
@@ -194,7 +194,7 @@ class Relay:
 
 @pytest.fixture
 def make_relay() -> Iterator[Callable[[int], Relay]]:
-    """Gives `make(port of the broker)`: a relay that is joined."""
+    """Return `make(port of the broker)`: a relay that is joined."""
     with ExitStack() as stack:
 
         def make(port: int) -> Relay:
@@ -222,7 +222,7 @@ class Received:
 
 
 class Listener:
-    """Subscribes to everything of the device, and keeps it in order. It is connected when it is made."""
+    """Subscriber to all topics of the device. It is connected when it is made."""
 
     def __init__(self, port: int, username: str = "", password: str = "") -> None:
         self.received: list[Received] = []
@@ -241,7 +241,7 @@ class Listener:
         return [message for message in list(self.received) if message.topic == topic]
 
     def gets(self, count: int, topic: str = TOPICS.event) -> None:
-        """Waits until at least that many messages of the topic are here."""
+        """Wait until at least that many messages of the topic are here."""
         eventually(lambda: len(self.of(topic)) >= count, f"{count} messages on {topic}")
 
     def seqs(self) -> list[int]:
@@ -249,7 +249,7 @@ class Listener:
         return [int(event.json["id"].rpartition("-")[2]) for event in self.of(TOPICS.event)]
 
     def audit(self) -> Audit:
-        """What `fer-edge events --audit --from-start` says of it."""
+        """Return the audit of `fer-edge events --audit --from-start`."""
         audit = Audit(from_start=True)
         for event in self.of(TOPICS.event):
             audit.take(event.json)
@@ -270,7 +270,7 @@ class Listener:
 
 @pytest.fixture
 def listen() -> Iterator[Callable[..., Listener]]:
-    """Gives `listen(port, username, password)`."""
+    """Return `listen(port, username, password)`."""
     with ExitStack() as stack:
 
         def make(*arguments: Any) -> Listener:
@@ -301,18 +301,18 @@ class Device:
         return self.delivery.messages
 
     def say(self, count: int) -> None:
-        """Publishes so many events."""
+        """Publish that many events."""
         for _ in range(count):
             self.made += 1
             # Each has a face of its own, so that no two events are alike.
             self.delivery.event(an_event(at=time.monotonic(), face=self.made))
 
     def settles(self) -> None:
-        """Waits until the broker has everything."""
+        """Wait until the broker has everything."""
         eventually(lambda: self.link.state(time.monotonic()).connected and self.outbox.idle(), "all is acknowledged")
 
     def connects(self, times: int = 1) -> None:
-        """Waits for that many connections since the start."""
+        """Wait for that many connections since the start."""
         eventually(lambda: self.state().connects >= times and self.state().connected, f"connection {times}")
 
     def state(self) -> Any:
@@ -322,23 +322,23 @@ class Device:
 
 @pytest.fixture
 def make_device(settings_for: Callable[..., MqttSettings]) -> Iterator[Callable[..., Device]]:
-    """Gives `make(port, listening, folders, **settings)`, in memory alone without folders; stopped at the end."""
+    """Return `make(port, subscription, folders, **settings)`, in memory alone without folders; stopped at the end."""
     with ExitStack() as stack:
 
         def make(
             port: int,
-            listening: Subscription | None = None,
+            subscription: Subscription | None = None,
             folders: Folders = NOWHERE,
-            deaf_s: float = SHORT.deaf_s,
+            unsubscribed_s: float = SHORT.unsubscribed_s,
             **others: Any,
         ) -> Device:
-            patience = msgspec.structs.replace(SHORT, deaf_s=deaf_s)
+            timeouts = msgspec.structs.replace(SHORT, unsubscribed_s=unsubscribed_s)
             settings = settings_for(port, **others)
             clocks = Clocks(time.time, time.monotonic, lambda: True)
             # The jitter is the test's own: waits are short, and the same in each run.
             draw = random.Random(1).random
             delivery = Delivery(
-                settings, TOPICS, MODEL, clocks, draw, folders=folders, patience=patience, listening=listening
+                settings, TOPICS, MODEL, clocks, draw, folders=folders, timeouts=timeouts, subscription=subscription
             )
             stack.callback(delivery.stop, 1.0)
             delivery.start()
@@ -349,7 +349,7 @@ def make_device(settings_for: Callable[..., MqttSettings]) -> Iterator[Callable[
 
 @pytest.fixture
 def settings_for() -> Callable[..., MqttSettings]:
-    """Gives `settings(port, **others)` with waits that suit a test."""
+    """Return `settings(port, **others)` with waits that suit a test."""
 
     def make(port: int, **others: Any) -> MqttSettings:
         return MqttSettings(**{"host": LOOPBACK, "port": port, "reconnect_max_s": 0.2, "replay_hz": 5000.0, **others})
@@ -359,7 +359,7 @@ def settings_for() -> Callable[..., MqttSettings]:
 
 @pytest.fixture
 def small_disk(tmp_path: Path) -> Iterator[Callable[[str], Path]]:
-    """Gives `small_disk(options of the mount)`: a file system of its own, for as long as the test runs."""
+    """Return `small_disk(options of the mount)`: a file system of its own, for as long as the test runs."""
     with ExitStack() as stack:
 
         def make(options: str) -> Path:
@@ -446,7 +446,7 @@ def _an_event() -> Callable[..., Event]:
 
 
 def eventually(holds: Callable[[], object], what: str) -> None:
-    """Waits until something that happens outside of this process, or in another thread, has happened."""
+    """Wait until something that happens outside of this process, or in another thread, has happened."""
     deadline = time.monotonic() + GIVE_UP_S
     while not holds():
         assert time.monotonic() < deadline, f"it never came to this: {what}"
@@ -458,11 +458,11 @@ def _eventually() -> Callable[[Callable[[], object], str], None]:
     return eventually
 
 
-def cannot_run(word: str) -> NoReturn:
-    """Skips the test, and says why; in CI, where everything is to be there, it fails."""
+def cannot_run(reason: str) -> NoReturn:
+    """Skip the test with a reason; fail in CI, where all tools are installed."""
     if os.environ.get("CI") == "true":
-        pytest.fail(word)
-    pytest.skip(word)
+        pytest.fail(reason)
+    pytest.skip(reason)
 
 
 def free_port() -> int:

@@ -108,7 +108,7 @@ def test_link_that_is_cut_again_and_again_does_not_reduce_qos_or_retain(make_dev
         assert len(published) >= 5
         assert all(flags & QOS for flags in published)
         assert published[0] & RETAIN  # availability
-        assert lines(caplog, "keeps no retained") == lines(caplog, "takes no QoS 1") == 0
+        assert lines(caplog, "keeps no retained") == lines(caplog, "does not support QoS 1") == 0
         assert device.state().protocol == ("3.1.1" if protocol == "3.1.1" else "5")
 
 
@@ -151,22 +151,24 @@ def test_broker_without_qos_1_says_so_in_mqtt_5_and_gets_qos_0(make_device, capl
         device.settles()
         assert device.state().outbox.acknowledged == 500
         assert not any(flags & QOS for _, flags, _ in broker.received(PUBLISH))
-        assert lines(caplog, "takes no QoS 1") == 1
+        assert lines(caplog, "does not support QoS 1") == 1
         assert device.delivery.stop(2.0)
 
 
 def test_broker_without_wildcards_is_not_asked_for_any_and_the_loss_is_named(make_device, caplog, eventually) -> None:
     with ByteBroker(connack=b"\x28\0") as broker:
-        listening = Subscription((TOPICS.requests, "homeassistant/status"), RequestQueue().put)
-        device = make_device(broker.port, listening=listening, protocol="5")
+        subscription = Subscription((TOPICS.requests, "homeassistant/status"), RequestQueue().put)
+        device = make_device(broker.port, subscription=subscription, protocol="5")
         device.settles()
-        eventually(lambda: lines(caplog, "subscribe to fer_edge/porch/request/+ (Wildcard subscription not"), "a line")
+        eventually(
+            lambda: lines(caplog, "subscription to fer_edge/porch/request/+ (Wildcard subscription not"), "a line"
+        )
         ((_, _, body),) = broker.received(SUBSCRIBE)
         assert b"homeassistant/status" in body
         assert b"request" not in body
 
 
-@pytest.mark.parametrize(("bit", "lost"), [(WILL_RETAIN, "no retained"), (WILL_QOS, "no QoS 1")])
+@pytest.mark.parametrize(("bit", "lost"), [(WILL_RETAIN, "no retained"), (WILL_QOS, "not support QoS 1")])
 def test_3_1_1_broker_that_hangs_up_on_the_will_gets_less(make_device, caplog, bit, lost) -> None:
     def refuses(packet: Packet) -> bool:
         return packet[0] == CONNECT and bool(of_connect(packet) & bit)

@@ -34,7 +34,7 @@ def folders(tmp_path: Path) -> Folders:
 
 @pytest.fixture
 def die(folders, tmp_path):
-    """Gives `die(script)`: runs it with a `delivery` that has the folders and no broker, and kills it."""
+    """Return `die(script)`: runs it with a `delivery` that has the folders and no broker, and kills it."""
     common = """
         import os, random, signal, sys, time
         from pathlib import Path

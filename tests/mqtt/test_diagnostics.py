@@ -24,7 +24,7 @@ def untrusted(code: int, said: str) -> ssl.SSLCertVerificationError:
         (TimeoutError(), BROKER, "hub.lan:1883 does not answer: check mqtt.host, the network and firewalls"),
         (TimeoutError(), TLS_BROKER, "hub.lan:8883 does not answer"),
         (OSError(113, "No route to host"), BROKER, "no connection to hub.lan:1883: No route to host; check"),
-        (ConnectionResetError(104, "reset"), TLS_BROKER, "does not speak TLS as asked (reset)"),
+        (ConnectionResetError(104, "reset"), TLS_BROKER, "does not support TLS with these settings (reset)"),
         (OSError("\x1b[2J\nreset"), BROKER, r"hub.lan:1883: \x1b[2J\nreset; check"),
         (UnicodeError("label too long"), BROKER, "no connection to hub.lan:1883: label too long"),
         (untrusted(10, "certificate has expired"), TLS_BROKER, "renew it, or set this device's clock"),
@@ -42,11 +42,11 @@ def test_each_way_not_to_connect_is_one_line_that_says_what_to_do(error, broker,
 @pytest.mark.parametrize(
     ("code", "line"),
     [
-        (0x86, "refuses user 'cam' (why): check mqtt.username and the password in mqtt.password_file"),
-        (0x87, "refuses user 'cam' (why): check mqtt.username"),
-        (0x85, "refuses the client id 'fer_edge-porch': set mqtt.client_id"),
+        (0x86, "rejects user 'cam' (why): check mqtt.username and the password in mqtt.password_file"),
+        (0x87, "rejects user 'cam' (why): check mqtt.username"),
+        (0x85, "rejects the client id 'fer_edge-porch': set mqtt.client_id"),
         (0x84, "set mqtt.protocol to auto"),
-        (0x8A, "refuses the connection (why): ask its log why"),
+        (0x8A, "rejects the connection (why): see the broker's log"),
     ],
 )
 def test_each_refusal_names_the_setting_that_cures_it(code, line):
@@ -54,12 +54,12 @@ def test_each_refusal_names_the_setting_that_cures_it(code, line):
 
 
 def test_refusal_without_a_user_name_says_that_there_was_none():
-    assert "refuses connections without a user name" in diagnostics.refused(0x87, "Not authorized", TLS_BROKER)
+    assert "rejects connections without a user name" in diagnostics.refused(0x87, "Not authorized", TLS_BROKER)
 
 
 def test_link_that_ends_without_a_word_names_both_causes():
     assert diagnostics.broken_off("", BROKER) == (
-        "hub.lan:1883 hung up: it was stopped, or another client uses the client id 'fer_edge-porch'"
+        "hub.lan:1883 closed the connection: it was stopped, or another client uses the client id 'fer_edge-porch'"
     )
     assert "No route to host" in diagnostics.broken_off("[Errno 113] No route to host", BROKER)
 
@@ -80,7 +80,7 @@ def test_alert_after_the_handshake_is_about_our_certificate():
 def test_refused_topic_says_where_it_is_allowed():
     line = diagnostics.publish_refused("a/event", 0x87, "Not authorized", BROKER)
     assert "a/event for user 'cam' (Not authorized): allow it in the broker's access list" in line
-    assert "ask the broker's log why" in diagnostics.publish_refused("a/event", 0x99, "Payload format invalid", BROKER)
+    assert "see the broker's log" in diagnostics.publish_refused("a/event", 0x99, "Payload format invalid", BROKER)
 
 
 def test_address_of_ipv6_stands_in_brackets():

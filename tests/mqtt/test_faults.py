@@ -45,7 +45,7 @@ def folders(tmp_path: Path) -> Folders:
 
 @pytest.fixture
 def watch() -> Iterator[Callable[..., Witness]]:
-    """Gives `watch(port, **settings)`: a witness that listens from now on."""
+    """Return `watch(port, **settings)`: a witness that listens from now on."""
     with ExitStack() as stack:
 
         def make(port: int, **others: str) -> Witness:
@@ -181,7 +181,7 @@ def test_broker_that_refuses_the_password_until_it_is_put_right(guarded, make_de
     witness.is_there(GIVE_UP_S)
     device = make_device(broker.port, username="cam", password_file=str(password))
     device.say(50)
-    eventually(lambda: "refuses user 'cam'" in device.state().text, "the refusal")
+    eventually(lambda: "rejects user 'cam'" in device.state().text, "the refusal")
     password.write_text("secret\n")
     judge(witness, device, eventually)
     assert witness.gaps() == []
@@ -299,7 +299,7 @@ def test_store_that_is_damaged_between_two_boots(make_mosquitto, make_device, ma
 
 @pytest.fixture
 def talker(folders: Folders) -> Iterator[Callable[..., subprocess.Popen[bytes]]]:
-    """Gives `talker(port, durability, rate_hz, host, before)`: a daemon without a camera, killed at the end.
+    """Return `talker(port, durability, rate_hz, host, before)`: a daemon without a camera, killed at the end.
 
     ``before`` stands before its command.
     """
@@ -425,7 +425,7 @@ def test_network_that_takes_200_ms_and_loses_a_fifth_of_the_packets(
 
 @pytest.fixture
 def report(pytestconfig: pytest.Config, capsys: pytest.CaptureFixture[str]) -> Callable[[str], None]:
-    """Gives `report(line)`: says it on the terminal, whether the test passes or not."""
+    """Return `report(line)`: prints it on the terminal, whether the test passes or not."""
     terminal = pytestconfig.pluginmanager.get_plugin("terminalreporter")
 
     def say(line: str) -> None:

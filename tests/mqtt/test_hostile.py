@@ -1,4 +1,4 @@
-"""What a broker, or whoever publishes through it, can send: nothing of it ends delivery or the daemon."""
+"""Malformed and oversized packets: none ends delivery or the daemon."""
 
 import collections
 import random
@@ -13,7 +13,7 @@ from rich.console import Console
 from fer_edge.errors import UserError
 from fer_edge.mqtt.diagnostics import BrokerError
 from fer_edge.mqtt.requests import RequestQueue, Subscription
-from fer_edge.mqtt.session import LARGEST_PACKET
+from fer_edge.mqtt.session import MAX_PACKET_BYTES
 from fer_edge.mqtt.topics import Topics
 from fer_edge.subscriber.client import Subscriber
 from fer_edge.subscriber.command import EventsOptions, follow
@@ -28,11 +28,11 @@ NO_BREAK = "\ufeff".encode()  # MQTT 5.0 section 1.5.4 allows it, paho refuses i
 
 @pytest.fixture
 def listening(make_device, eventually) -> Callable[..., tuple]:
-    """Gives `listening(port, **settings)`: a device that takes requests, and what it has taken."""
+    """Return `listening(port, **settings)`: a device that takes requests, and what it has taken."""
 
     def make(port: int, **others: object) -> tuple:
         inbox, heard = RequestQueue(burst=10_000), []
-        device = make_device(port, listening=Subscription((TOPICS.requests,), inbox.put), **others)
+        device = make_device(port, subscription=Subscription((TOPICS.requests,), inbox.put), **others)
 
         def taken() -> list:
             while (one := inbox.take(0.0)) is not None:
@@ -132,7 +132,7 @@ def test_refused_subscription_is_named_though_its_packet_is_malformed(suback, li
         device, _ = listening(broker.port, protocol="5")
         device.say(3)
         device.settles()
-        eventually(lambda: "does not let us subscribe to fer_edge/porch/request/+" in caplog.text, "a line")
+        eventually(lambda: "rejects the subscription to fer_edge/porch/request/+" in caplog.text, "a line")
 
 
 def test_link_goes_on_after_a_disconnect_that_cannot_be_parsed(listening, eventually):
@@ -163,7 +163,7 @@ def test_malformed_greeting_is_named_and_3_1_1_is_tried(listening, eventually, c
 def test_announced_length_ends_the_link_and_events_go_on_without_the_subscription(protocol, listening, eventually):
     announced = b"\x31\xff\xff\xff\x7f" + b"x" * 1_000_000  # PUBLISH, with 268,435,455 bytes to come
     with ByteBroker(subscribed=announced) as broker:
-        device, taken = listening(broker.port, protocol=protocol, deaf_s=3600.0)
+        device, taken = listening(broker.port, protocol=protocol, unsubscribed_s=3600.0)
         device.connects(2)
         tracemalloc.start()
         device.say(30)
@@ -173,14 +173,14 @@ def test_announced_length_ends_the_link_and_events_go_on_without_the_subscriptio
         assert peak < 50_000_000
         assert device.state().outbox.acknowledged == 30
         assert device.state().connects == 2
-        assert "without requests" in device.state().text
+        assert "requests are paused" in device.state().text
         assert [one[0] for one in broker.connections[1]][:2] == [CONNECT, PUBLISH]
         assert taken() == []
 
 
 def test_requests_are_taken_again_after_a_while(listening, eventually):
-    with ByteBroker(subscribed=framed(0x30, b"\0\1a" + b"x" * LARGEST_PACKET)) as broker:
-        listening(broker.port, protocol="3.1.1", deaf_s=0.2)
+    with ByteBroker(subscribed=framed(0x30, b"\0\1a" + b"x" * MAX_PACKET_BYTES)) as broker:
+        listening(broker.port, protocol="3.1.1", unsubscribed_s=0.2)
         eventually(lambda: len(broker.received(SUBSCRIBE)) >= 3, "subscribed again, twice")
 
 
@@ -193,7 +193,7 @@ def test_subscriber_of_events_names_what_cannot_be_parsed_and_goes_on(settings_f
         Subscriber(settings_for(broker.port, protocol="5"), "porch", (TOPICS.event,)) as subscription,
     ):
         heard = []
-        eventually(lambda: heard.extend(subscription.listen(0.1)) or heard, "the good one")
+        eventually(lambda: heard.extend(subscription.receive(0.1)) or heard, "the good one")
         assert [one.payload for one in heard] == [b'{"id": "a-1"}']
         (line,) = subscription.dropped()
         assert "malformed PUBLISH" in line
@@ -205,7 +205,7 @@ def test_subscriber_of_events_reads_no_message_of_megabytes(settings_for):
         Subscriber(settings_for(broker.port, protocol="3.1.1"), "porch", (TOPICS.event,)) as subscription,
         pytest.raises(BrokerError, match="more than 1048576 bytes") as caught,
     ):
-        collections.deque(chain.from_iterable(map(subscription.listen, repeat(0.1))), maxlen=0)
+        collections.deque(chain.from_iterable(map(subscription.receive, repeat(0.1))), maxlen=0)
     assert caught.value.too_large
 
 

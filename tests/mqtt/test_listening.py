@@ -1,4 +1,4 @@
-"""What others say to the device, heard over a real mosquitto."""
+"""Messages to the device over a real mosquitto."""
 
 import pytest
 from paho.mqtt.client import Client
@@ -7,7 +7,7 @@ from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 
 from fer_edge.mqtt.requests import ReceivedMessage, RequestQueue, Subscription
-from fer_edge.mqtt.session import LARGEST_PACKET
+from fer_edge.mqtt.session import MAX_PACKET_BYTES
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import Message
 
@@ -18,7 +18,7 @@ TOPICS = Topics("fer_edge", "porch")
 
 @pytest.fixture
 def ask(mosquitto, eventually):
-    """Gives `ask(topic, payload, retain, **MQTT 5 properties)`: published, and taken by the broker."""
+    """Return `ask(topic, payload, retain, **MQTT 5 properties)`: published, and taken by the broker."""
     client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
     client.reconnect_delay_set(0.05, 0.1)
     client.connect("127.0.0.1", mosquitto.port)
@@ -45,7 +45,7 @@ def everything(inbox: RequestQueue) -> list[ReceivedMessage]:
 
 def listening_device(make_device, port, **others):
     inbox = RequestQueue(burst=10_000)
-    device = make_device(port, listening=Subscription((TOPICS.requests,), inbox.put), **others)
+    device = make_device(port, subscription=Subscription((TOPICS.requests,), inbox.put), **others)
     device.connects()
     return device, inbox
 
@@ -118,7 +118,7 @@ def test_message_too_large_to_be_a_request_is_never_heard_and_the_device_goes_on
 ):
     device, inbox = listening_device(make_device, mosquitto.port, protocol=protocol)
     ask(TOPICS.request("pause"), b"x" * 5_000_000)
-    ask(TOPICS.request("pause"), b"y" * (LARGEST_PACKET + 1))
+    ask(TOPICS.request("pause"), b"y" * (MAX_PACKET_BYTES + 1))
     heard = []
 
     def heard_the_small_one() -> bool:

@@ -1,4 +1,4 @@
-from fer_edge.mqtt.link import ConnectionChange, ConnectionLog, Seldom
+from fer_edge.mqtt.link import ConnectionChange, ConnectionLog, LogLimit
 
 UP, DOWN, NOTHING = ConnectionChange.UP, ConnectionChange.DOWN, ConnectionChange.NOTHING
 
@@ -51,7 +51,7 @@ def test_link_is_steady_after_its_time_and_not_when_it_is_gone():
 
 
 def test_line_that_others_can_cause_comes_at_once_then_seldom_and_with_a_count():
-    seldom = Seldom(interval_s=600.0)
+    seldom = LogLimit(interval_s=600.0)
     assert [seldom.line("a", now) for now in (0.0, 1.0, 599.0, 600.0, 601.0)] == [
-        "a", None, None, "a (2 more like it since the last one)", None,
+        "a", None, None, "a (2 similar ones suppressed)", None,
     ]  # fmt: skip

@@ -37,7 +37,7 @@ def put(box: Outbox, first: int, last: int) -> None:
 
 
 def sent(box: Outbox, room: int = 20) -> dict[str, int]:
-    """What is due, as payload: key."""
+    """Return the due messages as payload: key."""
     return {parcel.message.payload.decode(): parcel.key for parcel in box.due(room, now=0.0)}
 
 

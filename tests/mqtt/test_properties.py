@@ -1,4 +1,4 @@
-"""What MQTT 5 packets carry beside their payload, byte by byte (MQTT 5.0, 2.2.2 and 3.3.2.3)."""
+"""MQTT 5 properties beside their payload, byte by byte (MQTT 5.0, 2.2.2 and 3.3.2.3)."""
 
 import pytest
 

@@ -72,7 +72,7 @@ def folders(tmp_path: Path) -> Folders:
 
 @pytest.fixture
 def killed(folders: Folders) -> Callable[..., None]:
-    """Gives `killed(durability, act)`: a child process in which `act(daemon)` is done, and which dies by SIGKILL."""
+    """Return `killed(durability, act)`: a child process in which `act(daemon)` is done, and which dies by SIGKILL."""
 
     def run(durability: str, act: Callable[[Daemon], None]) -> None:
         child = os.fork()

@@ -1,4 +1,4 @@
-"""What is a request, and what is wrong with one that is not."""
+"""Parsing and validation of requests."""
 
 import msgspec
 import pytest
@@ -107,7 +107,7 @@ def test_transaction_of_another_kind_is_a_mistake(transaction: bytes) -> None:
 
 def test_retained_request_is_refused_and_clearing_one_is_no_request() -> None:
     (line,) = mistakes(b"{}", retained=True)
-    assert line.startswith("a retained request is never done")
+    assert line.startswith("retained requests are not executed")
     assert asked(b"", retained=True) is None
     assert asked(b"") is None  # as MQTT 3.1.1 passes on what clears a retained one while we are there
 

@@ -37,5 +37,5 @@ def test_broker_that_is_away_or_refuses_is_one_line(free_port, guarded, settings
     broker = guarded("user cam\ntopic write fer_edge/porch/event\n")
     (tmp_path / "password").write_text("secret\n")
     settings = settings_for(broker.port, username="cam", password_file=str(tmp_path / "password"))
-    with pytest.raises(UserError, match="refuses what is published on fer_edge/porch/config"):
+    with pytest.raises(UserError, match="rejects messages on fer_edge/porch/config"):
         clear_retained(settings, "porch", GONE, SHORT)

@@ -43,7 +43,7 @@ class Witness:
         self._there.clear()
 
     def is_there(self, timeout_s: float) -> None:
-        """Waits for the subscription to stand."""
+        """Wait for the subscription to stand."""
         assert self._there.wait(timeout_s), "the witness could not subscribe"
 
     def audit(self) -> Audit:
@@ -76,7 +76,7 @@ class Witness:
 
     def _listen(self, subscription: Subscriber) -> None:
         while not self._ending.is_set():
-            for heard in subscription.listen(LOOK_S):
+            for heard in subscription.receive(LOOK_S):
                 if heard.topic == TOPICS.event:
                     self.events.append(msgspec.json.decode(heard.payload))
                 else:

@@ -149,7 +149,7 @@ def test_retained_request_is_refused_at_each_connect_and_nothing_is_done(
     start(settings)
     subscriber.wait_for(lambda heard: heard.of("response/pause"), "the refusal")
     (answer,) = subscriber.of("response/pause")
-    assert answer["mistakes"][0].startswith("a retained request is never done")
+    assert answer["mistakes"][0].startswith("retained requests are not executed")
     subscriber.wait_for(lambda heard: heard.of("event"), "a face")
     assert subscriber.of("settings")[-1]["paused"] is False
 
