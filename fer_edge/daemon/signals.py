@@ -25,6 +25,10 @@ def has_terminal() -> bool:
     return True
 
 
+# The terminal may be closed while the daemon loads, with SIGHUP blocked: this module is imported before that.
+STARTED_AT_TERMINAL = has_terminal()
+
+
 class Signals:
     """Flags that signal handlers set and the main thread polls.
 
@@ -34,7 +38,7 @@ class Signals:
 
     def __init__(self) -> None:
         self.stop, self.reload = Event(), Event()
-        self._ends_with_terminal = has_terminal() and signal.getsignal(RELOAD) != signal.SIG_IGN
+        self._ends_with_terminal = STARTED_AT_TERMINAL and signal.getsignal(RELOAD) != signal.SIG_IGN
 
     @contextmanager
     def handled(self) -> Iterator[None]:

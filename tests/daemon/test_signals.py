@@ -64,10 +64,9 @@ def test_sighup_while_the_daemon_loads_does_not_end_it_and_reloads_later(tmp_pat
 
 
 # At a terminal: reports its process id when it handles signals, then the flag that the first SIGHUP set. `nohup` leaves
-# SIGHUP ignored.
+# SIGHUP ignored; `loading` gets it while it is blocked, before there are handlers.
 AT_TERMINAL = """\
 import fcntl, os, signal, sys, termios
-from fer_edge.daemon.signals import Signals
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 if sys.argv[2] == "nohup":
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
@@ -75,9 +74,17 @@ if sys.argv[2] == "setsid" and os.fork() == 0:
     os.setsid()
 elif sys.argv[2] == "setsid":
     sys.exit()
-signals = Signals()
-with signals.handled(), open(sys.argv[1], "w", buffering=1) as report:
+from fer_edge.daemon.signals import Signals, block_reloads
+report = open(sys.argv[1], "w", buffering=1)
+if sys.argv[2] == "loading":
+    block_reloads()
     print(os.getpid(), file=report)
+    signal.sigwait({signal.SIGHUP})
+    os.kill(os.getpid(), signal.SIGHUP)
+signals = Signals()
+with signals.handled(), report:
+    if sys.argv[2] != "loading":
+        print(os.getpid(), file=report)
     while not (signals.stop.is_set() or signals.reload.is_set()):
         signals.stop.wait(0.02)
     print("stop" if signals.stop.is_set() else "reload", file=report)
@@ -88,6 +95,7 @@ with signals.handled(), open(sys.argv[1], "w", buffering=1) as report:
     ("manner", "closes", "meaning"),
     [
         ("plain", True, "stop"),
+        ("loading", True, "stop"),
         ("plain", False, "reload"),
         ("nohup", True, "reload"),
         ("setsid", True, "reload"),
