@@ -119,7 +119,7 @@ def test_first_event_of_a_film_arrives_and_the_status_says_that_all_is_well(mach
     assert words.startswith("camera ok: running | broker ok: connected to localhost:1883 (MQTT 5) | frames ok: ")
     status = machine.done(f"{PROGRAM[machine.suite]} service status")
     assert [line.split()[:2] for line in status.stdout.splitlines() if line[0] != " "] == [
-        ["ok", name] for name in ("service", "camera", "broker", "pictures")
+        ["ok", name] for name in ("service", "camera", "broker", "frames")
     ]
 
 
