@@ -79,7 +79,7 @@ def test_a_network_without_a_card_is_refused_with_the_command_that_writes_one(tm
         ('"name"', '"nane"', "nane"),
         ('"mean": 127.5', '"mean": NaN', "malformed"),
         ("{", "[", "net.json"),
-        ('"happiness"', '"joy"', "joy"),
+        ('"happiness"', '"glee"', "glee"),
         ('"happiness"', '"sad"', "labels"),
         ('"happiness",', "", "labels"),
     ],
