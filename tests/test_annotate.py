@@ -1,4 +1,4 @@
-"""What is drawn over a frame: in its colour, where the face is, and never outside."""
+"""Annotated frames: colours, positions, nothing outside the frame."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""What is in a zone is black, what is not stays as it was."""
+"""Privacy masks: black inside the zones, unchanged outside."""
 
 import numpy as np
 import pytest

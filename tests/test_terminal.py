@@ -1,4 +1,4 @@
-"""Standard output that takes no more, by the real program."""
+"""Standard output that cannot be written, with the real program."""
 
 import subprocess
 import sys

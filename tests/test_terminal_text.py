@@ -1,4 +1,4 @@
-"""Text from outside for a terminal or the log."""
+"""Escaping of untrusted text for terminal and log."""
 
 import msgspec
 

@@ -1,4 +1,4 @@
-"""Input from outside: one value or one named error, whatever it holds."""
+"""Untrusted input: a value or one documented error for any content."""
 
 import contextlib
 import logging

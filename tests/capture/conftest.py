@@ -1,4 +1,4 @@
-"""What the capture tests share: a clock that only moves when told, frames that can be told apart, real files."""
+"""Fixtures of the capture tests: a manual clock, numbered frames, real files."""
 
 import ssl
 from collections.abc import Callable, Iterator
@@ -15,7 +15,7 @@ WIDTH, HEIGHT = 96, 64
 
 
 def make_image(number: int, width: int = WIDTH, height: int = HEIGHT) -> Image:
-    """A frame whose brightness tells its number (0 to 15), also after lossy compression."""
+    """A frame whose brightness encodes its number (0 to 15), also after lossy compression."""
     return np.full((height, width, 3), 8 + 16 * number, np.uint8)
 
 
@@ -31,7 +31,7 @@ def number_of() -> Callable[[Image], int]:
 
 
 class ManualClock:
-    """Monotonic seconds that pass only when somebody waits."""
+    """Monotonic clock that advances only by waits."""
 
     def __init__(self) -> None:
         self.now = 100.0
@@ -78,7 +78,7 @@ def uneven_film(tmp_path: Path) -> tuple[Path, list[float]]:
 
 @pytest.fixture
 def http_camera() -> Iterator[Callable[..., HttpCamera]]:
-    """Starts a camera that answers as it is told."""
+    """Start a camera that sends a given response."""
     cameras: list[HttpCamera] = []
 
     def start(answer: Answer, context: ssl.SSLContext | None = None) -> HttpCamera:

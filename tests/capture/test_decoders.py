@@ -1,4 +1,4 @@
-"""Interlaced films, films that do not move, and films whose pixels are not square."""
+"""Interlaced, still and anamorphic video files."""
 
 import logging
 import struct

@@ -1,4 +1,4 @@
-"""The reason why an RTSP camera gives no frames, asked of real sockets."""
+"""Diagnosis of RTSP cameras that deliver no frames, on real sockets."""
 
 import socket
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ def diagnose(url: str) -> str:
 
 @pytest.fixture
 def answering() -> Iterator[Callable[[bytes | None], int]]:
-    """Starts a server that gives every caller one answer (None: never any); its port."""
+    """Start a server that sends every client one response (None: none); return its port."""
     listeners: list[socket.socket] = []
     held: list[socket.socket] = []
 
@@ -60,13 +60,13 @@ CASES = [
 
 
 @pytest.mark.parametrize(("answer", "words"), CASES)
-def test_answer_of_the_camera_is_put_into_words(answering, answer: bytes, words: str) -> None:
+def test_response_of_the_camera_is_described(answering, answer: bytes, words: str) -> None:
     said = diagnose(f"rtsp://127.0.0.1:{answering(answer)}/live")
     assert words in said
     assert "\n" not in said
 
 
-def test_refused_credentials_are_told_from_missing_ones_and_not_repeated(answering) -> None:
+def test_rejected_credentials_are_distinguished_from_missing_ones_and_not_repeated(answering) -> None:
     port = answering(b"RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: Basic realm=x\r\n\r\n")
     assert diagnose(f"rtsp://anna:geheim@127.0.0.1:{port}/live") == "user or password refused"
     port = answering(b"RTSP/1.0 401 Unauthorized\r\nWWW-Authenticate: NTLM\r\n\r\n")
@@ -81,7 +81,7 @@ def test_closed_port_is_refused_and_the_port_named() -> None:
     assert f"refused: nothing listens on port {port}" in diagnose(f"rtsp://127.0.0.1:{port}/live")
 
 
-def test_camera_that_never_answers_is_not_waited_for_long(answering) -> None:
+def test_camera_that_never_responds_is_not_waited_for_long(answering) -> None:
     assert "no response" in diagnose(f"rtsp://127.0.0.1:{answering(None)}/video")
 
 
@@ -89,7 +89,7 @@ def test_unknown_host_is_named() -> None:
     assert "no such host" in diagnose("rtsp://camera.invalid/live")  # reserved never to exist: RFC 2606
 
 
-def test_plain_port_behind_an_encrypted_address_is_told(answering) -> None:
+def test_plain_port_at_an_encrypted_address_is_reported(answering) -> None:
     assert "encrypted connection failed" in diagnose(f"rtsps://127.0.0.1:{answering(b'hello' * 10)}/video")
 
 
@@ -101,6 +101,6 @@ def test_another_transport_is_worth_a_try_unless_it_would_fail_for_the_same(
     assert why_not_at(parse_address(f"rtsp://127.0.0.1:{port}/")).final is final
 
 
-def test_words_of_a_camera_are_shown_without_what_a_terminal_would_obey() -> None:
+def test_text_from_a_camera_is_shown_without_control_characters() -> None:
     assert brief("video/x\x1b[2J\r\n\u202ey") == "video/x\\x1b[2J\\r\\n\\u202ey"
     assert brief("x" * 500) == "x" * 60 + "..."

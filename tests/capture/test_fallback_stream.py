@@ -1,4 +1,4 @@
-"""A live decoder whose frames do not change, and the one that takes over."""
+"""Fallback to a second decoder if the first returns identical frames."""
 
 import logging
 import socket
@@ -17,7 +17,7 @@ from fer_edge.types import Image
 
 
 class FakeSource:
-    """Gives these frames, then nothing."""
+    """Source of these frames, then None."""
 
     live = True
     rate_hz: float | None = None
@@ -34,7 +34,7 @@ class FakeSource:
         self.closed = True
 
 
-def test_second_decoder_takes_over_where_the_first_frames_are_the_very_same(image, caplog) -> None:
+def test_second_decoder_takes_over_if_the_first_frames_are_identical(image, caplog) -> None:
     first = FakeSource([image(0)] * 50)
     second = FakeSource([image(number) for number in (3, 4)], "other")
     stream = FallbackStream(first, lambda: second, "rtsp://***@camera")
@@ -51,7 +51,7 @@ def test_second_decoder_takes_over_where_the_first_frames_are_the_very_same(imag
     assert second.closed
 
 
-def test_second_decoder_that_gives_the_same_is_read_on(image) -> None:
+def test_second_decoder_with_identical_frames_is_kept(image) -> None:
     """Then it is the camera; the supervisor of the camera names it."""
     stream = FallbackStream(FakeSource([image(0)] * 50), lambda: FakeSource([image(0)] * 50), "camera")
     assert all(stream.read() is not None for _ in range(IDENTICAL_FRAMES + 40))

@@ -1,4 +1,4 @@
-"""Logins of HTTP and RTSP, with the examples of the RFCs."""
+"""HTTP and RTSP authentication, with the examples of the RFCs."""
 
 import pytest
 

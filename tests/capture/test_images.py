@@ -1,4 +1,4 @@
-"""Folders of images, whole and broken."""
+"""Image folders, intact and broken."""
 
 import os
 import struct

@@ -1,4 +1,4 @@
-"""Frames cut out of a stream by their markers alone."""
+"""JPEG images split from a stream by their markers."""
 
 import random
 import tracemalloc

@@ -1,4 +1,4 @@
-"""The slot: newest wins, drops counted, and a waiting taker is woken."""
+"""Latest-frame slot: newest wins, drops are counted, a waiting reader is woken."""
 
 from threading import Thread
 

@@ -1,4 +1,4 @@
-"""Network cameras by HTTP, as people have them: real servers that send what such cameras send."""
+"""HTTP network cameras, on real servers that behave like common models."""
 
 import hashlib
 import random
@@ -163,7 +163,7 @@ def test_camera_that_closes_a_kept_connection_is_asked_on_a_new_one(http_camera,
     assert numbers(opened(http_camera(answer).url()), number_of, 3) == [0, 1, 2]
 
 
-def test_address_of_single_frames_that_fails_later_says_why(http_camera, jpeg) -> None:
+def test_snapshot_address_that_fails_later_reports_the_reason(http_camera, jpeg) -> None:
     number = count()
 
     def answer(_request, send):
@@ -199,7 +199,7 @@ DIGEST = (
 
 
 def proven(request: str, password: str) -> bool:
-    """Whether the request's Digest is that of user anna, worked out by hand."""
+    """Return whether the request's Digest is that of user anna, computed by hand."""
     fields = dict(re.findall(r'(\w+)="?([^",\s]+)', request.partition("Digest ")[2]))
     if not fields:
         return False
@@ -247,7 +247,7 @@ def test_basic_login_comes_from_address_or_settings_and_only_when_asked_for(
     assert "Authorization" not in camera.requests[0]
 
 
-def test_wrong_password_a_missing_one_and_an_unknown_login_are_told_apart(http_camera) -> None:
+def test_wrong_password_missing_password_and_unknown_scheme_are_distinguished(http_camera) -> None:
     basic = http_camera(lambda _, send: send(b"HTTP/1.0 401 No\r\nWWW-Authenticate: Basic\r\n\r\n"))
     assert refusal(basic.url(login="anna:falsch@")).endswith("/video: user or password refused")
     assert "needs a user and password" in refusal(basic.url())
@@ -392,7 +392,7 @@ WORDS = [
 
 
 @pytest.mark.parametrize(("answer", "words"), WORDS)
-def test_answer_of_the_camera_is_put_into_words(http_camera, answer: bytes, words: str) -> None:
+def test_response_of_the_camera_is_described(http_camera, answer: bytes, words: str) -> None:
     assert words in refusal(http_camera(lambda _, send: send(answer)).url())
 
 
@@ -429,7 +429,7 @@ def test_https_camera_is_read_with_whatever_certificate_it_has(http_camera, jpeg
     opened(camera.url(scheme="HTTPS")).close()
 
 
-def test_plain_camera_behind_an_https_address_is_told(http_camera) -> None:
+def test_plain_camera_at_an_https_address_is_reported(http_camera) -> None:
     camera = http_camera(lambda _, send: send(MULTIPART))
     assert "the encrypted connection failed" in refusal(camera.url(scheme="https"))
 
@@ -451,7 +451,7 @@ def test_mutated_answers_give_frames_or_the_one_error(http_camera, jpeg) -> None
 
 
 def images_or_the_one_error(url: str) -> int:
-    """How many frames came before the end or SourceError; anything else is raised."""
+    """Number of frames before the end or SourceError; anything else is raised."""
     seen, source = 0, None
     try:
         source = opened(url)

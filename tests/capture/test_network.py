@@ -1,4 +1,4 @@
-"""Network cameras for real: an RTSP server in a process of its own, an MJPEG server in a thread, both made to fail."""
+"""Network cameras: an RTSP server in a process and an MJPEG server in a thread, both made to fail."""
 
 import http.server
 import os
@@ -37,7 +37,7 @@ def free_port() -> int:
 
 
 class RtspServer:
-    """The RTSP camera, to be killed, stopped and started at will, always on one port."""
+    """RTSP camera that can be killed, stopped and started on one port."""
 
     def __init__(self, *credentials: str) -> None:
         self.port = free_port()
@@ -232,7 +232,7 @@ def test_rtsp_camera_with_a_password_opens_with_the_right_one_only(rtsp) -> None
         open_source(CameraSettings(source=server.url()))
 
 
-def test_wrong_path_of_an_rtsp_camera_is_told(rtsp) -> None:
+def test_wrong_path_of_an_rtsp_camera_is_reported(rtsp) -> None:
     with pytest.raises(SourceError, match="no such stream: check the path"):
         open_source(CameraSettings(source=rtsp().url(path="other")))
 
@@ -244,7 +244,7 @@ def test_mjpeg_camera_is_read_and_its_rate_measured(mjpeg) -> None:
     assert 5.0 < float(line.split()[2]) <= 21.0  # FFmpeg would say 25 of any
 
 
-def test_mjpeg_camera_that_dies_is_noticed_in_time_and_found_again(mjpeg, watched) -> None:
+def test_mjpeg_camera_that_stops_is_detected_in_time_and_reopened(mjpeg, watched) -> None:
     camera, latest_frame = watched(mjpeg.url)
     wait_for(camera, CameraPhase.RUNNING)
     new_frame(latest_frame)
@@ -269,7 +269,7 @@ def test_connection_that_hangs_for_good_is_given_up_and_made_anew(mjpeg, watched
     new_frame(latest_frame)
 
 
-def test_mjpeg_camera_that_freezes_is_noticed_in_time_and_seen_to_live_again(mjpeg, watched) -> None:
+def test_mjpeg_camera_that_freezes_is_detected_in_time_and_recovers(mjpeg, watched) -> None:
     camera, latest_frame = watched(mjpeg.url)
     wait_for(camera, CameraPhase.RUNNING)
     mjpeg.frozen.set()
@@ -293,7 +293,7 @@ def test_mjpeg_camera_may_change_its_size_while_it_runs(mjpeg, watched, number_o
     assert camera.state(time.monotonic()).phase is CameraPhase.RUNNING
 
 
-def test_rtsp_camera_over_udp_alone_is_read_and_insisting_on_tcp_is_told(rtsp) -> None:
+def test_rtsp_camera_over_udp_only_is_read_and_a_tcp_setting_is_reported(rtsp) -> None:
     url = rtsp().url(path="udp")
     for transport in ("auto", "udp"):
         assert probe(CameraSettings(source=url, transport=transport)).startswith("320x240 at 1")

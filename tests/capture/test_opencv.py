@@ -1,4 +1,4 @@
-"""OpenCV keeps quiet, unless somebody asks it to speak."""
+"""OpenCV's log is off unless its variables enable it."""
 
 import os
 import subprocess
@@ -22,5 +22,5 @@ def test_nothing_is_written_when_a_camera_is_away() -> None:
     assert (done.stdout, done.stderr) == ("False False\n", "")
 
 
-def test_fault_can_be_looked_for_with_the_variables_of_opencv() -> None:
+def test_opencv_log_can_be_enabled_by_its_variables() -> None:
     assert "VIDEOIO" in run(OPENCV_LOG_LEVEL="WARNING").stderr

@@ -1,4 +1,4 @@
-"""A pause closes the camera; no frame passes it, however late it comes."""
+"""A pause closes the camera and delivers no later frame."""
 
 import time
 from collections.abc import Iterator
@@ -11,11 +11,11 @@ from fer_edge.capture.supervisor import CameraPhase
 from fer_edge.config.model import CameraSettings
 from fer_edge.types import Image
 
-GIVE_UP_S = 10.0
+TIMEOUT_S = 10.0
 
 
 class Webcam:
-    """A live source: a frame every few milliseconds, or a read that hangs until it is let go."""
+    """Live source: a frame every few milliseconds, or a read that hangs until released."""
 
     live = True
     rate_hz = None
@@ -23,24 +23,24 @@ class Webcam:
 
     def __init__(self, images: list[Image]) -> None:
         self._images = images
-        self._given = 0
-        self.hang, self.hanging, self.let_go = Event(), Event(), Event()
+        self._count = 0
+        self.hang, self.hanging, self.release = Event(), Event(), Event()
         self.closed = Event()
 
     def read(self) -> Image | None:
         if self.hang.is_set():
             self.hanging.set()
-            self.let_go.wait(GIVE_UP_S)
+            self.release.wait(TIMEOUT_S)
         time.sleep(0.005)  # a camera's own pace
-        self._given += 1
-        return self._images[self._given % len(self._images)].copy()
+        self._count += 1
+        return self._images[self._count % len(self._images)].copy()
 
     def close(self) -> None:
         self.closed.set()
 
 
-class Room:
-    """A capture before webcams that are made as they are opened."""
+class Setup:
+    """A camera with webcams that are created when opened."""
 
     def __init__(self, images: list[Image], *, paused: bool = False) -> None:
         self.opened: list[Webcam] = []
@@ -61,59 +61,59 @@ class Room:
 
 
 @pytest.fixture
-def room(image) -> Iterator[Room]:
-    one = Room([image(0), image(1)])
+def setup(image) -> Iterator[Setup]:
+    one = Setup([image(0), image(1)])
     yield one
     for webcam in one.opened:
-        webcam.let_go.set()
+        webcam.release.set()
     one.capture.stop()
 
 
-def test_pause_closes_the_camera_and_throws_away_the_frame_that_waits(room) -> None:
-    assert room.latest_frame.take(GIVE_UP_S) is not None
-    room.capture.pause(7.0)
-    assert room.opened[0].closed.is_set()
-    assert room.latest_frame.take(0.05) is None
-    state = room.capture.state(9.0)
+def test_pause_closes_the_camera_and_discards_the_waiting_frame(setup) -> None:
+    assert setup.latest_frame.take(TIMEOUT_S) is not None
+    setup.capture.pause(7.0)
+    assert setup.opened[0].closed.is_set()
+    assert setup.latest_frame.take(0.05) is None
+    state = setup.capture.state(9.0)
     assert (state.phase, state.since, state.reason) == (CameraPhase.PAUSED, 7.0, "")
-    room.capture.pause(8.0)
-    assert room.capture.state(9.0).since == 7.0, "a second call changes nothing"
+    setup.capture.pause(8.0)
+    assert setup.capture.state(9.0).since == 7.0, "a second call changes nothing"
 
 
-def test_resume_opens_it_anew_and_frames_come_again(room) -> None:
-    assert room.latest_frame.take(GIVE_UP_S) is not None
-    room.capture.resume()
-    assert len(room.opened) == 1, "it was not paused"
-    room.capture.pause(7.0)
-    room.capture.resume()
-    assert not room.capture.paused
-    assert room.latest_frame.take(GIVE_UP_S) is not None
-    assert len(room.opened) == 2
-    assert room.phase() is CameraPhase.RUNNING
+def test_resume_opens_it_anew_and_frames_come_again(setup) -> None:
+    assert setup.latest_frame.take(TIMEOUT_S) is not None
+    setup.capture.resume()
+    assert len(setup.opened) == 1, "it was not paused"
+    setup.capture.pause(7.0)
+    setup.capture.resume()
+    assert not setup.capture.paused
+    assert setup.latest_frame.take(TIMEOUT_S) is not None
+    assert len(setup.opened) == 2
+    assert setup.phase() is CameraPhase.RUNNING
 
 
-def test_daemon_that_starts_paused_never_opens_the_camera_until_it_is_told(image) -> None:
-    room = Room([image(0), image(1)], paused=True)
-    assert room.latest_frame.take(0.05) is None
-    assert room.opened == []
-    assert room.phase() is CameraPhase.PAUSED
-    room.capture.resume()
-    assert room.latest_frame.take(GIVE_UP_S) is not None
-    room.capture.stop()
+def test_camera_that_starts_paused_is_not_opened_before_resume(image) -> None:
+    setup = Setup([image(0), image(1)], paused=True)
+    assert setup.latest_frame.take(0.05) is None
+    assert setup.opened == []
+    assert setup.phase() is CameraPhase.PAUSED
+    setup.capture.resume()
+    assert setup.latest_frame.take(TIMEOUT_S) is not None
+    setup.capture.stop()
 
 
-def test_frame_of_a_read_that_hung_through_the_pause_is_not_used(room) -> None:
-    assert room.latest_frame.take(GIVE_UP_S) is not None
-    webcam = room.opened[0]
+def test_frame_of_a_read_that_hung_through_the_pause_is_not_used(setup) -> None:
+    assert setup.latest_frame.take(TIMEOUT_S) is not None
+    webcam = setup.opened[0]
     webcam.hang.set()
-    assert webcam.hanging.wait(GIVE_UP_S)
-    room.capture.pause(7.0)
-    assert room.capture.state(9.0).reason == STILL_READING
+    assert webcam.hanging.wait(TIMEOUT_S)
+    setup.capture.pause(7.0)
+    assert setup.capture.state(9.0).reason == STILL_READING
     assert not webcam.closed.is_set()
-    webcam.let_go.set()
-    assert webcam.closed.wait(GIVE_UP_S)
-    assert room.latest_frame.take(0.05) is None
-    deadline = time.monotonic() + GIVE_UP_S
-    while room.capture.state(9.0).reason:  # the thread needs a moment more to end
+    webcam.release.set()
+    assert webcam.closed.wait(TIMEOUT_S)
+    assert setup.latest_frame.take(0.05) is None
+    deadline = time.monotonic() + TIMEOUT_S
+    while setup.capture.state(9.0).reason:  # the thread needs a moment more to end
         assert time.monotonic() < deadline
         time.sleep(0.01)

@@ -1,4 +1,4 @@
-"""The Pi camera against a stand-in for the picamera2 package that is imported as the real one would be."""
+"""Pi camera with a fake picamera2 package."""
 
 import subprocess
 import sys
@@ -60,7 +60,7 @@ class Picamera2:
 
 @pytest.fixture
 def package(tmp_path: Path, monkeypatch):
-    """The stand-in, importable as picamera2 for the length of the test."""
+    """The fake package, importable as picamera2 during the test."""
     (tmp_path / "picamera2.py").write_text(STAND_IN)
     monkeypatch.syspath_prepend(str(tmp_path))
     sys.modules.pop("picamera2", None)
@@ -118,7 +118,7 @@ def test_camera_that_goes_silent_ends_the_read_before_it_counts_as_stalled(packa
     assert package.made[0].limit == 3.0
 
 
-def test_camera_that_breaks_says_what_to_do(package) -> None:
+def test_camera_that_fails_reports_what_to_do(package) -> None:
     package.Picamera2.images = [RuntimeError("device lost")]
     with pytest.raises(SourceError, match=r"check its cable \(device lost\)"):
         PiCamera(SETTINGS).read()

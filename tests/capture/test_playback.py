@@ -16,7 +16,7 @@ def test_all_frames_come_with_media_time_and_number_however_slowly_they_are_take
 
 
 class Live:
-    """A live source that notes whether it was closed."""
+    """Live source that records whether it was closed."""
 
     live = True
     rate_hz: float | None = 15.0
@@ -38,7 +38,7 @@ def test_live_source_is_refused_at_once_and_closed() -> None:
 
 
 class Tape:
-    """A recording of three frames that notes whether it was closed."""
+    """Recording of three frames that records whether it was closed."""
 
     live = False
     rate_hz: float | None = 1.0

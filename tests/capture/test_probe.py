@@ -7,11 +7,11 @@ from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError, UnusableSource
 
 
-def test_video_is_told_with_size_rate_and_format(film) -> None:
+def test_video_is_reported_with_size_rate_and_format(film) -> None:
     assert probe(CameraSettings(source=str(film))) == f"96x64 at 10.0 fps from {film} (MJPG)"
 
 
-def test_turned_video_is_told_as_it_will_be_seen(film) -> None:
+def test_rotated_video_is_reported_with_its_rotated_size(film) -> None:
     assert probe(CameraSettings(source=str(film), rotate=90)).startswith("64x96 at ")
 
 
@@ -56,7 +56,7 @@ def test_camera_without_a_frame_is_an_error_and_is_closed(clock) -> None:
     assert source.closed
 
 
-def test_network_camera_without_a_frame_is_not_said_to_be_in_use(clock, image) -> None:
+def test_network_camera_without_a_frame_is_not_reported_as_in_use(clock, image) -> None:
     with pytest.raises(SourceError, match=r"it opens but delivers no frames$"):
         probe(CameraSettings(source="http://camera/"), lambda _: Ticking(clock, None, 0.1), clock)
 

@@ -1,4 +1,4 @@
-"""Stories of a source's life, in seconds."""
+"""Supervisor: phases of a source, in seconds."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from fer_edge.capture.supervisor import CameraPhase, CameraState, FrameAction, S
 
 
 def supervisor(stall_s: float = 4.0, draw: float = 1.0) -> Supervisor:
-    """Whose waits are 0.5, 1, 2, 4, 8, 16, 30, 30... seconds times ``draw``."""
+    """Supervisor with waits of 0.5, 1, 2, 4, 8, 16, 30, 30... seconds times ``draw``."""
     return Supervisor(stall_s, Backoff(0.5, 30.0, lambda: draw), 0.0)
 
 
@@ -39,7 +39,7 @@ def test_source_that_ends_a_read_at_once_is_lost_and_one_that_ends_it_late_is_si
         assert watch.state.phase is phase
 
 
-def test_source_that_was_lost_is_told_from_one_that_never_gave_a_frame(image) -> None:
+def test_lost_source_is_distinguished_from_one_that_never_delivered_a_frame(image) -> None:
     watch = supervisor()
     watch.opened(0.0, live=True)
     watch.lost(0.1)
@@ -78,7 +78,7 @@ def test_very_same_frame_counts_as_frozen_after_stall_s_and_not_before(image) ->
     assert watch.state == CameraState(CameraPhase.FROZEN, now + 4.2, watch.state.reason)
 
 
-def test_frame_that_differs_in_one_value_is_alive(image) -> None:
+def test_frame_that_differs_in_one_value_is_delivered(image) -> None:
     watch = supervisor()
     watch.opened(0.0, live=True)
     for step in range(100):
@@ -138,7 +138,7 @@ def test_waits_grow_while_attempts_fail_and_the_state_keeps_the_time_of_the_loss
     assert watch.state_at(50.0) == CameraState(CameraPhase.LOST, 1.0, "no such camera")
 
 
-def test_new_reason_is_told_without_a_new_time() -> None:
+def test_new_reason_keeps_the_time_of_the_phase() -> None:
     watch = supervisor()
     watch.failed("no such camera", 1.0)
     watch.failed("permission denied", 2.0)

@@ -1,4 +1,4 @@
-"""What a source is, and that nothing secret of it is ever written."""
+"""Kinds of sources, parsing of addresses, and redaction."""
 
 import logging
 from collections.abc import Callable
@@ -149,7 +149,7 @@ def test_address_is_read_as_people_write_it(source: str, url: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["rtsp://", "http:///video", "rtsp://camera:port/x", "rtsp://h:99999/", "rtsp://a b/"])
-def test_address_that_is_none_is_told_in_one_line(url: str) -> None:
+def test_invalid_address_is_reported_in_one_line(url: str) -> None:
     with pytest.raises(SourceError, match="not an address: check host and port"):
         parse_address(url)
 

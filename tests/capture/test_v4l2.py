@@ -1,4 +1,4 @@
-"""Cameras behind V4L2, as far as a machine without one can tell."""
+"""V4L2 cameras, as far as testable without one."""
 
 import pytest
 

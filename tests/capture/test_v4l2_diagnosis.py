@@ -1,4 +1,4 @@
-"""Why a device gives no frames. What needs a camera or the kernel's test driver is not here; see docs/cameras.md."""
+"""Diagnosis of V4L2 devices. For tests with the kernel's test driver see docs/cameras.md."""
 
 import errno
 import os
@@ -15,7 +15,7 @@ from fer_edge.config.model import CameraSettings
 from fer_edge.errors import SourceError
 
 
-def test_missing_device_is_named_and_it_is_said_what_to_do() -> None:
+def test_missing_device_is_reported_with_what_to_do() -> None:
     assert diagnose("/dev/video987").startswith("/dev/video987: no such camera: ")
 
 
@@ -53,7 +53,7 @@ def test_user_without_a_name_is_named_by_number_with_a_cure_for_containers(locke
 
 @contextmanager
 def user(number: int) -> Iterator[None]:
-    """As this user for its length."""
+    """Run the block as this user."""
     os.seteuid(number)
     try:
         yield
@@ -61,7 +61,7 @@ def user(number: int) -> Iterator[None]:
         os.seteuid(0)
 
 
-def test_camera_that_a_sandbox_keeps_out_is_told_from_one_of_another_group() -> None:
+def test_camera_outside_the_sandbox_is_distinguished_from_one_of_another_group() -> None:
     assert "DeviceAllow=char-video4linux rw" in forbidden("/dev/video0", errno.EPERM, "fer-edge")
     assert "sudo usermod -aG video fer-edge" in forbidden("/dev/video0", errno.EACCES, "fer-edge")
 
@@ -81,5 +81,5 @@ def capability(whole: int, own: int) -> bytes:
         (0x04000002, 0x00000001, False),  # the same, an output
     ],
 )
-def test_node_that_captures_is_told_from_one_that_does_not(whole: int, own: int, *, expected: bool) -> None:
+def test_capture_node_is_distinguished_from_others(whole: int, own: int, *, expected: bool) -> None:
     assert captures(capability(whole, own)) is expected

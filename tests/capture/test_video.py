@@ -120,7 +120,7 @@ def test_control_characters_of_a_name_are_written_out(tmp_path) -> None:
 
 
 def test_film_of_more_pixels_than_are_decoded_is_refused_by_its_size(tmp_path, film) -> None:
-    """Its header alone says so: AVI writes width and height as 32 bits after `biSize`, the 40 of BITMAPINFOHEADER."""
+    """AVI stores width and height as 32 bits after `biSize`, the 40 of BITMAPINFOHEADER."""
     data = bytearray(film.read_bytes().replace(b"MJPG", b"MPNG"))  # a codec that states no other size
     at = data.index(b"strf") + 12
     assert struct.unpack_from("<2i", data, at) == (96, 64)
@@ -136,7 +136,7 @@ def locked_film(film: Path) -> Path:
     return film
 
 
-def test_file_that_may_not_be_read_says_so(locked_film, ordinary_user) -> None:
+def test_unreadable_file_is_reported(locked_film, ordinary_user) -> None:
     with pytest.raises(UnusableSource, match="permission denied"):
         open_source(CameraSettings(source=str(locked_film)))
 

@@ -16,7 +16,7 @@ FER2013_ORDER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutra
 
 @pytest.fixture
 def int8_model(data: Path, tmp_path: Path) -> Path:
-    """Somebody else's int8 network, 64 px, uint8 [0, 1] in, probabilities in FER-2013's order out, with its card."""
+    """Foreign int8 network, 64 px, uint8 [0, 1] in, probabilities in FER-2013's order out, with its card."""
     return with_card(
         tmp_path,
         data / "models/tflite/mini_XCEPTION_int8.tflite",
@@ -26,7 +26,7 @@ def int8_model(data: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def float_model(data: Path, tmp_path: Path) -> Path:
-    """Somebody else's float network, 48 px, [0, 1] in, with its card."""
+    """Foreign float network, 48 px, [0, 1] in, with its card."""
     return with_card(
         tmp_path, data / "models/tflite/overall_best.tflite", CardInput(height=48, width=48, mean=0.0, std=255.0)
     )
@@ -34,7 +34,7 @@ def float_model(data: Path, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def rewritten(int8_model: Path) -> Callable[[Callable[[str], str]], Path]:
-    """Changes the text of the int8 network's card and gives the network's path."""
+    """Change the text of the int8 network's card; return the network's path."""
 
     def rewrite(change: Callable[[str], str]) -> Path:
         card = int8_model.with_suffix(".json")
@@ -49,7 +49,7 @@ def rewritten(int8_model: Path) -> Callable[[Callable[[str], str]], Path]:
 
 @pytest.fixture
 def crafted(tmp_path: Path) -> Callable[[Callable[[Any], None]], Path]:
-    """The smallest network that ships, its flatbuffer changed by the function that is given, with a fitting card."""
+    """The smallest bundled network, its flatbuffer changed by a given function, with a matching card."""
     schema = pytest.importorskip("ai_edge_litert.schema_py_generated")
     flatbuffers = pytest.importorskip("flatbuffers")
     source = Path(str(files("fer_edge.models") / "fer-nano.tflite"))

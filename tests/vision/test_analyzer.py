@@ -1,4 +1,4 @@
-"""A frame to its faces, with invented detectors where the story matters and with real models at the end."""
+"""Face analyzer, with scripted detectors and with real models."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ NOISE = np.random.default_rng(1).integers(0, 256, (480, 640, 3), dtype=np.uint8)
 
 
 class Scripted:
-    """A detector that sees what the story says, frame by frame, and counts how often it is asked."""
+    """Detector that returns scripted faces per frame and counts its calls."""
 
     name = "scripted"
     crop = Crop(1.0, 0.0)
@@ -37,7 +37,7 @@ class Scripted:
 def watching(
     model: Path, detector: Scripted, every: int = 1, zones: PrivacyMask | None = None, **gates
 ) -> FaceAnalyzer:
-    """Vision with that detector and a real network."""
+    """Analyzer with that detector and a real network."""
     classifier = load_classifier(model)
     return FaceAnalyzer(detector, Tracker(TrackSettings()), classifier, GateSettings(**gates), every=every, zones=zones)
 
@@ -54,7 +54,7 @@ def test_a_face_is_scored_and_lies_in_fractions_of_the_frame(int8_model: Path):
 
 def test_less_sure_box_continues_a_face_and_begins_none(int8_model: Path):
     class Fading(Scripted):
-        """Sure of the left face for a second, less sure afterwards, and never sure of the right one."""
+        """High scores of the left face for a second, lower ones afterwards, and only low scores of the right one."""
 
         def detect(self, image: np.ndarray) -> tuple[Detection, ...]:
             self.asked += 1
@@ -136,7 +136,7 @@ def test_scores_of_an_earlier_frame_stay_what_they_were(int8_model: Path):
     assert np.array_equal(first.scores, kept)
 
 
-def test_a_smile_in_a_webcam_clip_is_seen(data: Path, int8_model: Path):
+def test_a_smile_in_a_webcam_clip_is_detected(data: Path, int8_model: Path):
     """single_face.mp4 goes from a neutral face to a smile; one person, from the first frame to the last."""
     yunet = str(data / "models/detector/yunet_s_320_320.onnx")
     vision = build_analyzer(
@@ -160,7 +160,7 @@ def test_a_smile_in_a_webcam_clip_is_seen(data: Path, int8_model: Path):
     assert np.mean(happy[-36:]) > 0.8
 
 
-def test_an_absent_network_is_told_with_the_setting(tmp_path: Path):
+def test_a_missing_network_is_reported_with_the_setting(tmp_path: Path):
     with pytest.raises(ModelError, match=r"classify\.model"):
         load_classifier(tmp_path / "absent.tflite")
 
@@ -181,7 +181,7 @@ def test_detector_is_asked_for_faces_that_are_only_found_again_and_none_of_them_
     assert vision.analyze(Frame(NOISE, 0.0, 0)) == ()
 
 
-def test_forgetting_looks_at_once_and_gives_new_ids(int8_model: Path):
+def test_reset_detects_at_once_and_assigns_new_ids(int8_model: Path):
     detector = Scripted((Box(160, 120, 64, 96),))
     vision = watching(int8_model, detector, every=10)
     assert [face.id for face in vision.analyze(Frame(NOISE, 0.0, 0))] == [1]

@@ -1,4 +1,4 @@
-"""Boxes out of cells, and one box out of several, by numbers that can be worked out by hand."""
+"""Box decoding and weighted NMS, with hand-worked numbers."""
 
 import numpy as np
 import pytest
@@ -8,7 +8,7 @@ from fer_edge.vision.box_decoding import MOST_CANDIDATES, candidates, overlaps, 
 
 
 def nothing(rows: int = 4, columns: int = 5) -> NDArray[np.float32]:
-    """Cells that are all as sure as can be that there is no face."""
+    """Cells that all have the lowest score."""
     return np.zeros((rows, columns, 5), np.float32)
 
 
@@ -44,7 +44,7 @@ def test_no_face_is_no_box():
     assert [one.shape for one in weighted_nms(boxes, logits)] == [(0, 4), (0,)]
 
 
-def test_a_network_that_sees_faces_everywhere_is_looked_at_no_longer_than_a_crowd():
+def test_a_network_with_faces_everywhere_takes_no_longer_than_a_crowd():
     boxes, logits = candidates(np.full((40, 40, 5), 6.0, np.float32), 0.0)
     assert len(boxes) == len(logits) == MOST_CANDIDATES
 

@@ -1,4 +1,4 @@
-"""Scores are calibrated probabilities in one order, whatever the network's own."""
+"""Classifier: calibrated probabilities in one order, independent of the network's own."""
 
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def test_a_network_of_three_channels_is_fed_the_grey_three_times(int8_model: Pat
     seen = []
 
     class Spy:
-        """A interpreter that remembers what it is fed."""
+        """Interpreter that records its input."""
 
         input = classifier.interpreter.input
         output = classifier.interpreter.output

@@ -1,4 +1,4 @@
-"""Whether the fast kernels run: the graph's own story, worked out by hand, and the shipped network's."""
+"""Delegate inspection: hand-made graphs and the bundled network."""
 
 from itertools import count
 from pathlib import Path
@@ -44,7 +44,7 @@ def test_branch_that_joins_again_is_counted_once():
     assert delegated_share([*graph, op("DELEGATE", [1], [4])]) == 0.75
 
 
-def test_runtime_that_does_not_tell_gives_no_share():
+def test_runtime_without_a_list_of_operations_has_no_share():
     assert delegated_share(None) is None
     assert delegated_share([]) is None
 
@@ -75,7 +75,7 @@ def test_quickest_of_the_runs_is_what_a_face_takes():
     assert measure(interpreter, clock=lambda: script[next(ticks)]).face_ms == 3.0
 
 
-def test_words_say_what_is_wrong_and_only_then():
+def test_description_names_the_fault_only_if_there_is_one():
     assert describe(DelegateInfo(True, 1.0, 0.7)) == "XNNPACK, 0.70 ms per face"
     assert describe(DelegateInfo(True, 0.5, 0.7)) == "XNNPACK for 50% of the operations, 0.70 ms per face"
     assert describe(DelegateInfo(False, 0.0, 90.0)) == "without XNNPACK, slow, 90.00 ms per face"

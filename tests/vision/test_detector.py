@@ -1,4 +1,4 @@
-"""Both detectors on real frames, and what they say when they cannot be had."""
+"""Haar and YuNet detectors on real frames, and their errors."""
 
 import subprocess
 import sys
@@ -88,11 +88,11 @@ def test_a_frame_without_a_face_gives_none(detector: Detector, data: Path):
 
 
 @pytest.mark.parametrize("shape", [(48, 64), (640, 100), (99, 1001), (1, 1)])
-def test_a_frame_of_any_shape_is_looked_at(detector: Detector, shape):
+def test_a_frame_of_any_shape_is_accepted(detector: Detector, shape):
     detector.detect(np.zeros((*shape, 3), np.uint8))
 
 
-def test_yunet_tells_eyes_above_the_mouth(data: Path):
+def test_yunet_landmarks_have_eyes_above_the_mouth(data: Path):
     yunet = make_detector(DetectSettings(backend="yunet", model=str(data / YUNET.format("s")), width=160))
     (face,) = yunet.detect(frame_of(data / "videos/single_face.mp4", 30))
     assert face.landmarks is not None
@@ -137,12 +137,12 @@ def test_a_working_network_that_is_no_yunet_is_refused_at_start_and_not_in_the_f
     assert capfd.readouterr() == ("", "")
 
 
-def test_an_absent_yunet_file_is_told_with_the_setting(tmp_path: Path):
+def test_a_missing_yunet_file_is_reported_with_the_setting(tmp_path: Path):
     with pytest.raises(ModelError, match=r"detect\.model"):
         make_detector(DetectSettings(backend="yunet", model=str(tmp_path / "absent.onnx")))
 
 
-def test_opencv_without_cascades_is_told_with_the_way_out():
+def test_opencv_without_cascades_is_reported_with_an_alternative():
     code = """
 import cv2
 vars(cv2).pop("CascadeClassifier", None)  # as in OpenCV 5

@@ -1,4 +1,4 @@
-"""The runtime's integers and what they mean; and that a broken file is a sentence, not a crash."""
+"""Interpreter: quantization, and one-line errors for broken files."""
 
 import contextlib
 import os
@@ -63,7 +63,7 @@ def test_the_pixel_table_holds_what_each_grey_value_is_fed_as():
     assert pixel_table(FLOAT, mean=0.0, std=255.0)[51] == np.float32(0.2)
 
 
-def test_an_int8_network_says_what_it_takes_and_what_runs_it(int8_model: Path):
+def test_an_int8_network_has_its_specification_and_runtime(int8_model: Path):
     interpreter = Interpreter(int8_model.read_bytes(), "net")
     assert interpreter.input.shape == (1, 64, 64, 1)
     assert interpreter.input.dtype == np.uint8
@@ -95,7 +95,7 @@ def test_garbage_is_refused():
         Interpreter(np.random.default_rng(1).bytes(50_000), "net.tflite")
 
 
-def test_files_that_cannot_be_read_are_told_with_the_setting_that_names_them(tmp_path: Path):
+def test_unreadable_files_are_reported_with_their_setting(tmp_path: Path):
     (tmp_path / "empty").touch()
     for name, word in [("absent", "no such"), ("", "cannot be read"), ("empty", "empty")]:
         with pytest.raises(ModelError, match=word) as caught:

@@ -1,4 +1,4 @@
-"""A network and its card belong together, or the network is refused in one line that says what to do."""
+"""Model card: a mismatch with the network is a one-line error with what to do."""
 
 import json
 import os
@@ -30,7 +30,7 @@ LABELS = ("neutral", "happiness", "Surprised", "sadness", "anger", "disgusted", 
 
 
 def a_card(**changes) -> ModelCard:
-    """A valid card with labels in other people's spelling, changed as asked."""
+    """A valid card with labels in another spelling, and given changes."""
     values = {
         "name": "net",
         "sha256": "0" * 64,
@@ -42,7 +42,7 @@ def a_card(**changes) -> ModelCard:
 
 
 def refusal(action: Callable[[], object]) -> str:
-    """The one line with which ``action`` refuses."""
+    """The one-line error of ``action``."""
     with pytest.raises(ModelError) as caught:
         action()
     line = str(caught.value)
@@ -57,7 +57,7 @@ def test_a_card_reads_back_as_it_was_written(tmp_path):
     assert json.loads((tmp_path / "net.json").read_text())["input"]["std"] == 127.5
 
 
-def test_labels_in_any_spelling_are_told_in_this_projects_words():
+def test_labels_in_any_spelling_become_this_projects_names():
     assert a_card().emotions == ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear")
 
 

@@ -1,4 +1,4 @@
-"""What libraries print past Python is logged, and never lost."""
+"""Native stderr output of libraries is logged and never lost."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ LOGGER = "fer_edge.vision.interpreter"
 
 
 def spoken(caplog, text: bytes) -> list[tuple[int, str]]:
-    """What is logged when a library prints ``text`` to the file descriptor."""
+    """Log lines after a library prints ``text`` to the file descriptor."""
     caplog.set_level(logging.DEBUG, LOGGER)
     with logged_native_stderr("Library"):
         os.write(2, text)

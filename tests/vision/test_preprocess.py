@@ -1,4 +1,4 @@
-"""The one crop-and-normalise: where the square lies, what is outside, which bytes come out."""
+"""Preprocessing: position of the crop, borders, exact bytes."""
 
 import hashlib
 

@@ -1,4 +1,4 @@
-"""What is too small, too dark, too blurred or too far outside to be read; and what is not."""
+"""Quality filter: faces that are too small, dark, blurred or outside, and faces that pass."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Stories with numbers: who is who, at 5 frames a second and at 30 alike. Boxes are fractions of the frame."""
+"""Tracker scenarios at 5 fps and 30 fps. Boxes are fractions of the frame."""
 
 from collections.abc import Callable, Sequence
 
@@ -63,7 +63,7 @@ def test_a_face_out_of_sight_for_longer_than_lost_s_is_a_new_one(rate_hz):
 
 @RATES
 def test_a_face_that_is_away_keeps_others_ids_unused(rate_hz):
-    """Ids count up for ever: the second visit is 2, the third is 3."""
+    """Ids are never reused: the second visit is 2, the third is 3."""
     story = told([lambda t: face(0.5) if t % 6.0 < 2.0 else None], 14.0, rate_hz)
     assert ids(story) == [1, 2, 3]
 
@@ -84,7 +84,7 @@ def test_two_faces_that_pass_each_other_keep_their_ids(rate_hz):
 
 
 @RATES
-def test_two_faces_that_meet_and_turn_back_keep_their_ids_while_both_are_seen(rate_hz):
+def test_two_faces_that_meet_and_turn_back_keep_their_ids_while_both_are_detected(rate_hz):
     def left(t: float) -> Box:
         return face(0.5 - 0.06 - 0.1 * abs(t - 2.0))
 
@@ -137,7 +137,7 @@ def test_a_face_that_comes_nearer_keeps_its_id(rate_hz):
 
 @RATES
 def test_a_trembling_box_that_is_lost_for_a_second_is_found_where_it_was(rate_hz):
-    """A cascade's boxes jump by 2 % of their side; that must not be taken for a walk while the face is away."""
+    """A cascade's boxes jitter by 2% of their side; that must not become a velocity during a gap."""
 
     def trembling(t: float) -> Box | None:
         jump = 0.003 * ((round(t * rate_hz) * 7) % 3 - 1)
@@ -186,7 +186,7 @@ def test_between_detections_only_faces_of_the_latest_detection_are_carried():
 
 
 @pytest.mark.parametrize("every", [2, 3, 5])
-def test_a_walking_face_keeps_its_id_when_only_every_nth_frame_is_looked_at(every):
+def test_a_walking_face_keeps_its_id_with_detection_in_every_nth_frame(every):
     tracker = Tracker(TrackSettings())
     found = set()
     for k in range(60):
@@ -199,7 +199,7 @@ def test_a_walking_face_keeps_its_id_when_only_every_nth_frame_is_looked_at(ever
     assert found == {1}
 
 
-def test_a_face_out_of_sight_is_expected_to_stop_after_a_second():
+def test_prediction_of_a_lost_track_stops_after_a_second():
     track = Track(1, face(0.5), first_seen=0.0, last_seen=1.0, vx=0.1)
     assert track.predicted(1.5).x - track.box.x == pytest.approx(0.05)
     assert track.predicted(9.0).x - track.box.x == pytest.approx(0.1)
@@ -228,7 +228,7 @@ def test_nobody_in_sight_is_no_trouble():
 
 
 def followed(tracker: Tracker, until_s: float, box: Box, rate_hz: int = 10) -> float:
-    """A face that is surely seen in ``box`` from 0 on; gives the moment of its latest frame."""
+    """A face with high scores in ``box`` from 0 on; returns the time of its latest frame."""
     now = 0.0
     for step in range(round(until_s * rate_hz) + 1):
         now = step / rate_hz
@@ -246,7 +246,7 @@ def test_followed_face_is_found_again_by_a_box_that_would_begin_none():
         assert track.box == face(0.51)
 
 
-def test_faint_box_alone_begins_no_face_however_long_it_stays():
+def test_low_score_box_alone_starts_no_track_however_long_it_stays():
     tracker = Tracker(TrackSettings())
     assert [tracker.update([], step / 10, [face(0.5)]) for step in range(50)] == [()] * 50
 
@@ -265,7 +265,7 @@ def test_faint_box_long_after_or_elsewhere_is_not_the_face(away_s: float, x: flo
     assert tracker.update([], now + away_s, [face(x)]) == ()
 
 
-def test_faint_box_continues_a_face_that_nobody_looked_for_since():
+def test_low_score_box_continues_a_track_after_frames_without_detection():
     tracker = Tracker(TrackSettings())
     now = followed(tracker, 2.0, face(0.5))
     assert [track.id for track in tracker.update([], now + 0.6, [face(0.5)])] == [1]
@@ -281,11 +281,11 @@ def test_sure_box_goes_before_a_faint_one_and_each_face_has_its_own():
 
 
 @pytest.mark.parametrize("rate_hz", [0.6, 1, 5 / 3])
-def test_a_face_that_is_looked_for_seldom_keeps_its_id(rate_hz):
+def test_a_face_with_rare_detection_keeps_its_id(rate_hz):
     assert ids(told([lambda _: face(0.5)], 20.0, rate_hz)) == [1]
 
 
-def test_a_false_alarm_does_not_wait_for_the_next_one_however_seldom_is_looked():
+def test_a_false_positive_does_not_wait_for_the_next_one_with_rare_detection():
     story = told([lambda t: face(0.5) if t in (0.0, 2.0) else None], 2.0, 1.0)
     assert ids(story) == [1, 2]
 
