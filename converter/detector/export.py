@@ -31,7 +31,7 @@ from fer_edge.vision.model_card import (
     PixelScaling,
     card_path,
     load_detector_card,
-    save_detector_card,
+    save_card,
     sha256_of,
     verify_detector,
 )
@@ -73,7 +73,7 @@ def command(run: Path, output: Path, photos: tuple[tuple[Path, Path], ...], name
             at.update("looking at photos without faces")
             card = replace(card, score_offset=score_offset(card, content, shown))
         drafted.write_bytes(content)
-        save_detector_card(card, drafted)
+        save_card(card, drafted)
     click.echo(f"{output}: {len(content):,} bytes, scores shifted by {card.score_offset:+.2f}")
 
 

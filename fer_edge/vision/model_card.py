@@ -6,7 +6,7 @@ of accuracy silently. So a network is rejected without a card that matches it.
 
 import hashlib
 from pathlib import Path
-from typing import Annotated, Any, Literal, Protocol, TypeVar
+from typing import Annotated, Any, ClassVar, Literal, TypeVar
 
 import msgspec
 from msgspec import Meta, Struct, field
@@ -24,15 +24,7 @@ Positive = Annotated[float, Meta(gt=0.0)]
 Side = Annotated[int, Meta(ge=8, le=1024)]
 Hash = Annotated[str, Meta(pattern=r"^[0-9a-f]{64}$(?!\n)")]
 CURE = "write one with `fer-convert card`"
-AnyCard = TypeVar("AnyCard", bound=Struct)
 DETECTOR_CURE = "make both with `fer-convert export-detector`, or set detect.model to another"
-
-
-class Hashed(Protocol):
-    """Card of any kind."""
-
-    @property
-    def sha256(self) -> str: ...
 
 
 class CardInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -48,6 +40,8 @@ class CardInput(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Metadata and provenance of an expression network."""
 
+    network: ClassVar[str] = EXPRESSION
+    cure: ClassVar[str] = CURE
     schema: int = SCHEMA
     kind: str = EXPRESSION
     name: str
@@ -76,41 +70,74 @@ class ModelCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         return tuple(canonical(label) for label in self.labels)
 
 
+class PixelScaling(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Input of the network: (pixel - mean) / std of BGR pixels 0 to 255."""
+
+    mean: float
+    std: Positive
+
+
+class DetectorCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Metadata and provenance of a face detector."""
+
+    network: ClassVar[str] = DETECTOR
+    cure: ClassVar[str] = DETECTOR_CURE
+    schema: int = SCHEMA
+    kind: str = DETECTOR
+    name: str
+    sha256: Hash
+    """Of the TFLite file."""
+    input: PixelScaling
+    score_offset: float = 0.0
+    """A face's score is sigmoid(logit + score_offset), so that `detect.score` is comparable between detectors."""
+    scores: dict[str, dict[str, float]] = field(default_factory=dict)
+    """By set of photos: the measured figures."""
+    training: dict[str, Any] = field(default_factory=dict)
+    licence: str = ""
+    notes: str = ""
+
+
+AnyCard = TypeVar("AnyCard", ModelCard, DetectorCard)
+
+
 def card_path(model: Path) -> Path:
     """Path of the card of ``model``."""
     return model.with_suffix(".json")
 
 
 def load_card(model: Path) -> ModelCard:
-    """The card beside ``model``, checked in itself: schema, kind, each of the seven labels exactly once.
-
-    Raises ModelError with one line where it is absent, broken, or of a network that tells no expressions.
-    """
-    card = read_card(model, ModelCard, EXPRESSION, CURE)
-    _check_labels(card, card_path(model))
-    return card
+    """Load the card beside ``model``, see `read_card`; it has each of the seven expressions exactly once."""
+    return read_card(model, ModelCard)
 
 
-def read_card(model: Path, structure: type[AnyCard], kind: str, cure: str) -> AnyCard:
-    """The card of ``structure`` beside ``model``, which only has to be well-formed.
+def load_detector_card(model: Path) -> DetectorCard:
+    """Load the detector card beside ``model``, see `read_card`."""
+    return read_card(model, DetectorCard)
 
-    Raises ModelError with one line that ends in ``cure`` where it is absent, broken, or of another ``kind``.
+
+def read_card(model: Path, structure: type[AnyCard]) -> AnyCard:
+    """Load and check the card beside ``model``.
+
+    Raises ModelError with one line if it is absent, broken, or of another kind of network.
     """
     path = card_path(model)
     try:
         text = read_regular(path, MAX_CARD_BYTES)
     except FileNotFoundError:
-        raise ModelError(f"{model}: has no card {path.name} beside it: {cure}") from None
+        raise ModelError(f"{model}: has no card {path.name} beside it: {structure.cure}") from None
     except OSError as error:
         raise ModelError(f"{path}: the model card cannot be read: {error.strerror or error}") from error
-    return _decoded(text, path, structure, kind, cure)
+    return _decoded(text, path, structure)
 
 
-def save_card(card: ModelCard, model: Path) -> Path:
-    """Write ``card`` beside ``model``, checked as it will be when it is read; gives the card's path."""
+def save_card(card: ModelCard | DetectorCard, model: Path) -> Path:
+    """Write ``card`` beside ``model``, checked as in `read_card`; return its path."""
     path = card_path(model)
     text = encoded(card)
-    _check_labels(_decoded(text, path, ModelCard, EXPRESSION, CURE), path)
+    if isinstance(card, ModelCard):
+        _decoded(text, path, ModelCard)
+    else:
+        _decoded(text, path, DetectorCard)
     path.write_bytes(text)
     return path
 
@@ -125,13 +152,13 @@ def sha256_of(model: bytes) -> str:
     return hashlib.sha256(model).hexdigest()
 
 
-def verify_file(card: Hashed, content: bytes, model: Path, cure: str = CURE) -> None:
+def verify_file(card: ModelCard | DetectorCard, content: bytes, model: Path) -> None:
     """Raise ModelError if ``content``, the bytes of ``model``, is not the file of the card."""
     actual = sha256_of(content)
     if actual != card.sha256:
         raise ModelError(
             f"{model}: is not the file that {card_path(model).name} describes (sha256 {actual[:8]}..., card says"
-            f" {card.sha256[:8]}...): copy both files again, or {cure}"
+            f" {card.sha256[:8]}...): copy both files again, or {card.cure}"
         )
 
 
@@ -150,25 +177,46 @@ def verify(card: ModelCard, interpreter: Interpreter, model: Path) -> None:
         raise ModelError(f"{model}: has an input of {shape}, its card states {shape_text(wanted)}: {cure}")
 
 
+def verify_detector(interpreter: Interpreter, model: Path) -> None:
+    """Raise ModelError if the input is not a BGR image or the output not five numbers per cell.
+
+    The input must have a fixed initial size whose sides are multiples of STRIDE.
+    """
+    takes, gives = interpreter.input.shape, interpreter.output.shape
+    if len(takes) == 4 and takes[3] == 3 and gives == (1, takes[1] // STRIDE, takes[2] // STRIDE, CHANNELS):  # noqa: PLR2004
+        return
+    raise ModelError(
+        f"{model}: input {shape_text(takes)}, output {shape_text(gives)}; a face detector takes a BGR image and has"
+        f" {CHANNELS} numbers for each {STRIDE}x{STRIDE} pixels: {DETECTOR_CURE}"
+    )
+
+
 def shape_text(shape: tuple[int, ...]) -> str:
     """Tensor shape for display: `1x48x48x1`."""
     return "x".join(str(side) for side in shape)
 
 
-def _decoded(text: bytes, path: Path, structure: type[AnyCard], kind: str, cure: str) -> AnyCard:
-    """Decode a card; schema and kind first, because cards of others may have any other key."""
+def _decoded(text: bytes, path: Path, structure: type[AnyCard]) -> AnyCard:
+    """Decode and check a card; schema and kind first, because other cards may have any other key."""
     try:
         head = decode_json(text, _Head)
         if head.schema != SCHEMA:
             raise ModelError(
                 f"{path}: is a model card of schema {head.schema}, this version reads {SCHEMA}:"
-                f" use the fer-edge that wrote it, or {cure}"
+                f" use the fer-edge that wrote it, or {structure.cure}"
             )
-        if head.kind in {EXPRESSION, DETECTOR} - {kind}:
-            raise ModelError(f"{path}: describes a network of kind {head.kind!r}, not {kind!r}: use another model")
-        return decode_json(text, structure)
+        if head.kind in {EXPRESSION, DETECTOR} - {structure.network}:
+            raise ModelError(
+                f"{path}: describes a network of kind {head.kind!r}, not {structure.network!r}: use another model"
+            )
+        card = decode_json(text, structure)
     except DecodeError as error:
-        raise ModelError(f"{path}: is not a valid model card: {error}: {cure}") from error
+        raise ModelError(f"{path}: is not a valid model card: {error}: {structure.cure}") from error
+    if isinstance(card, ModelCard):
+        _check_labels(card, path)
+    elif card.kind != DETECTOR:
+        raise ModelError(f"{path}: describes a network of kind {card.kind!r}, not {DETECTOR!r}: use another model")
+    return card
 
 
 def _check_labels(card: ModelCard, path: Path) -> None:
@@ -206,59 +254,3 @@ class _Head(Struct):
 
     schema: int
     kind: str = ""
-
-
-class PixelScaling(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Input of the network: (pixel - mean) / std of BGR pixels 0 to 255."""
-
-    mean: float
-    std: Positive
-
-
-class DetectorCard(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Metadata and provenance of a face detector."""
-
-    schema: int = SCHEMA
-    kind: str = DETECTOR
-    name: str
-    sha256: Hash
-    """Of the TFLite file."""
-    input: PixelScaling
-    score_offset: float = 0.0
-    """A face's score is sigmoid(logit + score_offset); so that `detect.score` is comparable between detectors."""
-    scores: dict[str, dict[str, float]] = field(default_factory=dict)
-    """By set of photos: the measured figures."""
-    training: dict[str, Any] = field(default_factory=dict)
-    licence: str = ""
-    notes: str = ""
-
-
-def load_detector_card(model: Path) -> DetectorCard:
-    """The card beside ``model``; ModelError with one line where it is absent, broken, or of another kind of network."""
-    card = read_card(model, DetectorCard, DETECTOR, DETECTOR_CURE)
-    if card.kind != DETECTOR:
-        raise ModelError(
-            f"{card_path(model)}: describes a network of kind {card.kind!r}, not a {DETECTOR}: {DETECTOR_CURE}"
-        )
-    return card
-
-
-def save_detector_card(card: DetectorCard, model: Path) -> Path:
-    """Write ``card`` beside ``model``; gives the card's path."""
-    path = card_path(model)
-    path.write_bytes(encoded(card))
-    return path
-
-
-def verify_detector(interpreter: Interpreter, model: Path) -> None:
-    """Raise ModelError if the input is not a BGR image or the output not five numbers per cell.
-
-    The input must have a fixed initial size whose sides are multiples of STRIDE.
-    """
-    takes, gives = interpreter.input.shape, interpreter.output.shape
-    if len(takes) == 4 and takes[3] == 3 and gives == (1, takes[1] // STRIDE, takes[2] // STRIDE, CHANNELS):  # noqa: PLR2004
-        return
-    raise ModelError(
-        f"{model}: input {shape_text(takes)}, output {shape_text(gives)}; a face detector takes a BGR image and has"
-        f" {CHANNELS} numbers for each {STRIDE}x{STRIDE} pixels: {DETECTOR_CURE}"
-    )

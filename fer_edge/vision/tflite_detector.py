@@ -13,7 +13,7 @@ from fer_edge.files import user_path
 from fer_edge.types import Box, Detection, Image
 from fer_edge.vision.box_decoding import candidates, weighted_nms
 from fer_edge.vision.interpreter import Interpreter, dequantize, pixel_table, read_model
-from fer_edge.vision.model_card import DETECTOR_CURE, DetectorCard, load_detector_card, verify_detector, verify_file
+from fer_edge.vision.model_card import DetectorCard, load_detector_card, verify_detector, verify_file
 from fer_edge.vision.model_trial import try_model
 from fer_edge.vision.preprocess import Crop, reduced, reduced_size
 
@@ -83,7 +83,7 @@ def load_detector(settings: DetectSettings) -> TfliteDetector:
     path = user_path(settings.model) if settings.model else SHIPPED
     content = read_model(path, "detect.model")
     card = load_detector_card(path)
-    verify_file(card, content, path, DETECTOR_CURE)
+    verify_file(card, content, path)
     try_model(content, str(path), "detector")
     interpreter = Interpreter(content, str(path))
     verify_detector(interpreter, path)

@@ -1,4 +1,4 @@
-"""A model that crashes its library ends a child process, and the daemon with a sentence."""
+"""Model trial: a model that crashes its library ends a child process, and the daemon with a one-line error."""
 
 import logging
 import os
@@ -15,7 +15,7 @@ import pytest
 from fer_edge.config.model import DetectSettings
 from fer_edge.errors import EXIT_BAD_CONFIG, ModelError, UnsafeModel
 from fer_edge.vision.classifier import load_classifier
-from fer_edge.vision.model_card import DETECTOR, load_detector_card, save_detector_card, sha256_of
+from fer_edge.vision.model_card import DETECTOR, load_detector_card, save_card, sha256_of
 from fer_edge.vision.model_trial import try_model
 from fer_edge.vision.tflite_detector import SHIPPED, load_detector
 
@@ -44,12 +44,14 @@ def test_model_that_crashes_its_library_is_named_and_the_process_goes_on(crafted
 def test_detector_that_crashes_its_library_is_named_too(crafted: Craft) -> None:
     path = crafted(without_a_scale)
     card = load_detector_card(SHIPPED)
-    save_detector_card(msgspec.structs.replace(card, sha256=sha256_of(path.read_bytes()), kind=DETECTOR), path)
+    save_card(msgspec.structs.replace(card, sha256=sha256_of(path.read_bytes()), kind=DETECTOR), path)
     with pytest.raises(UnsafeModel, match=r"crafted\.tflite: crashes"):
         load_detector(DetectSettings(backend="own", model=str(path)))
 
 
-def test_command_line_says_which_model_crashes_and_ends_as_for_bad_settings(crafted: Craft, tmp_path: Path) -> None:
+def test_command_line_names_the_model_that_crashes_and_exits_as_for_bad_settings(
+    crafted: Craft, tmp_path: Path
+) -> None:
     path = crafted(without_a_scale)
     (tmp_path / "config.yaml").write_text(f"classify: {{model: {path}}}\ncamera: {{source: {tmp_path}/none.mp4}}\n")
     command = [sys.executable, "-m", "fer_edge", "run", "--config", str(tmp_path / "config.yaml")]

@@ -1,4 +1,4 @@
-"""The project's own detector: what it feeds a network, what it makes of the answer, and which files it refuses."""
+"""TFLite detector: input, decoding of the output, rejected files."""
 
 from pathlib import Path
 from typing import Any
@@ -15,9 +15,10 @@ from fer_edge.vision.model_card import (
     DetectorCard,
     ModelCard,
     PixelScaling,
+    card_path,
+    encoded,
     load_detector_card,
     save_card,
-    save_detector_card,
     sha256_of,
     verify_detector,
 )
@@ -26,8 +27,8 @@ from fer_edge.vision.tflite_detector import TfliteDetector, load_detector
 SCALE = 6 / 255  # of an int8 ReLU6
 
 
-class FakeRunner(Interpreter):
-    """A network that says what it is told, of frames of any size, and remembers what it was fed."""
+class FakeInterpreter(Interpreter):
+    """Network with scripted output for any frame size that records its input."""
 
     def __init__(self) -> None:
         self.resize((1, 32, 32, 3))
@@ -65,7 +66,7 @@ def image(height: int, width: int, grey: int = 200) -> NDArray[np.uint8]:
 
 
 def test_a_frame_is_fed_reduced_and_grey_beyond_its_edges_up_to_multiples_of_32():
-    interpreter = FakeRunner()
+    interpreter = FakeInterpreter()
     a_detector(interpreter).detect(image(480, 640))
     assert interpreter.fed.shape == (1, 128, 160, 3)
     assert (interpreter.fed[0, :120] == 200 - 128).all()
@@ -73,7 +74,7 @@ def test_a_frame_is_fed_reduced_and_grey_beyond_its_edges_up_to_multiples_of_32(
 
 
 def test_a_small_frame_is_not_enlarged():
-    interpreter = FakeRunner()
+    interpreter = FakeInterpreter()
     a_detector(interpreter).detect(image(40, 50))
     assert interpreter.fed.shape == (1, 64, 64, 3)
     assert (interpreter.fed[0, :40, :50] == 72).all()
@@ -82,15 +83,15 @@ def test_a_small_frame_is_not_enlarged():
 
 
 def test_colours_are_fed_in_their_order():
-    interpreter = FakeRunner()
+    interpreter = FakeInterpreter()
     frame = image(32, 32)
     frame[..., 0], frame[..., 2] = 0, 255
     a_detector(interpreter).detect(frame)
     assert interpreter.fed[0, 0, 0].tolist() == [-128, 72, 127]
 
 
-def test_a_face_is_told_in_pixels_of_the_frame():
-    interpreter = FakeRunner()
+def test_a_face_is_in_pixels_of_the_frame():
+    interpreter = FakeInterpreter()
     interpreter.faces = {(3, 5): (6.0, 3.0, 3.0, 3.0, 3.0)}
     (face,) = a_detector(interpreter).detect(image(480, 640))
     # Centre of row 3, column 5: x = 44, y = 28; 8 pixels to each side; the frame is four times as large.
@@ -99,8 +100,8 @@ def test_a_face_is_told_in_pixels_of_the_frame():
     assert face.landmarks is None
 
 
-def test_frames_of_another_size_are_told_to_the_network_once():
-    interpreter = FakeRunner()
+def test_another_frame_size_resizes_the_network_once():
+    interpreter = FakeInterpreter()
     detector = a_detector(interpreter)
     for shape in [(480, 640), (480, 640), (360, 640), (720, 1280), (480, 640)]:
         detector.detect(image(*shape))
@@ -109,12 +110,12 @@ def test_frames_of_another_size_are_told_to_the_network_once():
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (99, 1001), (640, 100)])
-def test_a_frame_of_any_shape_is_looked_at(shape: tuple[int, int]):
-    assert a_detector(FakeRunner()).detect(image(*shape)) == ()
+def test_a_frame_of_any_shape_is_accepted(shape: tuple[int, int]):
+    assert a_detector(FakeInterpreter()).detect(image(*shape)) == ()
 
 
 def test_the_users_score_decides_and_the_cards_offset_moves_it():
-    interpreter = FakeRunner()
+    interpreter = FakeInterpreter()
     interpreter.faces = {(2, 2): (3.25, 3.0, 3.0, 3.0, 3.0)}  # logit 1 (in steps of 0.1): a score of 0.73
     assert len(a_detector(interpreter, score=0.7).detect(image(120, 160))) == 1
     assert len(a_detector(interpreter, score=0.8).detect(image(120, 160))) == 0
@@ -123,7 +124,7 @@ def test_the_users_score_decides_and_the_cards_offset_moves_it():
 
 
 def test_a_score_of_one_asks_for_what_no_network_is_and_zero_for_everything():
-    interpreter = FakeRunner()
+    interpreter = FakeInterpreter()
     interpreter.faces = {(2, 2): (6.0, 3.0, 3.0, 3.0, 3.0)}
     assert a_detector(interpreter, score=1.0).detect(image(120, 160)) == ()
     faces = a_detector(interpreter, score=0.0).detect(image(120, 160))
@@ -141,7 +142,7 @@ def refusal(model: Path) -> str:
 
 def test_a_card_reads_back_as_it_was_written(tmp_path: Path):
     card = a_card(score_offset=-0.7, scores={"mask853": {"ap": 0.4}}, training={"seed": 1})
-    save_detector_card(card, tmp_path / "net.tflite")
+    save_card(card, tmp_path / "net.tflite")
     assert load_detector_card(tmp_path / "net.tflite") == card
 
 
@@ -150,13 +151,13 @@ def test_a_file_without_a_card_is_refused(tmp_path: Path):
     assert "has no card net.json" in refusal(tmp_path / "net.tflite")
 
 
-def test_an_absent_file_is_told_with_the_setting(tmp_path: Path):
+def test_a_missing_file_is_reported_with_the_setting(tmp_path: Path):
     assert "detect.model" in refusal(tmp_path / "absent.tflite")
 
 
 def test_a_file_that_the_card_was_not_written_for_never_reaches_the_runtime(tmp_path: Path):
     (tmp_path / "net.tflite").write_bytes(b"TFL3" * 10)
-    save_detector_card(a_card(), tmp_path / "net.tflite")
+    save_card(a_card(), tmp_path / "net.tflite")
     assert "sha256" in refusal(tmp_path / "net.tflite")
 
 
@@ -167,29 +168,29 @@ def test_an_expression_network_is_refused_as_what_it_is(int8_model: Path):
 def test_a_detector_is_no_expression_network(tmp_path: Path):
     from fer_edge.vision.model_card import load_card  # noqa: PLC0415  only here
 
-    save_detector_card(a_card(), tmp_path / "net.tflite")
+    save_card(a_card(), tmp_path / "net.tflite")
     with pytest.raises(ModelError, match="'detector'"):
         load_card(tmp_path / "net.tflite")
 
 
 def test_a_network_that_is_no_detector_is_refused_even_with_a_detectors_card(int8_model: Path):
     content = int8_model.read_bytes()
-    save_detector_card(a_card(sha256=sha256_of(content)), int8_model)
+    save_card(a_card(sha256=sha256_of(content)), int8_model)
     assert "input 1x64x64x1, output 1x7" in refusal(int8_model)
 
 
 def test_a_network_of_cells_passes():
-    verify_detector(FakeRunner(), Path("net.tflite"))
+    verify_detector(FakeInterpreter(), Path("net.tflite"))
 
 
 def test_a_gender_networks_card_is_refused_by_its_kind(tmp_path: Path):
     model = tmp_path / "net.tflite"
-    save_detector_card(a_card(kind="gender"), model)
+    card_path(model).write_bytes(encoded(a_card(kind="gender")))
     model.write_bytes(b"x")
     assert "'gender'" in refusal(model)
 
 
-def test_an_expression_card_for_a_detector_says_so(tmp_path: Path):
+def test_an_expression_card_for_a_detector_is_rejected(tmp_path: Path):
     labels = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
     size = CardInput(height=48, width=48, mean=0.0, std=255.0)
     model = tmp_path / "net.tflite"

@@ -20,7 +20,7 @@ from converter.quantize.command import check_output
 from fer_edge.config.model import DetectSettings
 from fer_edge.errors import UserError
 from fer_edge.vision.interpreter import Interpreter
-from fer_edge.vision.model_card import load_detector_card, save_detector_card
+from fer_edge.vision.model_card import load_detector_card, save_card
 from fer_edge.vision.tflite_detector import SHIPPED, TfliteDetector
 from tests.converter.detector.conftest import empty
 
@@ -59,7 +59,7 @@ def test_the_architecture_of_a_run_is_not_overwritten_by_a_card(run: Path, photo
 
 def test_the_card_of_an_earlier_export_may_be_overwritten_and_that_of_another_kind_may_not(tmp_path: Path):
     output = tmp_path / "face.tflite"
-    save_detector_card(CARD, output)
+    save_card(CARD, output)
     check_output(output, load_detector_card)
     with pytest.raises(UserError, match="is no model card"):
         check_output(output)
