@@ -30,7 +30,7 @@ _CLOSED_BY_BROKER = tuple(os.strerror(code) for code in (errno.ECONNRESET, errno
 
 
 class BrokerError(Exception):
-    """There is no link, or none any more; the message is one line that says what to do.
+    """No connection, or its loss; the message is one line that says what to do.
 
     ``silent``: the broker accepted the connection and never answered CONNECT, as brokers do that do not know its MQTT
     version. ``version``: it rejected the version by name. ``hung_up``: it closed an MQTT 3.1.1 link before any

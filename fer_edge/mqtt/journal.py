@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 QUEUE_FULL = "queue_full"  # reasons of a gap: no room while the broker was away
 REFUSED = "refused"  # the broker rejected them
 EXPIRED = "expired"  # they waited for longer than their expiry
-RESTART = "restart"  # the daemon died and they were not persisted
+RESTART = "restart"  # the daemon was killed and they were not persisted
 CORRUPT = "corrupt"  # they were in a file that cannot be read
 
 REASONS = (QUEUE_FULL, REFUSED, EXPIRED, RESTART, CORRUPT)

@@ -24,7 +24,7 @@ LONGEST_TRANSACTION = 128  # characters
 LARGEST_TRANSACTION = 2**53  # what every JSON reader takes exactly
 DEEPEST = 6  # objects in objects; settings need four
 MOST_MISTAKES = 10  # lines of an answer; the rest are counted
-LONGEST_VERB = 40  # characters of what is repeated of a verb that nobody knows
+LONGEST_VERB = 40  # characters of an unknown verb in a response
 TRANSACTION, PAUSED = "transaction", "paused"
 Transaction = str | int | None
 
