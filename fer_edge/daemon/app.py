@@ -22,10 +22,11 @@ from fer_edge.config.overrides import OverridesFile
 from fer_edge.config.rules import without_effect
 from fer_edge.config.runtime import RuntimeConfig
 from fer_edge.daemon.commands import CommandHandler, CommandQueue
+from fer_edge.daemon.controls import CameraMonitor, Controls
 from fer_edge.daemon.health import HealthReporter, discovery_of, info_facts
 from fer_edge.daemon.host import is_synchronised
-from fer_edge.daemon.logs import set_level, set_up_logging
-from fer_edge.daemon.loop import CameraMonitor, MainLoop
+from fer_edge.daemon.logs import set_up_logging
+from fer_edge.daemon.loop import Daemon
 from fer_edge.daemon.signals import Signals
 from fer_edge.daemon.systemd import Notifier, Systemd
 from fer_edge.daemon.throttle import ThermalThrottle
@@ -78,12 +79,12 @@ class App:
         kept = None if state is None else OverridesFile(state / f"{client_id(topics.prefix, topics.device)}.json")
         self._live = RuntimeConfig(given, settings_path, kept)
         settings = self._live.settings
-        for key, sentence in without_effect(settings):
-            logger.warning("%s: %s", key, sentence)
-        self._signals = Signals()
+        for key, text in without_effect(settings):
+            logger.warning("%s: %s", key, text)
+        signals = Signals()
         systemd = Systemd(Notifier(), time.monotonic())
         self._vision = build_analyzer(settings)
-        self._kernels = inspect_delegate(self._vision.classifier.interpreter)
+        kernels = inspect_delegate(self._vision.classifier.interpreter)
         clocks = Clocks(time.time, time.monotonic, is_synchronised)
         model = self._vision.classifier.card.sha256
         folders, aggregate = Folders(state, runtime), settings.privacy.mode == "aggregate"
@@ -92,9 +93,9 @@ class App:
             folders = Folders()
         inbox = RequestQueue()
         birth = BirthWatch(settings.home_assistant, random.random)
-        self._discovery = discovery_of(settings, topics, self._vision) if settings.home_assistant.discovery else None
-        subscribed = (topics.requests, birth.topic) if self._discovery else (topics.requests,)
-        self._delivery = Delivery(
+        discovery = discovery_of(settings, topics, self._vision) if settings.home_assistant.discovery else None
+        subscribed = (topics.requests, birth.topic) if discovery else (topics.requests,)
+        delivery = Delivery(
             settings.mqtt,
             topics,
             model,
@@ -104,21 +105,20 @@ class App:
             first=(topics.info, topics.settings, topics.state),
             subscription=Subscription(subscribed, inbox.put),
         )
-        self._link = self._delivery.link
-        self._reporter = MqttPublisher(self._delivery.messages, self._delivery, settings.publish, aggregate=aggregate)
+        publisher = MqttPublisher(delivery.messages, delivery, settings.publish, aggregate=aggregate)
         least_s = LEAST_AGGREGATE_S if aggregate else 0.0
-        self._windows = SummaryScheduler(self._reporter.summary, settings.publish.summary_s, now, least_s)
-        self._decider = EventDetector(settings.decide, settings.track.lost_s)
-        keeper = CommandQueue()
-        self._preview = self._open_preview(topics.device, keeper) if preview or settings.preview.enabled else None
-        self._recorder = self._open_recorder(state, now) if settings.record.enabled else None
-        parts = (self._windows, self._preview.stage if self._preview else None, self._recorder)
+        windows = SummaryScheduler(publisher.summary, settings.publish.summary_s, now, least_s)
+        decider = EventDetector(settings.decide, settings.track.lost_s)
+        saves = CommandQueue()
+        page = self._open_preview(topics.device, saves) if preview or settings.preview.enabled else None
+        recorder = self._open_recorder(state, now) if settings.record.enabled else None
+        parts = (windows, page.stage if page else None, recorder)
         observers: list[PipelineObserver] = [part for part in parts if part is not None]
-        pipeline = Pipeline(self._vision.analyze, self._decider, self._reporter, observers, self._vision.reset)
+        pipeline = Pipeline(self._vision.analyze, decider, publisher, observers, self._vision.reset)
         latest_frame = LatestFrame()
         if settings.camera.username:
             check_login(settings.camera)
-        self._capture = Camera(
+        capture = Camera(
             settings.camera,
             latest_frame,
             mask=PrivacyMask(settings.privacy.zones).apply,
@@ -126,44 +126,55 @@ class App:
             paused=self._live.paused,
             now=now,
         )
-        self._watch = CameraMonitor(self._capture, self._reporter, pipeline)
-        self._commands = CommandHandler(
-            inbox=inbox,
-            topics=topics,
-            reporter=self._reporter,
+        monitor = CameraMonitor(capture, publisher, pipeline)
+        health = HealthReporter(
             live=self._live,
-            set_capturing=self._set_capturing,
-            apply=self._apply,
-            birth=birth,
-            reannounce=self._reannounce,
-        )
-        self._health = HealthReporter(
-            live=self._live,
-            kernels=self._kernels,
+            kernels=kernels,
             latest_frame=latest_frame,
-            capture=self._capture,
-            link=self._link,
+            capture=capture,
+            link=delivery.link,
             throttle=ThermalThrottle(settings.governor.hot_c),
-            reporter=self._reporter,
-            stage=self._preview.stage if self._preview else None,
-            recorder=self._recorder,
-            requests=self._commands.counts,
+            publisher=publisher,
+            stage=page.stage if page else None,
+            recorder=recorder,
+            inbox=inbox,
         )
-        self._loop = MainLoop(
-            signals=self._signals,
+        controls = Controls(
+            live=self._live,
+            monitor=monitor,
+            health=health,
+            vision=self._vision,
+            decider=decider,
+            publisher=publisher,
+            windows=windows,
+            preview=page,
+            recorder=recorder,
+            link=delivery.link,
+            discovery=discovery,
+        )
+        controls.show_overrides()
+        self._commands = CommandHandler(
+            inbox=inbox, topics=topics, publisher=publisher, live=self._live, birth=birth, controls=controls
+        )
+        self._daemon = Daemon(
+            signals=signals,
             systemd=systemd,
             latest_frame=latest_frame,
-            capture=self._capture,
-            watch=self._watch,
+            capture=capture,
+            monitor=monitor,
             pipeline=pipeline,
-            windows=self._windows,
-            delivery=self._delivery,
+            windows=windows,
+            delivery=delivery,
             commands=self._commands,
-            keeper=keeper,
-            health=self._health,
-            preview=self._preview,
-            recorder=self._recorder,
+            saves=saves,
+            health=health,
+            preview=page,
+            recorder=recorder,
         )
+        publisher.info(info_facts(self._vision, kernels, settings.privacy))
+        self._commands.publish_settings()
+        if discovery is not None:
+            delivery.link.publish(discovery.message())
 
     def run(self) -> int:
         """Run until SIGTERM, Ctrl-C or the end of a video; return the exit code.
@@ -171,12 +182,7 @@ class App:
         Raises:
             UserError: the camera's source cannot be read, and a retry cannot help.
         """
-        with self._signals.handled():
-            self._reporter.info(info_facts(self._vision, self._kernels, self._live.settings.privacy))
-            self._commands.publish_settings()
-            if self._discovery is not None:
-                self._link.publish(self._discovery.message())
-            return self._loop.run()
+        return self._daemon.run()
 
     def _open_recorder(self, state: Path | None, now: float) -> "Recorder":
         """Open the recorder, which is imported only where it is used."""
@@ -185,40 +191,8 @@ class App:
         model = self._vision.classifier.card.sha256
         return open_recorder(self._live.settings, state, model, now, time.time())
 
-    def _open_preview(self, device: str, keeper: CommandQueue) -> "Preview":
+    def _open_preview(self, device: str, saves: CommandQueue) -> "Preview":
         """Open the live page, which is imported only where it is used."""
         from fer_edge.web.server import Preview  # noqa: PLC0415
 
-        preview = Preview(self._live.settings, device, keeper.submit)
-        self._show_overrides(preview)
-        return preview
-
-    def _show_overrides(self, preview: "Preview") -> None:
-        zones = self._live.next.privacy.zones
-        preview.stage.set_overrides(self._live.overrides, zones, self._live.place)
-
-    def _set_capturing(self, *, enabled: bool) -> None:
-        """Open or close the camera, and publish its phase and `health` at once."""
-        self._watch.set_capturing(enabled=enabled)
-        self._health.publish(time.monotonic())
-
-    def _apply(self, settings: Settings) -> None:
-        """Apply changed settings, from the next frame on."""
-        set_level(settings.log_level)
-        self._vision.reconfigure(settings.gates)
-        self._decider.reconfigure(settings.decide, settings.track.lost_s)
-        if self._preview:
-            self._preview.stage.reconfigure(settings.decide, settings.track.lost_s)
-            self._show_overrides(self._preview)
-        if self._recorder:
-            self._recorder.reconfigure(settings.decide, settings.track.lost_s)
-        self._reporter.reconfigure(settings.publish)
-        self._windows.length_s = settings.publish.summary_s
-        self._health.reconfigure(settings.publish.health_s)
-
-    def _reannounce(self) -> None:
-        """Publish discovery and all retained messages again, for a Home Assistant that has just started."""
-        if self._discovery is not None:
-            topics = self._discovery.topics
-            self._link.repeat((self._discovery.topic, topics.info, topics.settings, topics.state))
-            self._health.publish(time.monotonic())
+        return Preview(self._live.settings, device, saves.submit)

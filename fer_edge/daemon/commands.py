@@ -4,10 +4,10 @@ import logging
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from queue import Empty, SimpleQueue
-from typing import Any, Protocol
+from typing import Any
 
-from fer_edge.config.model import Settings
 from fer_edge.config.runtime import AppliedChange, RuntimeConfig
+from fer_edge.daemon.controls import Controls
 from fer_edge.errors import SettingsError, UserError
 from fer_edge.homeassistant.discovery import BirthWatch
 from fer_edge.mqtt.link import LogLimit
@@ -61,40 +61,25 @@ class CommandQueue:
             done.set_result(None)
 
 
-class SetCapturing(Protocol):
-    """Open or close the camera."""
-
-    def __call__(self, *, enabled: bool) -> None: ...
-
-
 class CommandHandler:
-    """Handlers of requests and reloads. Not thread-safe; the main thread owns it.
-
-    ``set_capturing`` opens or closes the camera; ``apply`` reconfigures all parts; ``reannounce`` publishes discovery
-    and retained messages again for a Home Assistant that has just started.
-    """
+    """Handlers of requests and reloads. Not thread-safe; the main thread owns it."""
 
     def __init__(  # noqa: PLR0913 - the parts that commands reach
         self,
         *,
         inbox: RequestQueue,
         topics: Topics,
-        reporter: MqttPublisher,
+        publisher: MqttPublisher,
         live: RuntimeConfig,
-        set_capturing: SetCapturing,
-        apply: Callable[[Settings], None],
         birth: BirthWatch,
-        reannounce: Callable[[], None],
+        controls: Controls,
     ) -> None:
         self._inbox = inbox
         self._topics = topics
-        self._reporter = reporter
+        self._publisher = publisher
         self._live = live
-        self._set_capturing = set_capturing
-        self._apply = apply
         self._birth = birth
-        self._reannounce = reannounce
-        self._done = self._refused = 0
+        self._controls = controls
         self._refusals = LogLimit(REFUSAL_S)
         self.mistake = ""
         """Why config.yaml as last read is not in force; empty where it is."""
@@ -103,21 +88,17 @@ class CommandHandler:
             Verb.RESUME: lambda _: self._pause(paused=False),
             Verb.SETTINGS: self._change,
             Verb.RELOAD: lambda _: self._reload(),
-            Verb.SNAPSHOT_STATE: lambda _: self._reporter.snapshot(),
+            Verb.SNAPSHOT_STATE: lambda _: self._publisher.snapshot(),
         }
-
-    def counts(self) -> dict[str, int]:
-        """Return the counts of requests since the start, for `health`."""
-        return {"done": self._done, "refused": self._refused, "dropped": self._inbox.dropped}
 
     def publish_settings(self) -> None:
         """Publish the retained `settings`."""
-        self._reporter.settings(self._live.table(), paused=self._live.paused)
+        self._publisher.settings(self._live.table(), paused=self._live.paused)
 
     def serve(self, now: float) -> None:
         """Handle at most one request, so that a flood costs one per frame; ``now`` in monotonic seconds."""
         if self._birth.is_due(now):
-            self._reannounce()
+            self._controls.reannounce()
         message = self._inbox.take(now)
         if message is not None and message.topic == self._birth.topic:
             self._birth.receive(message, now)
@@ -156,15 +137,14 @@ class CommandHandler:
                 data = self._verbs[request.verb](request)
             except UserError as error:
                 mistakes = str(error).splitlines()
-        self._done += not mistakes
-        self._refused += bool(mistakes)
-        self._reporter.response(request, mistakes, data)
+        self._controls.health.on_request(accepted=not mistakes)
+        self._publisher.response(request, mistakes, data)
 
     def _pause(self, *, paused: bool) -> dict[str, Any]:
         changed = paused is not self._live.paused
         kept = self._live.pause(paused=paused)
         if changed:
-            self._set_capturing(enabled=not paused)
+            self._controls.set_capturing(enabled=not paused)
             logger.info("paused: camera closed" if paused else "resumed")
             self.publish_settings()
         return {PAUSED: paused, "kept": kept}
@@ -191,7 +171,7 @@ class CommandHandler:
 
     def _announce(self, applied: AppliedChange, event: str, nothing: str) -> None:
         """Reconfigure all parts, publish `settings`, and log the change."""
-        self._apply(self._live.settings)
+        self._controls.apply()
         self.publish_settings()
         logger.info("%s: %s", event, ", ".join(applied.keys) or nothing)
         if applied.need_restart:

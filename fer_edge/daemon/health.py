@@ -3,7 +3,7 @@
 import logging
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -22,6 +22,7 @@ from fer_edge.events.lifecycle import Decision
 from fer_edge.homeassistant.discovery import Discovery
 from fer_edge.mqtt.link import Link, LinkState
 from fer_edge.mqtt.publisher import MqttPublisher
+from fer_edge.mqtt.requests import RequestQueue
 from fer_edge.mqtt.topics import Topics
 from fer_edge.types import FaceState, Frame, Outcome
 from fer_edge.vision.analyzer import FaceAnalyzer
@@ -194,10 +195,7 @@ def _joined(phase: CameraPhase, reason: str) -> str:
 
 
 class HealthReporter:
-    """Publisher of `health` and of the status parts. Not thread-safe; the main thread owns it.
-
-    ``requests`` returns the counts of requests since the start.
-    """
+    """Publisher of `health` and of the status parts. Not thread-safe; the main thread owns it."""
 
     def __init__(  # noqa: PLR0913 - the parts that it reports
         self,
@@ -208,16 +206,17 @@ class HealthReporter:
         capture: Camera,
         link: Link,
         throttle: ThermalThrottle,
-        reporter: MqttPublisher,
+        publisher: MqttPublisher,
         stage: "LiveState | None",
         recorder: "Recorder | None",
-        requests: Callable[[], dict[str, int]],
+        inbox: RequestQueue,
     ) -> None:
         self._live, self._kernels = live, kernels
         self._latest_frame, self._capture, self._link = latest_frame, capture, link
         self._throttle = throttle
-        self._reporter, self._stage, self._recorder = reporter, stage, recorder
-        self._requests = requests
+        self._publisher, self._stage, self._recorder = publisher, stage, recorder
+        self._inbox = inbox
+        self._done = self._refused = 0  # requests since the start
         now = time.monotonic()
         self._memory = MemoryLimit(live.settings.memory_max_mib * MIB)
         self._frames, self._meter = FrameStatus(now), HealthMeter(now)
@@ -234,6 +233,11 @@ class HealthReporter:
         """Count a processed frame."""
         self._meter.frame(time.monotonic() - frame.captured_at, decision.in_frame)
         self._frames.count(len(decision.in_frame))
+
+    def on_request(self, *, accepted: bool) -> None:
+        """Count a request."""
+        self._done += accepted
+        self._refused += not accepted
 
     def update(self, now: float) -> None:
         """Update the frame rate and the live page's camera and broker state."""
@@ -253,8 +257,9 @@ class HealthReporter:
         health = self._meter.report(now, self._latest_frame.dropped)
         camera, link = self._capture.state(now), self._link.state(now)
         recording = recording_state(None if self._recorder is None else self._recorder.failure)
-        figures = health_figures(health, self._kernels, camera, link, now, self._requests(), recording)
-        self._reporter.health(figures)
+        requests = {"done": self._done, "refused": self._refused, "dropped": self._inbox.dropped}
+        figures = health_figures(health, self._kernels, camera, link, now, requests, recording)
+        self._publisher.health(figures)
         if self._stage:
             self._stage.health(figures)
 

@@ -10,7 +10,7 @@ import pytest
 from fer_edge.capture.camera import LatestFrame
 from fer_edge.capture.supervisor import CameraPhase
 from fer_edge.config.model import DecideSettings
-from fer_edge.daemon.loop import MainLoop
+from fer_edge.daemon.loop import Daemon
 from fer_edge.daemon.signals import Signals
 from fer_edge.daemon.systemd import Notifier, Systemd
 from fer_edge.events.lifecycle import Decision, EventDetector
@@ -55,14 +55,14 @@ class FakeDaemon:
             "capture": SimpleNamespace(
                 start=lambda: None, check=lambda: None, stop=lambda: self._record("camera"), deadline=now + 60.0
             ),
-            "watch": SimpleNamespace(update=lambda now: None, phase=CameraPhase.RUNNING),
+            "monitor": SimpleNamespace(update=lambda now: None, phase=CameraPhase.RUNNING),
             "pipeline": Pipeline(lambda frame: (), EventDetector(DecideSettings(), 1.0), publisher, [observer]),
             "windows": SummaryScheduler(lambda window: self._record("summary"), 300.0, now - 1.0),
             "delivery": SimpleNamespace(
                 link=link, start=lambda: None, check=lambda now: None, stop=lambda timeout_s: self._record("offline")
             ),
             "commands": SimpleNamespace(serve=lambda now: None, adopt=lambda change: None, mistake=""),
-            "keeper": SimpleNamespace(serve=lambda adopt: None),
+            "saves": SimpleNamespace(serve=lambda adopt: None),
             "health": SimpleNamespace(
                 update=lambda now: None,
                 publish_if_due=lambda now: self.signals.stop.set(),
@@ -72,7 +72,7 @@ class FakeDaemon:
             "preview": page,
             "recorder": recorder,
         }
-        self.loop = MainLoop(**parts)
+        self.running = Daemon(**parts)
 
     def _record(self, step: str) -> None:
         self.steps.append(step)
@@ -85,21 +85,21 @@ class FakeDaemon:
 
 def test_stop_runs_its_steps_in_order() -> None:
     daemon = FakeDaemon()
-    assert daemon.loop.run() == 0
+    assert daemon.running.run() == 0
     assert daemon.steps == ["camera", "summary", "recorder", "offline"]
 
 
 def test_observer_that_fails_at_the_end_prevents_neither_offline_nor_the_writing_of_scores() -> None:
     daemon = FakeDaemon(closing=ZeroDivisionError("of an observer"))
     with pytest.raises(ZeroDivisionError, match="of an observer"):
-        daemon.loop.run()
+        daemon.running.run()
     assert daemon.steps == ["camera", "summary", "recorder", "offline"]
 
 
 def test_recorder_whose_thread_ended_ends_the_daemon_in_order_and_with_its_error() -> None:
     daemon = FakeDaemon(recording=ValueError("of the recorder's thread"))
     with pytest.raises(ValueError, match="of the recorder's thread"):
-        daemon.loop.run()
+        daemon.running.run()
     assert daemon.steps == ["camera", "summary", "recorder", "offline"]
 
 
@@ -109,14 +109,14 @@ def test_page_whose_thread_ended_ends_the_daemon_in_order_and_with_its_error() -
 
     daemon = FakeDaemon(page=SimpleNamespace(start=lambda: None, check=check, stop=lambda: None))
     with pytest.raises(ValueError, match="of the encoder's thread"):
-        daemon.loop.run()
+        daemon.running.run()
     assert daemon.steps == ["camera", "summary", "recorder", "offline"]
 
 
 def test_first_failure_stays_in_the_traceback_of_a_later_one() -> None:
     daemon = FakeDaemon(recording=ValueError("first"), closing=ZeroDivisionError("later"))
     with pytest.raises(ZeroDivisionError, match="later") as caught:
-        daemon.loop.run()
+        daemon.running.run()
     chain, error = [], caught.value
     while error is not None and len(chain) < 9:
         chain.append(str(error))

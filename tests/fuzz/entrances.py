@@ -105,24 +105,44 @@ def _reload(parts: Parts, folder: Path) -> bool:
     return taken and not (folder / "overlay.json.rejected").exists()
 
 
+class CountedRequests:
+    """Count of accepted requests, in place of the health reporter."""
+
+    accepted = 0
+
+    def on_request(self, *, accepted: bool) -> None:
+        self.accepted += accepted
+
+
+class NoControls:
+    """Controls of a daemon without parts."""
+
+    def __init__(self) -> None:
+        self.health = CountedRequests()
+
+    def set_capturing(self, *, enabled: bool) -> None: ...
+
+    def apply(self) -> None: ...
+
+    def reannounce(self) -> None: ...
+
+
 def _request(parts: Parts, folder: Path) -> bool:
     verb, payload, reply_to, correlation = parts
     live, _ = _live(folder, b"device: porch\n", b"{}")
-    inbox = RequestQueue()
+    inbox, controls = RequestQueue(), NoControls()
     commands = CommandHandler(
         inbox=inbox,
         topics=TOPICS,
-        reporter=MqttPublisher(Messages(TOPICS, "0" * 64, "0" * 8, CLOCKS), Nowhere(), PublishSettings()),
+        publisher=MqttPublisher(Messages(TOPICS, "0" * 64, "0" * 8, CLOCKS), Nowhere(), PublishSettings()),
         live=live,
-        set_capturing=lambda *, enabled: None,
-        apply=lambda _settings: None,
         birth=BirthWatch(HomeAssistantSettings(), lambda: 0.5),
-        reannounce=lambda: None,
+        controls=controls,
     )
     topic = TOPICS.requests.removesuffix("+") + verb.decode(errors="replace")
     inbox.put(ReceivedMessage(topic, payload, False, reply_to.decode(errors="replace") or None, correlation or None))
     commands.serve(0.0)
-    return bool(commands.counts()["done"])
+    return controls.health.accepted > 0
 
 
 def _card(load: Callable[[Path], object]) -> Callable[[Parts, Path], bool]:

@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from fer_edge.capture.supervisor import CameraPhase, CameraState
 from fer_edge.config.model import PrivacySettings, Settings
 from fer_edge.config.runtime import RELOADABLE, origins
+from fer_edge.daemon.controls import WITHOUT_FRAMES
 from fer_edge.daemon.health import HealthMeter, health_figures, info_facts, recording_state
-from fer_edge.daemon.loop import WITHOUT_FRAMES
 from fer_edge.emotions import EMOTIONS
 from fer_edge.mqtt.journal import QUEUE_FULL, REASONS, RESTART
 from fer_edge.mqtt.link import LinkState
