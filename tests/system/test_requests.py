@@ -118,7 +118,7 @@ def test_mistakes_are_all_named_and_change_nothing(daemon: Daemon, subscriber: S
         "decide.entr: unknown key, did you mean enter?",
         "decide.leave: must be a number between 0 and 1, got 7",
     ]
-    assert answer["mistakes"][2].startswith("camera: cannot be changed while the daemon runs")
+    assert answer["mistakes"][2].startswith("camera: cannot be changed at run time")
     assert subscriber.answer("settings")["data"]["settings"]["decide"]["leave"] == {"value": 0.35, "from": "file"}
     assert len(subscriber.of("settings")) == told
     assert not (daemon.state / f"fer_edge-{DEVICE}.json").exists()
