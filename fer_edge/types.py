@@ -145,5 +145,5 @@ class Message(msgspec.Struct, frozen=True):
     retain: bool = False
     expiry_s: int | None = None  # MQTT 5 message expiry interval, None for never
     seq: int | None = None  # number among the run's events, from 1; None if it is not an event
-    spare: bool = False  # an event that is dropped first when the queue is full
+    droppable: bool = False  # an event that is dropped first when the queue is full
     correlation: bytes | None = None  # MQTT 5 correlation data of the request

@@ -194,9 +194,9 @@ class Messages:
         )
 
     def _event_message(self, payload: EventPayload, seq: int) -> Message:
-        spare = payload.event_type == EventKind.CHANGED.value
+        droppable = payload.event_type == EventKind.CHANGED.value
         encoded = _ENCODER.encode(payload)
-        return Message(self._topics.event, encoded, qos=1, expiry_s=self._expiry_s, seq=seq, spare=spare)
+        return Message(self._topics.event, encoded, qos=1, expiry_s=self._expiry_s, seq=seq, droppable=droppable)
 
     def _face(self, verdict: FaceState) -> FacePayload:
         return FacePayload(

@@ -155,7 +155,7 @@ class EventWindow:
     def put(self, message: Message, now: float, *, pinned: bool, event: Event | None, uptime_s: float) -> None:
         """Insert an event into the journal and drop what there is no room for."""
         assert message.seq is not None, "only events are in the journal"
-        dropped_after = DROP_FIRST if message.spare else DROP_NEXT
+        dropped_after = DROP_FIRST if message.droppable else DROP_NEXT
         self.journal.put(
             self.journal.run,
             message.seq,

@@ -12,8 +12,8 @@ from fer_edge.types import Message
 TOPIC = "event"
 
 
-def event(seq: int, expiry_s: int | None = None, *, spare: bool = False) -> Message:
-    return Message(TOPIC, str(seq).encode(), seq=seq, expiry_s=expiry_s, spare=spare)
+def event(seq: int, expiry_s: int | None = None, *, droppable: bool = False) -> Message:
+    return Message(TOPIC, str(seq).encode(), seq=seq, expiry_s=expiry_s, droppable=droppable)
 
 
 def gap(_run: str, first: int, last: int, reason: str) -> Message:
@@ -210,7 +210,7 @@ def test_refused_gap_beside_a_full_line_is_swallowed_by_its_gap():
 def test_changes_of_emotion_go_before_who_came_and_who_left():
     box = make(capacity=4)
     for seq in range(1, 9):
-        box.put(event(seq, spare=seq % 2 == 0), now=0.0)  # even ones are changes
+        box.put(event(seq, droppable=seq % 2 == 0), now=0.0)  # even ones are changes
     assert sent_all(box) == [
         "1",
         "gap 2-2 queue_full",
@@ -244,7 +244,7 @@ def test_event_that_outlived_its_expiry_becomes_a_gap_and_younger_ones_stay():
 def test_memory_of_a_long_outage_stays_small_however_many_events_are_dropped():
     box = make(capacity=10)
     for seq in range(1, 5001):
-        box.put(event(seq, spare=seq % 3 != 0), now=0.0)
+        box.put(event(seq, droppable=seq % 3 != 0), now=0.0)
     assert box.tally().depth < 10 + 2 * 64 + 10
     assert sent_all(box)[0] == "gap 1-4970 queue_full"
 
