@@ -123,8 +123,8 @@ def test_device_appears_with_entities_that_live_and_leaves_when_it_is_told(
     assert float(seen["number.porch_enter_threshold"][0]) == 0.5
     told = {name for name, (state, _) in seen.items() if state in ("unavailable", "unknown")}
     assert told <= {
-        "button.porch_thresholds_as_in_config_yaml",
-        "sensor.porch_temperature",
+        "button.porch_reset_thresholds",
+        "sensor.porch_cpu_temperature",
         "binary_sensor.porch_throttled",
     }
     assert daemon.stop() == 0
@@ -147,7 +147,7 @@ def test_pause_and_thresholds_are_asked_for_from_home_assistant(
     eventually(lambda: home.state("number.porch_enter_threshold") == "0.4", "the new threshold")
     eventually(lambda: home.state("sensor.porch_dominant_emotion") == "happy", "a smile")
     home.call("number", "set_value", "number.porch_enter_threshold", value=0.1)  # below `leave`: refused
-    home.call("button", "press", "button.porch_thresholds_as_in_config_yaml")
+    home.call("button", "press", "button.porch_reset_thresholds")
     eventually(lambda: home.state("number.porch_enter_threshold") == "1.0", "the file's threshold")
     eventually(lambda: home.state("switch.porch_pause") == "off", "the switch")
     home.call("switch", "turn_on", "switch.porch_pause")
@@ -166,7 +166,7 @@ def test_home_assistant_that_starts_later_is_told_everything_again(
     start(settings)
     eventually(lambda: home.state("sensor.porch_faces") == "1", "a face")
     # All of the device is there: a restart in the middle of a discovery is Home Assistant's own affair.
-    eventually(lambda: home.state("number.porch_least_sharpness") not in ("None", "unavailable"), "its numbers")
+    eventually(lambda: home.state("number.porch_minimum_sharpness") not in ("None", "unavailable"), "its numbers")
     listener = Subscriber(broker.port, "porch")
     listener.wait_for(lambda heard: heard.of("info"), "what was retained")
     told = len(listener.of("info"))
