@@ -1,10 +1,10 @@
-"""Convert every network in a folder as a user would, and print what each file scores: the table in docs/converting.md.
+"""Convert every network in a folder and print the scores of each file: the table in docs/converting.md.
 
     python benchmarks/convert_everything.py ../shared/data/models ../shared/data/fer2013 OUTPUT
 
-Known by what they are: whole HDF5 files, `.keras` files, SavedModel folders, `model.json` with `model_weights.h5`
-beside it, other JSON architectures (converted untrained), and TFLite files (copied, and given a card). A network whose
-layout the faces cannot tell is converted a second time with GIVEN. Takes about a minute a network on two cores.
+Formats: whole HDF5 files, `.keras` files, SavedModel folders, `model.json` with `model_weights.h5` beside it, other
+JSON architectures (converted untrained), and TFLite files (copied, and given a card). A network whose layout cannot be
+inferred from faces is converted again with GIVEN. Takes about a minute for each network on two cores.
 """
 
 import shutil
@@ -17,7 +17,12 @@ import numpy as np
 from fer_edge.vision.classifier import load_classifier
 from fer_edge.vision.model_card import ModelCard, load_card
 
-GIVEN = ("--range", "0,1", "--labels", "fer2013")  # KDEF's: at chance on FER-2013, so nothing can be found
+GIVEN = (
+    "--range",
+    "0,1",
+    "--labels",
+    "fer2013",
+)  # of a network trained on KDEF: at chance on FER-2013, so its layout cannot be inferred
 HEAD = (
     "network",
     "container",
@@ -30,7 +35,7 @@ HEAD = (
     "ECE before, after",
     "layout",
 )
-UNCLEAR = "cannot be found"
+NOT_FOUND = "cannot be found"
 WEIGHTS = "model_weights.h5"
 
 
@@ -44,7 +49,7 @@ def main(models: Path, data: Path, output: Path) -> int:
 
 
 def networks(models: Path) -> list[Path]:
-    """Everything below ``models`` that is a network, without the weights that belong to an architecture."""
+    """Return the networks below ``models``, without the weights that belong to an architecture."""
     files = [
         path for ending in ("hdf5", "h5", "keras", "json", "tflite") for path in sorted(models.rglob(f"*.{ending}"))
     ]
@@ -53,10 +58,10 @@ def networks(models: Path) -> list[Path]:
 
 
 def row(source: Path, target: Path, data: Path) -> str:
-    """One line of the table."""
+    """Convert a network and return its line of the table."""
     command = _command(source, target, data)
     ended = subprocess.run(command, capture_output=True, text=True, check=False)
-    if ended.returncode and UNCLEAR in ended.stderr:
+    if ended.returncode and NOT_FOUND in ended.stderr:
         ended = subprocess.run([*command, *GIVEN], capture_output=True, text=True, check=False)
     if ended.returncode:
         line = ended.stderr.strip().removeprefix(f"fer-convert: {source}: ")
@@ -77,7 +82,7 @@ def _command(source: Path, target: Path, data: Path) -> list[str]:
 
 
 def _run_as_daemon(target: Path) -> None:
-    """Load and run the file as the daemon does; raises where that fails."""
+    """Load and run the file as the daemon does; raises if that fails."""
     classifier = load_classifier(target)
     shape = classifier.card.input
     scores = classifier.scores(np.zeros((shape.height, shape.width), np.uint8))
@@ -85,9 +90,9 @@ def _run_as_daemon(target: Path) -> None:
 
 
 def _cells(source: Path, target: Path, card: ModelCard) -> tuple[str, ...]:
-    how, scores = card.training, card.scores.get("PublicTest")
-    container, size = how.get("original", "TFLite file"), f"{target.stat().st_size / 1000:.0f}"
-    found, _, accuracy = how["layout"].partition(" reads ")
+    training, scores = card.training, card.scores.get("PublicTest")
+    container, size = training.get("original", "TFLite file"), f"{target.stat().st_size / 1000:.0f}"
+    found, _, accuracy = training["layout"].partition(" reads ")
     layout = f"found: {found}" if accuracy else found
     if scores is None:
         return source.name, container, size, *["untrained"] * 2, *["-"] * 4, layout

@@ -1,8 +1,8 @@
-"""How much around a detector's box the expression network should see: accuracy over a grid of crops.
+"""Crop around a detector's box: accuracy of the expression network over a grid of scales and offsets.
 
-Whole photos, one folder for each expression, go through a detector and then through every crop of the grid. The
-largest face of a photo counts; a photo without a face counts for no crop. The answer belongs beside the detector
-as its CROP. A wrong margin is dear: the most used package in this field loses 16 points by 10 pixels.
+Photos, one folder for each expression, go through a detector and then through every crop of the grid. The largest face
+of a photo counts; a photo without a face is left out. The best crop becomes the detector's CROP. A wrong margin is
+costly: the most used package in this field loses 16 points by 10 pixels.
 
     python benchmarks/crop_margin.py --model NET.tflite --photos press --detector haar
     python benchmarks/crop_margin.py --model NET.tflite --photos press --detector yunet_s_320_320.onnx --width 160
@@ -22,12 +22,12 @@ from fer_edge.vision.classifier import Classifier, load_classifier
 from fer_edge.vision.detector import Detector, make_detector
 from fer_edge.vision.preprocess import Crop, face_pixels, face_region
 
-LEAST_PHOTOS = 100  # expressions with fewer are left out: in a mean over classes their noise would choose the crop
+LEAST_PHOTOS = 100  # expressions with fewer are left out: in a mean over classes their noise would decide
 
 
 @dataclass(frozen=True)
 class Portrait:
-    """A photo's main face and what it shows."""
+    """Main face of a photo and its label."""
 
     photo: Image
     box: Box  # pixels
@@ -35,7 +35,7 @@ class Portrait:
 
 
 def labelled_photos(folder: Path, every: int) -> list[tuple[Path, int]]:
-    """(file, index in EMOTIONS) of every n-th photo of each expression that has enough of them."""
+    """Return (file, index in EMOTIONS) of every n-th photo of each expression with enough photos."""
     found = []
     for sub in sorted(path for path in folder.iterdir() if path.is_dir()):
         emotion = canonical(sub.name)
@@ -46,12 +46,12 @@ def labelled_photos(folder: Path, every: int) -> list[tuple[Path, int]]:
 
 
 def portraits(photos: list[tuple[Path, int]], detector: Detector) -> list[Portrait]:
-    """The largest face of each photo in which the detector finds one."""
+    """Return the largest face of each photo in which the detector finds one."""
     found = []
     for file, emotion in photos:
         photo = cv2.imread(str(file), cv2.IMREAD_COLOR)
         if photo is None:
-            raise click.ClickException(f"{file}: is no picture that OpenCV reads")
+            raise click.ClickException(f"{file}: not an image that OpenCV can read")
         faces = detector.detect(np.asarray(photo, np.uint8))
         if faces:
             largest = max(faces, key=lambda face: face.box.w * face.box.h)
@@ -60,7 +60,7 @@ def portraits(photos: list[tuple[Path, int]], detector: Detector) -> list[Portra
 
 
 def balanced_accuracy(faces: list[Portrait], classifier: Classifier, crop: Crop) -> float:
-    """Mean over the expressions of the part of their photos that is recognised, 0 to 1."""
+    """Return the mean over the expressions of the share of correct photos, 0 to 1."""
     size = classifier.card.input
     hits: dict[int, list[bool]] = {}
     for face in faces:
@@ -70,7 +70,7 @@ def balanced_accuracy(faces: list[Portrait], classifier: Classifier, crop: Crop)
 
 
 def detect_settings(detector: str, width: int) -> DetectSettings:
-    """Settings for `haar`, for YuNet's .onnx file, or for a .tflite file of `fer-convert export-detector`."""
+    """Return settings for `haar`, for YuNet's .onnx file, or for a .tflite file of `fer-convert export-detector`."""
     if detector == "haar":
         return DetectSettings(backend="haar", width=width)
     return DetectSettings(backend="yunet" if detector.endswith(".onnx") else "own", model=detector, width=width)
@@ -81,9 +81,11 @@ def detect_settings(detector: str, width: int) -> DetectSettings:
 @click.option("--photos", type=click.Path(path_type=Path, exists=True), required=True, help="folder = expression")
 @click.option("--detector", required=True, help="haar, a YuNet .onnx file, or a detector's .tflite file")
 @click.option("--width", default=320, show_default=True, help="width that photos are reduced to for detection")
-@click.option("--scales", default="0.8,0.9,1.0,1.1,1.2,1.3", show_default=True, help="sides over the box's longer side")
 @click.option(
-    "--dys", default="-0.1,-0.05,0,0.05,0.1", show_default=True, help="centres below the box's, in sides of it"
+    "--scales", default="0.8,0.9,1.0,1.1,1.2,1.3", show_default=True, help="sides as multiples of the box's longer side"
+)
+@click.option(
+    "--dys", default="-0.1,-0.05,0,0.05,0.1", show_default=True, help="offsets of the centre below the box's, in sides"
 )
 @click.option("--every", default=1, show_default=True, help="use every n-th photo")
 def main(model: Path, photos: Path, detector: str, width: int, scales: str, dys: str, every: int) -> None:  # noqa: PLR0913, PLR0917

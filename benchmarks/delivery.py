@@ -1,13 +1,12 @@
-"""What delivery costs: events a second beside plain paho, latency to a subscriber, bytes written to disk.
+"""Cost of delivery: events per second compared with plain paho, latency to a subscriber, bytes written to disk.
 
     .venv/bin/python benchmarks/delivery.py
 
-Throughput: the same events, made and turned into JSON, then sent with QoS 1 by plain paho (its own thread and queue, 20
-in flight) and by the daemon's delivery (numbered, noted, kept, with expiry), to the last acknowledgement; in turns,
-each in a process of its own; what counts is the ratio. Latency: events at a camera's pace from a process of their own,
-timed where a subscriber gets them; the frame's own work is not in it. Bytes: what the kernel was given to write for the
-process (/proc/self/io), so the folder for the store must be on a disk and not in memory: name one with --folder where
-the temporary folder is a tmpfs.
+Throughput: the same events, encoded as JSON and published with QoS 1 by plain paho (its own thread and queue, 20 in
+flight) and by the daemon's delivery (numbered, journalled, with expiry), up to the last acknowledgement. Both sides
+alternate, each in a process of its own; the ratio counts. Latency: events at a camera's rate from a process of their
+own, timed at a subscriber, without the analysis of the frame. Bytes: write_bytes of the process (/proc/self/io), so the
+store's folder must be on a disk: set --folder if the temporary folder is a tmpfs.
 """
 
 import argparse
@@ -44,7 +43,7 @@ from fer_edge.types import Box, Event, EventKind
 
 TOPICS = Topics("fer_edge", "benchmark")
 CLOCKS = Clocks(time.time, time.monotonic, lambda: True)
-NOBODY = 1  # a port of loopback where no broker listens
+NO_BROKER = 1  # a loopback port without a broker
 SMALLEST_RATIO = 0.7
 LARGEST_P99_MS = 100.0
 GIVE_UP_S = 120.0
@@ -52,7 +51,7 @@ DURABILITIES = ("default", "strict", "memory")
 
 
 def event(face: int) -> Event:
-    """What a face does: 1 of 10 events is an arrival, 1 a farewell."""
+    """Return an event: 1 of 10 is `face_appeared`, 1 is `face_gone`."""
     scores = np.full(len(EMOTIONS), 1.0 / len(EMOTIONS), np.float32)
     kinds = {0: EventKind.APPEARED, 9: EventKind.GONE}
     kind = kinds.get(face % 10, EventKind.CHANGED)
@@ -60,20 +59,20 @@ def event(face: int) -> Event:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    """Waits, and gives up where it takes for ever."""
+    """Wait until ``holds()``; exit after GIVE_UP_S."""
     ends_at = time.monotonic() + GIVE_UP_S
     while not holds():
         if time.monotonic() > ends_at:
-            raise SystemExit("it took too long")
+            raise SystemExit(f"gave up after {GIVE_UP_S:g} s")
         time.sleep(0.002)
 
 
 def make_delivery(port: int, durability: str, folder: Path | None) -> Delivery:
-    """The daemon's, connected where there is a broker."""
+    """Return the daemon's delivery, connected unless on NO_BROKER."""
     settings = msgspec.convert(
         {"host": LOOPBACK, "port": port, "durability": durability, "queue": 1000000, "queue_mib": 1024}, MqttSettings
     )
-    # A directory in memory of its own: what one run leaves in its journal would be sent by the next.
+    # A runtime directory of its own: the next run would send what is left in the journal.
     runtime = runtime_folder()
     own = None if folder is None or runtime is None else Path(tempfile.mkdtemp(prefix="benchmark-", dir=runtime))
     if own is not None:
@@ -81,13 +80,13 @@ def make_delivery(port: int, durability: str, folder: Path | None) -> Delivery:
     folders = Folders(folder, own)
     delivery = Delivery(settings, TOPICS, "0" * 64, CLOCKS, random.random, folders=folders)
     delivery.start()
-    if port != NOBODY:
+    if port != NO_BROKER:
         until(lambda: delivery.state(time.monotonic()).connected)
     return delivery
 
 
 def our_rate(port: int, count: int, durability: str, folder: Path) -> float:
-    """Events a second from the event to its acknowledgement."""
+    """Return events per second up to the last acknowledgement."""
     delivery = make_delivery(port, durability, folder)
     began = time.monotonic()
     for face in range(count):
@@ -99,7 +98,7 @@ def our_rate(port: int, count: int, durability: str, folder: Path) -> float:
 
 
 def plain_rate(port: int, count: int) -> float:
-    """The same events a second by plain paho, which is given their payloads as they are made."""
+    """Return events per second of plain paho with the same payloads."""
     messages = Messages(TOPICS, "0" * 64, "b00tb00t", CLOCKS, 604800)
     client = mqtt.Client(CallbackAPIVersion.VERSION2, protocol=mqtt.MQTTv5)
     acknowledged: list[None] = []
@@ -118,28 +117,28 @@ def plain_rate(port: int, count: int) -> float:
 
 
 def written_bytes() -> int:
-    """What the kernel was given to write to disks for this process."""
+    """Return the bytes that this process has written to disks."""
     fields = dict(line.split(": ") for line in Path("/proc/self/io").read_text().splitlines())
     return int(fields["write_bytes"])
 
 
 def written(port: int, count: int, durability: str, folder: Path, rate_hz: float) -> int:
-    """Bytes written for ``count`` events at a steady pace, start and stop not counted; without a broker on NOBODY."""
+    """Return bytes written for ``count`` events at a steady rate, without start and stop."""
     delivery = make_delivery(port, durability, folder)
     before = written_bytes()
-    talk(delivery, count, rate_hz)
-    if port == NOBODY:
+    publish(delivery, count, rate_hz)
+    if port == NO_BROKER:
         until(lambda: durability == "memory" or delivery.state(0.0).outbox.stored == count)
     else:
         until(lambda: delivery.state(0.0).outbox.acknowledged == count)
-        time.sleep(2.5)  # rows that leave the disk do so within two seconds
+        time.sleep(2.5)  # acknowledged rows are deleted within two seconds
     after = written_bytes()
     delivery.stop(0.5)
     return after - before
 
 
-def talk(delivery: Delivery, count: int, rate_hz: float) -> None:
-    """Events at a camera's pace."""
+def publish(delivery: Delivery, count: int, rate_hz: float) -> None:
+    """Publish events at a camera's rate."""
     next_at = time.monotonic()
     for face in range(count):
         next_at += 1.0 / rate_hz
@@ -148,9 +147,9 @@ def talk(delivery: Delivery, count: int, rate_hz: float) -> None:
 
 
 def pace(port: int, count: int, durability: str, folder: Path, rate_hz: float) -> int:
-    """Events for a subscriber in another process."""
+    """Publish events for a subscriber in another process; return their number."""
     delivery = make_delivery(port, durability, folder)
-    talk(delivery, count, rate_hz)
+    publish(delivery, count, rate_hz)
     delivery.stop(3.0)
     return count
 
@@ -159,19 +158,19 @@ TASKS: dict[str, Callable[..., float]] = {"ours": our_rate, "plain": plain_rate,
 
 
 def child(task: str, *arguments: Any) -> list[str]:
-    """The command that does one task in a process of its own."""
+    """Return the command that runs one task in a process of its own."""
     return [sys.executable, __file__, "--child", json.dumps([task, *map(str, arguments)])]
 
 
-def run_child(told: str) -> None:
-    """Does the task and prints its figure."""
-    task, *words = json.loads(told)
+def run_child(task_json: str) -> None:
+    """Run the task and print its figure."""
+    task, *words = json.loads(task_json)
     kinds = (int, int, str, Path, float)
     print(TASKS[task](*(kind(word) for kind, word in zip(kinds, words, strict=False))))
 
 
 def in_child(task: str, *arguments: Any) -> float:
-    """The figure of one task."""
+    """Return the figure of one task, run in a process of its own."""
     result = subprocess.run(child(task, *arguments), capture_output=True, text=True, check=False)
     if result.returncode:
         raise SystemExit(f"{task} failed:\n{result.stderr}")
@@ -179,26 +178,26 @@ def in_child(task: str, *arguments: Any) -> float:
 
 
 def latencies_ms(port: int, count: int, durability: str, folder: Path, rate_hz: float) -> list[float]:
-    """From the event to a subscriber, each in milliseconds, to the millisecond of the event's `time`."""
+    """Return milliseconds from each event to a subscriber, with the resolution of the event's `time`."""
     taken: list[float] = []
     with Subscriber(MqttSettings(host=LOOPBACK, port=port), "listener", (TOPICS.event,)) as subscription:
         command = child("pace", port, count, durability, folder, rate_hz)
         with subprocess.Popen(command, stdout=subprocess.DEVNULL) as daemon:
             while len(taken) < count and daemon.poll() in (None, 0):
-                for heard in subscription.receive(0.1):
+                for message in subscription.receive(0.1):
                     now = time.time()
-                    told = datetime.fromisoformat(msgspec.json.decode(heard.payload)["time"]).timestamp()
-                    taken.append(1000.0 * (now - told))
+                    published_at = datetime.fromisoformat(msgspec.json.decode(message.payload)["time"]).timestamp()
+                    taken.append(1000.0 * (now - published_at))
     return taken
 
 
 def main() -> None:
-    """Measures and prints the tables; ends with 1 where an aim is missed."""
+    """Measure and print the table; exit with 1 if a target is missed."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--events", type=int, default=5000, help="of each run of the throughput")
-    parser.add_argument("--rounds", type=int, default=5, help="runs of each side, taken in turns")
-    parser.add_argument("--seconds", type=float, default=30.0, help="of each run of the latency, at 15 events a second")
-    parser.add_argument("--folder", type=Path, help="on a disk, for the store; default: a temporary one")
+    parser.add_argument("--events", type=int, default=5000, help="for each throughput run")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each side, alternating")
+    parser.add_argument("--seconds", type=float, default=30.0, help="of each latency run, at 15 events/s")
+    parser.add_argument("--folder", type=Path, help="for the store, on a disk; default: a temporary one")
     parser.add_argument("--child", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -210,21 +209,23 @@ def main() -> None:
 
 
 def measure(console: Console, port: int, folder: Path, arguments: argparse.Namespace) -> bool:
-    """Prints every figure; whether an aim was missed."""
+    """Print every figure; return whether a target was missed."""
     rates: dict[str, list[float]] = {"plain": [], **{durability: [] for durability in DURABILITIES}}
     for _ in range(arguments.rounds):
         rates["plain"].append(in_child("plain", port, arguments.events))
         for durability in DURABILITIES:
             rates[durability].append(in_child("ours", port, arguments.events, durability, folder))
-    table = Table(title=f"{arguments.events} events, {arguments.rounds} rounds in turns, medians; KiB a 1000 events")
+    table = Table(
+        title=f"{arguments.events} events, {arguments.rounds} alternating rounds, medians; KiB per 1000 events"
+    )
     for column in (
         "",
         "events/s",
-        "of paho",
+        "vs paho",
         "p50 ms",
         "p95 ms",
         "p99 ms",
-        "KiB taken",
+        "KiB connected",
         "KiB outage",
     ):
         table.add_column(column, justify="right" if column else "left")
@@ -235,7 +236,7 @@ def measure(console: Console, port: int, folder: Path, arguments: argparse.Names
         taken = latencies_ms(port, round(15 * arguments.seconds), durability, folder, 15.0)
         percentiles = np.percentile(taken, (50, 95, 99))
         connected = in_child("written", port, 1000, durability, folder, 50.0)
-        outage = in_child("written", NOBODY, 1000, durability, folder / durability, 50.0)
+        outage = in_child("written", NO_BROKER, 1000, durability, folder / durability, 50.0)
         table.add_row(
             durability,
             f"{statistics.median(rates[durability]):.0f}",

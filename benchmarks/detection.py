@@ -1,14 +1,14 @@
-r"""How well detectors find faces in photos: average precision, and recall where false faces are rare.
+r"""Detectors on photos: average precision, and recall at low rates of false faces.
 
-The COCO API (pycocotools) matches and counts, at an overlap of 0.5. What counts neither way: boxes marked `ignore`,
-and those whose shorter side is below --least pixels of the photo.
+The COCO API (pycocotools) matches and counts, at an overlap of 0.5. Boxes marked `ignore`, and those whose
+shorter side is below --least pixels of the photo, count neither way.
 
     python benchmarks/detection.py --photos detection/evaluation.json --images detection/images \\
         haar:320 haar1.1:320 yunet_s_320_320.onnx:160 face.tflite:160 face.tflite:320
 
-A detector is named by what it is and the width of its picture: haar (the daemon's), haar1.1 (slow and thorough), a
-.tflite file of `fer-convert export-detector`, or YuNet's .onnx file. The last column counts the boxes, right and wrong,
-that the daemon would see at its usual score.
+A detector is given as kind:width: haar (the daemon's), haar1.1 (slow and thorough), a .tflite file of
+`fer-convert export-detector`, or YuNet's .onnx file; the width is that of its input. The last column counts all boxes
+at the daemon's default score.
 """
 
 import contextlib
@@ -36,12 +36,12 @@ from fer_edge.vision.haar import CASCADE
 from fer_edge.vision.preprocess import Crop, reduced, reduced_size
 
 IOU = 0.5
-LEAST_SCORE = 0.02  # below, no detector has a right face for a hundred wrong ones
+LEAST_SCORE = 0.02  # below, no detector has one true face for a hundred false ones
 FALSE_PER_100 = (0, 1, 10)
 
 
 class ThoroughHaar:
-    """OpenCV's cascade with small steps, as `fer` uses it; the cascade's last sum is the score that ranks its faces."""
+    """OpenCV's cascade with small steps, as `fer` uses it; the score is the cascade's last sum."""
 
     crop = Crop(1.0, 0.0)
 
@@ -63,10 +63,10 @@ class ThoroughHaar:
 
 
 def detector_of(named: str, score: float) -> Detector:
-    """The detector of `what:width`."""
+    """Return the detector of `kind:width`."""
     what, _, text = named.rpartition(":")
     if not text.isdigit():
-        raise click.UsageError(f"{named}: must end in a colon and the width in pixels")
+        raise click.UsageError(f"{named}: must be KIND:WIDTH, with the width in pixels")
     if what == "haar1.1":
         return ThoroughHaar(int(text))
     width = int(text)
@@ -74,7 +74,7 @@ def detector_of(named: str, score: float) -> Detector:
 
 
 def truth_by_set(photos: Path, least_px: float) -> dict[str, dict[str, Any]]:
-    """COCO contents, one for each set of photos; what counts neither way is marked as the COCO API wants it."""
+    """Return COCO contents of each set of photos; boxes that count neither way have `iscrowd`."""
     content = json.loads(photos.read_bytes())
     parts: dict[str, dict[str, Any]] = defaultdict(lambda: {"images": [], "annotations": []})
     name_of = {}
@@ -88,8 +88,8 @@ def truth_by_set(photos: Path, least_px: float) -> dict[str, dict[str, Any]]:
 
 
 def measured(part: dict[str, Any], found: dict[int, tuple[Detection, ...]]) -> tuple[int, float, list[float]]:
-    """(faces, average precision, recall at each of FALSE_PER_100) of what was ``found``, by image."""
-    with contextlib.redirect_stdout(io.StringIO()):  # it tells a story at each step
+    """Return (faces, average precision, recall at each of FALSE_PER_100) of ``found`` boxes by image."""
+    with contextlib.redirect_stdout(io.StringIO()):  # it prints each step
         truth = COCO()
         truth.dataset = part
         truth.createIndex()
@@ -109,12 +109,12 @@ def measured(part: dict[str, Any], found: dict[int, tuple[Detection, ...]]) -> t
 
 
 def faces_of(judge: Any) -> int:
-    """Faces that count."""
+    """Return the number of faces that count."""
     return sum(int((np.asarray(one["gtIgnore"]) == 0).sum()) for one in judge.evalImgs if one)
 
 
 def recalls(judge: Any, images: int) -> list[float]:
-    """The most faces found, as a part of all, while no more than so many false ones are among a hundred photos."""
+    """Return the highest recall with at most each of FALSE_PER_100 false faces in a hundred photos."""
     judged = [one for one in judge.evalImgs if one]
     scores = np.concatenate([one["dtScores"] for one in judged] or [np.empty(0)])
     counts = ~np.concatenate([one["dtIgnore"][0].astype(bool) for one in judged] or [np.empty(0, bool)])
@@ -122,7 +122,7 @@ def recalls(judge: Any, images: int) -> list[float]:
     order = np.argsort(-scores, kind="stable")
     right, wrong = (right & counts)[order], (~right & counts)[order]
     hits, misses = np.cumsum(right), np.cumsum(wrong)
-    # Of equal scores all or none: a threshold cannot tell them apart.
+    # Of equal scores all or none: a threshold cannot separate them.
     ends: NDArray[np.bool_] = np.append(np.diff(scores[order]) != 0, True) if len(order) else np.empty(0, bool)
     faces = max(1, faces_of(judge))
     return [float(hits[ends & (misses <= limit * images / 100)].max(initial=0)) / faces for limit in FALSE_PER_100]
@@ -132,7 +132,7 @@ def recalls(judge: Any, images: int) -> list[float]:
 @click.option("--photos", type=click.Path(path_type=Path, exists=True), required=True, help="COCO file")
 @click.option("--images", type=click.Path(path_type=Path, exists=True), required=True, help="folder of its file names")
 @click.option("--least", default=20.0, show_default=True, help="shorter side of the smallest face that counts, pixels")
-@click.option("--sets", default="", help="sets of photos, with commas between; without it all")
+@click.option("--sets", default="", help="sets of photos, comma-separated; default: all")
 @click.argument("detectors", nargs=-1, required=True)
 def main(photos: Path, images: Path, least: float, sets: str, detectors: tuple[str, ...]) -> None:
     parts = truth_by_set(photos, least)

@@ -1,10 +1,10 @@
-r"""Detectors on clips: what they find of what YuNet finds, how often they see faces where none are, what it costs.
+r"""Detectors on clips: recall relative to YuNet, false faces, CPU time.
 
-A clip's faces are those that the reference (YuNet n on 320 wide) sees at the usual score. A face is found again where a
-box overlaps it by 0.4 or more; followed, where the tracker shows one there, which takes a lower score of a face that it
-knows (`track.score`). A box counts as false where the reference sees nothing at that place even at a score of
-0.3; in clips of nothing but things (--no-people) every box does. The CPU time is that of `detect` on the same frames,
-detectors in turns, the fastest of three rounds.
+The faces of a clip are those that the reference (YuNet n at width 320) finds at the default score. A face is found if
+a box overlaps it with an IoU of 0.4 or more, and followed if a track does; a track accepts lower scores
+(`track.score`). A box is false if the reference finds nothing there even at a score of 0.3; in clips without people
+(--no-people) every box is. CPU time is that of `detect` on the same frames, with alternating detectors, the fastest
+of three rounds.
 
     python benchmarks/detection_video.py --clips videos --reference yunet_n_320_320.onnx \
         --no-people no_face.mp4,bottle-detection.mp4,store-aisle-detection.gif \
@@ -32,12 +32,12 @@ SAME_IOU = 0.4
 REFERENCE_WIDTH, UNSURE = 320, 0.3
 SUFFIXES = {".mp4", ".mov", ".mkv", ".avi", ".gif"}
 ROUNDS, TIMED_FRAMES = 3, 60
-RATE_HZ = 30.0  # of the clips, near enough
+RATE_HZ = 30.0  # of the clips, approximately
 
 
 @dataclass
 class Count:
-    """What one detector did in all clips."""
+    """Counts of one detector over all clips."""
 
     found: int = 0
     frames_found: int = 0
@@ -47,7 +47,7 @@ class Count:
 
 
 def frames_of(clip: Path, every: int) -> list[Image]:
-    """Every n-th frame of a clip."""
+    """Return every n-th frame of a clip."""
     capture = cv2.VideoCapture(str(clip))
     frames: list[Image] = []
     while True:
@@ -58,9 +58,9 @@ def frames_of(clip: Path, every: int) -> list[Image]:
         frames.append(np.asarray(image, np.uint8))
 
 
-def seen_again(faces: tuple[Detection, ...], said: tuple[Detection, ...]) -> int:
-    """How many of ``faces`` have a box on them."""
-    return sum(any(iou(face.box, other.box) >= SAME_IOU for other in said) for face in faces)
+def matches(faces: tuple[Detection, ...], boxes: tuple[Detection, ...]) -> int:
+    """Return how many of ``faces`` overlap one of ``boxes``."""
+    return sum(any(iou(face.box, other.box) >= SAME_IOU for other in boxes) for face in faces)
 
 
 class Follower:
@@ -73,7 +73,7 @@ class Follower:
         self._score = score
 
     def see(self, frame: Image, now: float) -> list[Box]:
-        """The faces that the daemon would have in a frame of that moment, in pixels."""
+        """Return the boxes of the daemon's tracks in a frame, in pixels."""
         height, width = frame.shape[:2]
         found = self._detector.detect(frame)
         boxes = [face.box.scaled(1 / width, 1 / height) for face in found]
@@ -83,7 +83,7 @@ class Follower:
 
 
 def cost_ms(detector: Detector, frames: list[Image]) -> float:
-    """CPU milliseconds a frame."""
+    """Return CPU milliseconds per frame."""
     began = time.process_time()
     for frame in frames:
         detector.detect(frame)
@@ -93,7 +93,7 @@ def cost_ms(detector: Detector, frames: list[Image]) -> float:
 @click.command(help=__doc__)
 @click.option("--clips", type=click.Path(path_type=Path, exists=True), required=True, help="folder of videos")
 @click.option("--reference", type=click.Path(path_type=Path, exists=True), required=True, help="YuNet's ONNX file")
-@click.option("--no-people", default="", help="clips without faces, with commas between")
+@click.option("--no-people", default="", help="clips without faces, comma-separated")
 @click.option("--every", default=1, show_default=True, help="use every n-th frame")
 @click.option("--score", default=DetectSettings().score, show_default=True, help="least score of the detectors")
 @click.argument("detectors", nargs=-1, required=True)
@@ -115,24 +115,24 @@ def main(  # noqa: PLR0913, PLR0917 - options
             faces += len(sure)
             with_faces += bool(sure)
             for named, finder in finders.items():
-                said = finder.detect(frame)
-                again = seen_again(sure, said)
-                counts[named].found += again
-                counts[named].frames_found += bool(sure) and again > 0
+                boxes = finder.detect(frame)
+                found = matches(sure, boxes)
+                counts[named].found += found
+                counts[named].frames_found += bool(sure) and found > 0
                 known = followers[named].see(frame, number * every / RATE_HZ)
                 counts[named].frames_followed += any(iou(face.box, box) >= SAME_IOU for face in sure for box in known)
-                counts[named].false += len(said) - seen_again(said, unsure)
+                counts[named].false += len(boxes) - matches(boxes, unsure)
         for _ in range(ROUNDS):
             for named, finder in finders.items():
                 counts[named].cpu_ms.append(cost_ms(finder, frames[:TIMED_FRAMES]))
-    table = Table(title=f"{total} frames, {with_faces} with {faces} faces that {reference.stem} sees on 320")
+    table = Table(title=f"{total} frames, {with_faces} with {faces} faces of {reference.stem} at width 320")
     for heading in (
         "",
-        "faces found again",
+        "faces found",
         "frames with one found",
         "followed",
-        "false a thousand frames",
-        "CPU ms a frame",
+        "false per 1000 frames",
+        "CPU ms/frame",
     ):
         table.add_column(heading, justify="right" if heading else "left")
     for named, count in counts.items():

@@ -1,12 +1,12 @@
-"""A campaign of seeded random faults against delivery, with bookkeeping of its own.
+"""Campaign of seeded random faults against delivery, with independent bookkeeping.
 
     .venv/bin/python benchmarks/faults.py --faults 2000 --seed 1
 
-A daemon without a camera publishes 100 events a second through a relay to a mosquitto; a subscriber is always there.
-Fault after fault hits broker, link, process, disk, memory or clock. The daemon prints each id that it has made; in the
-end each must have been received, or be in the range of a received gap. No code of `fer-edge events --audit` is used.
-Ends with 1 where an event is missing unannounced, or an id was received with two contents. As root it also fills a
-disk: the state folder is a small tmpfs then.
+A daemon without a camera publishes 100 events per second through a relay to mosquitto, with a permanent subscriber.
+Faults hit broker, link, process, disk, memory and clock. The daemon prints the id of each event; in the end each must
+have been received, or be in the range of a received gap. No code of `fer-edge events --audit` is used. Exits with 1 if
+an event is missing without a gap, or an id was received with two contents. As root it also fills a disk: the state
+folder is a small tmpfs then.
 """
 
 import argparse
@@ -50,13 +50,13 @@ GIVE_UP_S = 60.0
 BROKER = ("allow_anonymous true", "max_inflight_messages 0", "max_queued_messages 0", "persistence false")
 
 
-def talk(port: int, state: Path, runtime: Path, durability: str) -> None:
-    """Publish events until SIGTERM and print their ids; a number on standard input steps the wall clock by it."""
+def publish(port: int, state: Path, runtime: Path, durability: str) -> None:
+    """Publish events until SIGTERM and print their ids; a number on stdin steps the wall clock by it."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
     step_s = [0.0]
-    wishes = {"host": LOOPBACK, "port": port, "durability": durability, "keepalive_s": 5, "replay_hz": 5000.0}
-    settings = msgspec.structs.replace(msgspec.convert(wishes, MqttSettings), keepalive_s=2, reconnect_max_s=0.2)
+    values = {"host": LOOPBACK, "port": port, "durability": durability, "keepalive_s": 5, "replay_hz": 5000.0}
+    settings = msgspec.structs.replace(msgspec.convert(values, MqttSettings), keepalive_s=2, reconnect_max_s=0.2)
     clocks = Clocks(lambda: time.time() + step_s[0], time.monotonic, lambda: True)
     delivery = Delivery(settings, TOPICS, "0" * 8, clocks, random.random, folders=Folders(state, runtime))
     delivery.start()
@@ -71,15 +71,15 @@ def talk(port: int, state: Path, runtime: Path, durability: str) -> None:
             newest += 1
             faces.append(newest)
             kind, face = EventKind.APPEARED, newest
-        elif random.random() < 0.3:  # noqa: PLR2004  as a street does
+        elif random.random() < 0.3:  # noqa: PLR2004
             kind, face = EventKind.GONE, faces.pop(0)
-        make(delivery, kind, face)
+        publish_event(delivery, kind, face)
     for face in faces:
-        make(delivery, EventKind.GONE, face)
+        publish_event(delivery, EventKind.GONE, face)
     delivery.stop(3.0)
 
 
-def make(delivery: Delivery, kind: EventKind, face: int) -> None:
+def publish_event(delivery: Delivery, kind: EventKind, face: int) -> None:
     """Publish one event and print its id."""
     scores = np.full(len(EMOTIONS), 1.0 / len(EMOTIONS), np.float32)
     delivery.event(
@@ -89,7 +89,7 @@ def make(delivery: Delivery, kind: EventKind, face: int) -> None:
 
 
 class Relay:
-    """The network between daemon and broker: it can be cut, and can carry nothing while it stands (half-open)."""
+    """Network between daemon and broker: it can be cut, or stall while connected (half-open)."""
 
     def __init__(self, broker_port: int) -> None:
         self._broker_port = broker_port
@@ -101,12 +101,12 @@ class Relay:
         threading.Thread(target=self._accept, daemon=True).start()
 
     def join(self) -> None:
-        """Carry from now on."""
+        """Forward data."""
         self.passes.set()
         self.is_up = True
 
     def cut(self) -> None:
-        """End every connection; new ones end at once."""
+        """Close every connection, and new ones at once."""
         self.is_up = False
         for end in self._ends:
             with contextlib.suppress(OSError):
@@ -136,10 +136,10 @@ class Relay:
 
 
 class Campaign:
-    """Broker, relay, subscriber and daemon, and what can happen to them."""
+    """Broker, relay, subscriber and daemon, and the faults."""
 
     def __init__(self, folder: Path, seed: int, durability: str) -> None:
-        self._dice = random.Random(seed)
+        self._random = random.Random(seed)
         self._folder, self._durability = folder, durability
         self.state, self.runtime = folder / "state", folder / "run"
         self.runtime.mkdir(mode=0o700)
@@ -161,7 +161,7 @@ class Campaign:
         self._start_daemon()
 
     def run(self, faults: int, only: list[str]) -> Counter[str]:
-        """Let that many faults happen, of all kinds or ``only`` some, then wait for the rest; return how often each."""
+        """Run ``faults`` faults, of all kinds or ``only`` some, then wait for delivery; return the count of each."""
         happened: Counter[str] = Counter()
         kinds: list[Callable[[], None]] = [
             self.broker_killed, self.broker_hangs, self.link_cut, self.link_half_open, self.daemon_killed,
@@ -171,11 +171,11 @@ class Campaign:
         ]  # fmt: skip
         if self._is_small:
             kinds.append(self.disk_full)
-        if self._durability == "memory":  # it promises nothing where the memory is lost
+        if self._durability == "memory":  # without the memory, loss is expected
             kinds = [kind for kind in kinds if kind not in (self.plug_pulled, self.journal_deleted)]
         kinds = [kind for kind in kinds if not only or kind.__name__ in only]
         for number in range(faults):
-            fault = self._dice.choice(kinds)
+            fault = self._random.choice(kinds)
             happened[fault.__name__] += 1
             progress = f"{number + 1} {fault.__name__}: {len(self._made)} made, {len(self._received)} received"
             print(progress, file=sys.stderr, flush=True)
@@ -190,14 +190,14 @@ class Campaign:
         ends_at = time.monotonic() + GIVE_UP_S
         while not any(one.startswith(run) for run in self._runs[before:] for one in list(self._received)):
             if time.monotonic() > ends_at:
-                raise SystemExit("the last daemon's events do not arrive")
+                raise SystemExit("the events of the last run do not arrive")
             time.sleep(0.1)
         self._stop_daemon(signal.SIGTERM)
         self._settle()
         return happened
 
     def verdict(self) -> tuple[dict[str, int], list[str]]:
-        """Return figures, and every id that is missing unannounced or was received with two contents."""
+        """Return figures, and every id that is missing without a gap or was received with two contents."""
         missing = [one for one in self._made if one not in self._received]
         silent = [one for one in missing if not any(self._names(gap, one) for gap in self._gaps)]
         figures = {
@@ -236,12 +236,12 @@ class Campaign:
 
     def link_cut(self) -> None:
         self._relay.cut()
-        self._pause(self._dice.choice((0.1, 3.0)))
+        self._pause(self._random.choice((0.1, 3.0)))
         self._relay.join()
 
     def link_half_open(self) -> None:
         self._relay.passes.clear()
-        self._pause(self._dice.choice((0.5, 6.0)))
+        self._pause(self._random.choice((0.5, 6.0)))
         self._relay.passes.set()
 
     def daemon_killed(self) -> None:
@@ -256,7 +256,7 @@ class Campaign:
         self._start_daemon()
 
     def daemon_stopped(self) -> None:
-        if self._dice.random() < 0.5:  # noqa: PLR2004  with and without a broker
+        if self._random.random() < 0.5:  # noqa: PLR2004  with and without a broker
             self._relay.cut()
         self._stop_daemon(signal.SIGTERM)
         self._relay.join()
@@ -272,7 +272,7 @@ class Campaign:
         assert self._daemon is not None
         assert self._daemon.stdin is not None
         with contextlib.suppress(BrokenPipeError):
-            self._daemon.stdin.write(f"{self._dice.uniform(-4e6, 4e6)}\n")
+            self._daemon.stdin.write(f"{self._random.uniform(-4e6, 4e6)}\n")
             self._daemon.stdin.flush()
 
     def state_deleted(self) -> None:
@@ -295,7 +295,7 @@ class Campaign:
         def cut() -> None:
             with contextlib.suppress(OSError):
                 log = self.state / f"{NAME}.db-wal"
-                os.truncate(log, self._dice.randrange(log.stat().st_size + 1))
+                os.truncate(log, self._random.randrange(log.stat().st_size + 1))
 
         self._outage(cut, kill=True)
 
@@ -321,7 +321,7 @@ class Campaign:
         self._outage(self._delete_runtime)
 
     def plug_pulled(self) -> None:
-        """Pull the plug: all that is in memory goes with the process."""
+        """Power loss: everything in memory is lost with the process."""
         self._recovered()
         self._relay.cut()
         self._pause(3.0)
@@ -333,16 +333,16 @@ class Campaign:
     # Parts.
 
     def _recovered(self) -> None:
-        """Wait until the disk is in order: memory and disk lost at once are beyond the promise."""
+        """Wait until the disk works again: losing memory and disk at once is not covered."""
         made = len(self._made)
         ends_at = time.monotonic() + GIVE_UP_S
         while len(self._made) == made and time.monotonic() < ends_at:
             time.sleep(0.1)
-        time.sleep(12.0 if self._is_disk_hurt else 1.5)  # a disk that failed is tried again after ten seconds
+        time.sleep(12.0 if self._is_disk_hurt else 1.5)  # a failed disk is retried after 10 s
         self._is_disk_hurt = False
 
     def _outage(self, harm: Callable[[], None], *, kill: bool = False) -> None:
-        """Do harm in an outage, while rows are on disk; ``kill`` restarts the daemon round it."""
+        """Do harm in an outage, while rows are on disk; with ``kill`` while the daemon is stopped."""
         self._relay.cut()
         self._pause(3.0)
         if kill:
@@ -357,8 +357,8 @@ class Campaign:
     def _damage(self, path: Path) -> None:
         with contextlib.suppress(OSError):
             data = bytearray(path.read_bytes())
-            for _ in range(self._dice.choice((1, 1, 1000)) if data else 0):
-                data[self._dice.randrange(len(data))] ^= 1 << self._dice.randrange(8)
+            for _ in range(self._random.choice((1, 1, 1000)) if data else 0):
+                data[self._random.randrange(len(data))] ^= 1 << self._random.randrange(8)
             path.write_bytes(data)
 
     def _delete_runtime(self) -> None:
@@ -366,7 +366,7 @@ class Campaign:
             path.unlink()
 
     def _pause(self, most_s: float) -> None:
-        time.sleep(self._dice.uniform(0.1, 1.0) * most_s)
+        time.sleep(self._random.uniform(0.1, 1.0) * most_s)
 
     def _mount(self) -> bool:
         disk = self._folder / "disk"
@@ -385,14 +385,14 @@ class Campaign:
         self._reader = threading.Thread(target=self._read, args=(self._daemon,), daemon=True)
         self._reader.start()
         made = len(self._made)
-        starts = self._dice.random() < 0.2  # noqa: PLR2004  some faults happen while it starts
+        starts = self._random.random() < 0.2  # noqa: PLR2004  some faults happen during the start
         while not starts and len(self._made) == made and self._daemon.poll() is None:
             time.sleep(0.1)
 
     def _stop_daemon(self, number: signal.Signals) -> None:
         assert self._daemon is not None
         if (code := self._daemon.poll()) is not None:
-            raise SystemExit(f"the daemon ended by itself ({code}): see {self._folder / 'daemon.log'}")
+            raise SystemExit(f"the daemon ended unexpectedly ({code}): see {self._folder / 'daemon.log'}")
         self._daemon.send_signal(number)
         self._daemon.wait(GIVE_UP_S)
         self._reader.join()
@@ -463,7 +463,7 @@ class Campaign:
 
 
 def main() -> None:
-    """Run the campaign and print its figures; end with 1 where something is missing in silence."""
+    """Run the campaign and print its figures; exit with 1 if an event is missing without a gap."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--faults", type=int, default=200)
     parser.add_argument("--seed", type=int, default=1)
@@ -473,7 +473,7 @@ def main() -> None:
     arguments = parser.parse_args()
     if arguments.child:
         port, state, runtime, durability = json.loads(arguments.child)
-        talk(int(port), Path(state), Path(runtime), durability)
+        publish(int(port), Path(state), Path(runtime), durability)
         return
     folder = Path(tempfile.mkdtemp(prefix="fer-edge-faults-"))
     campaign = Campaign(folder, arguments.seed, arguments.durability)
@@ -486,7 +486,7 @@ def main() -> None:
     print(", ".join(f"{name} {count}" for name, count in sorted(happened.items())))
     print(", ".join(f"{name} {count}" for name, count in figures.items()))
     for one in silent[:: max(1, len(silent) // 20)]:
-        print(f"missing in silence, or twice with other content: {one}")
+        print(f"missing without a gap, or received with two contents: {one}")
     if not silent:
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(bool(silent))

@@ -1,16 +1,15 @@
-"""How often the events are wrong or short-lived, on clips and on photos that tremble: the price of a nervous filter.
+"""Wrong and short-lived events, on clips and on photos with simulated movement.
 
     python benchmarks/flicker.py [--data ../shared/data] [--rate 5] [--stills 14] [--thresholds] [--json]
 
-Wrong, in a clip, is an event that contradicts what a person sees in it (CLIPS below): any event where there is no
-face, an expression that nobody shows, one face more than there are people, a farewell from somebody who stays. Null is
-never wrong, it claims nothing; so what was missed is counted too, which is what a filter that says nothing gets.
-Wrong, on a trembling photo, is every change after its first expression. Short-lived is an expression, or null after
-one, that another took the place of within half a second. The last column says what the same scores come to without
-a filter, each frame's strongest expression taken for the truth: if that is low, the material is too easy to count.
+In a clip an event is wrong if it contradicts the labels (CLIPS below): an event without a face, an expression that
+nobody shows, more faces than people, or `face_gone` of a person who stays. Null is never wrong; missed events are
+counted instead. On a photo every change after the first expression is wrong. An event is short-lived if another
+replaces it within 0.5 s. The last column counts the same without smoothing and thresholds: if it is low, the material
+is too easy.
 
-With --thresholds the faces are looked at once, and the same faces told with other thresholds: what a photo ends with,
-how often that is what its folder is called, what is wrong, and when the smile that begins at 0.65 s is told.
+With --thresholds the faces are analysed once and replayed with several thresholds: the last expression of each photo,
+agreement with its folder, wrong events, and the time at which the smile that begins at 0.65 s is reported.
 """
 
 import dataclasses
@@ -43,31 +42,31 @@ LOST_S = Settings().track.lost_s
 UNFILTERED = DecideSettings(smooth_s=0.0, enter=0.0, leave=0.0, dwell_s=0.0, arrive_s=0.0)
 YUNET = "models/detector/yunet_s_320_320.onnx"
 THRESHOLDS = ((0.35, 0.2), (0.45, 0.3), (0.5, 0.35), (0.55, 0.4), (0.6, 0.4), (0.7, 0.5))  # enter, leave
-SMILE = "single_face.mp4"  # where somebody begins to smile at 0.65 s
+SMILE = "single_face.mp4"  # a smile begins at 0.65 s
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
-    """What a person sees in a clip."""
+class Labels:
+    """Labels of a clip."""
 
     people: int = 0
-    shown: tuple[str, ...] = ()  # expressions that somebody shows at some time
-    told: tuple[str, ...] = ()  # of these, what must be told, in this order
-    leaves: bool = False  # somebody is gone for longer than lost_s before the end
+    shown: tuple[str, ...] = ()  # expressions that occur
+    reported: tuple[str, ...] = ()  # of these, those that must be reported, in this order
+    leaves: bool = False  # a person is gone for longer than lost_s before the end
 
 
-SIGNER = Seen(people=1, shown=("neutral",))
+SIGNER = Labels(people=1, shown=("neutral",))
 CLIPS = {
-    "single_face.mp4": Seen(people=1, shown=("neutral", "happy"), told=("neutral", "happy")),
-    "face_noface.mov": Seen(people=1, shown=("neutral", "happy"), told=("neutral", "happy"), leaves=True),
-    "no_face.mp4": Seen(),
-    "bottle-detection.mp4": Seen(),  # people, but never a face
-    "store-aisle-detection.gif": Seen(),
-    "head-pose-face-detection-female.gif": Seen(people=1, shown=("neutral",)),
-    "classroom.gif": Seen(people=4, shown=("neutral",)),  # small faces, most bent over a table
-    "face-demographics-walking.gif": Seen(people=2, shown=("neutral", "happy")),
+    "single_face.mp4": Labels(people=1, shown=("neutral", "happy"), reported=("neutral", "happy")),
+    "face_noface.mov": Labels(people=1, shown=("neutral", "happy"), reported=("neutral", "happy"), leaves=True),
+    "no_face.mp4": Labels(),
+    "bottle-detection.mp4": Labels(),  # people, but never a face
+    "store-aisle-detection.gif": Labels(),
+    "head-pose-face-detection-female.gif": Labels(people=1, shown=("neutral",)),
+    "classroom.gif": Labels(people=4, shown=("neutral",)),  # small faces, most bent over a table
+    "face-demographics-walking.gif": Labels(people=2, shown=("neutral", "happy")),
     "sign-again.mkv": SIGNER,
-    "sign-bird.mkv": dataclasses.replace(SIGNER, people=2),  # somebody else looks in at the edge
+    "sign-bird.mkv": dataclasses.replace(SIGNER, people=2),  # a second person at the edge
     "sign-book.mkv": SIGNER,
     "sign-brother.mkv": SIGNER,
     "sign-eat.mkv": dataclasses.replace(SIGNER, shown=("neutral", "happy")),  # a smile to begin with
@@ -79,7 +78,7 @@ CLIPS = {
 
 @dataclass(frozen=True, slots=True)
 class Score:
-    """What one clip or photo came to."""
+    """Figures of one clip or photo."""
 
     name: str
     seconds: float
@@ -88,7 +87,7 @@ class Score:
     wrong: int
     short: int
     missed: int
-    unfiltered: int  # wrong and short-lived, frame by frame
+    unfiltered: int  # wrong and short-lived, without smoothing
     story: str
 
     def __add__(self, other: "Score") -> "Score":
@@ -97,7 +96,7 @@ class Score:
 
 
 def short_lived(events: Iterable[Event]) -> int:
-    """How many expressions, or nulls after one, were replaced within SHORT_S; null on appearing is no answer yet."""
+    """Return how many expressions, or nulls after one, were replaced within SHORT_S."""
     count = 0
     latest: dict[int, Event] = {}
     for event in events:
@@ -108,20 +107,20 @@ def short_lived(events: Iterable[Event]) -> int:
     return count
 
 
-def wrong_in_clip(events: Sequence[Event], seen: Seen) -> int:
-    """How many events contradict what a person sees."""
+def wrong_in_clip(events: Sequence[Event], labels: Labels) -> int:
+    """Return how many events contradict the labels."""
     appeared = sum(event.kind is EventKind.APPEARED for event in events)
     left = sum(event.reason == "left" for event in events)
-    tales = [event for event in events if event.kind is not EventKind.GONE]
-    false = sum(event.emotion is not None and event.emotion not in seen.shown for event in tales)
-    return max(0, appeared - seen.people) + max(0, left - seen.leaves) + false
+    reports = [event for event in events if event.kind is not EventKind.GONE]
+    false = sum(event.emotion is not None and event.emotion not in labels.shown for event in reports)
+    return max(0, appeared - labels.people) + max(0, left - labels.leaves) + false
 
 
-def missed_in_clip(events: Sequence[Event], seen: Seen) -> int:
-    """How many of the things that had to be told were not, in their order."""
-    missed = int(seen.leaves and not any(event.reason == "left" for event in events))
+def missed_in_clip(events: Sequence[Event], labels: Labels) -> int:
+    """Return how many of the required events are missing, in their order."""
+    missed = int(labels.leaves and not any(event.reason == "left" for event in events))
     rest = [event.emotion for event in events]
-    for emotion in seen.told:
+    for emotion in labels.reported:
         if emotion in rest:
             rest = rest[rest.index(emotion) + 1 :]
         else:
@@ -130,19 +129,19 @@ def missed_in_clip(events: Sequence[Event], seen: Seen) -> int:
 
 
 def wrong_on_still(events: Sequence[Event]) -> int:
-    """How many changes there were after the first expression, and faces beside the one in the photo."""
+    """Return the number of changes after the first expression, and of faces beyond the first."""
     appeared = [event for event in events if event.kind is EventKind.APPEARED]
     changed = [event for event in events if event.kind is EventKind.CHANGED]
     settling = sum(event.previous is None for event in changed[:1])
     return len(changed) - settling + max(0, len(appeared) - 1)
 
 
-Watched = list[tuple[float, tuple[Face, ...]]]  # seconds and the faces seen then
+Watched = list[tuple[float, tuple[Face, ...]]]  # seconds, faces
 
 
 @dataclass(frozen=True, slots=True)
 class Material:
-    """The faces of a clip or of a photo that trembles, and what counts as wrong and as missed in it."""
+    """Faces of a clip or photo, and the functions that count its wrong and missed events."""
 
     name: str
     faces: Watched
@@ -152,23 +151,23 @@ class Material:
 
 
 def watched(frames: Iterable[Frame], settings: Settings) -> Watched:
-    """All faces of these frames."""
+    """Return the faces of these frames."""
     vision = build_analyzer(settings)
     return [(frame.captured_at, vision.analyze(frame)) for frame in frames]
 
 
-def told(faces: Watched, decide: DecideSettings) -> list[Event]:
-    """All events that follow from these faces."""
-    decider = EventDetector(decide, LOST_S)
-    events = [event for now, present in faces for event in decider.update(present, now).events]
-    return [*events, *decider.close(faces[-1][0], "stopped")]
+def events_of(faces: Watched, decide: DecideSettings) -> list[Event]:
+    """Return the events of these faces."""
+    detector = EventDetector(decide, LOST_S)
+    events = [event for now, present in faces for event in detector.update(present, now).events]
+    return [*events, *detector.close(faces[-1][0], "stopped")]
 
 
-def judged(material: Material) -> Score:
-    """What the default thresholds make of a clip or photo."""
+def score_of(material: Material) -> Score:
+    """Return the figures of a clip or photo with the default thresholds."""
     faces = material.faces
-    events = told(faces, DecideSettings())
-    nervous = told(faces, UNFILTERED)
+    events = events_of(faces, DecideSettings())
+    unfiltered = events_of(faces, UNFILTERED)
     return Score(
         name=material.name,
         seconds=faces[-1][0],
@@ -177,27 +176,27 @@ def judged(material: Material) -> Score:
         wrong=material.wrong(events),
         short=short_lived(events),
         missed=material.missed(events),
-        unfiltered=material.wrong(nervous) + short_lived(nervous),
+        unfiltered=material.wrong(unfiltered) + short_lived(unfiltered),
         story=_story(events),
     )
 
 
 def clips(data: Path, settings: Settings, rate_hz: float) -> Iterator[Material]:
-    """Each clip, with at most ``rate_hz`` frames a second."""
-    for name, seen in CLIPS.items():
+    """Yield each clip, at ``rate_hz`` fps at most."""
+    for name, labels in CLIPS.items():
         source = open_source(CameraSettings(source=str(data / "videos" / name)))
         faces = watched(_thinned(play(source), rate_hz), settings)
-        yield Material(name, faces, partial(wrong_in_clip, seen=seen), partial(missed_in_clip, seen=seen))
+        yield Material(name, faces, partial(wrong_in_clip, labels=labels), partial(missed_in_clip, labels=labels))
 
 
 def stills(data: Path, settings: Settings, count: int, rate_hz: float) -> Iterator[Material]:
-    """``count`` press photos, taken in turn from the seven expressions, each for STILL_S seconds."""
+    """Yield ``count`` press photos, alternating between the expressions, each for STILL_S seconds."""
     folders = [sorted((data / "expressions" / "press" / emotion).iterdir()) for emotion in EMOTIONS]
     paths = [path for group in itertools.zip_longest(*folders) for path in group if path is not None]
     for seed, path in enumerate(paths[:count]):
         photo = cv2.imread(str(path))
         if photo is None:
-            raise click.ClickException(f"{path}: is no picture that OpenCV reads")
+            raise click.ClickException(f"{path}: not an image that OpenCV can read")
         frames = trembling(np.asarray(photo, np.uint8), min(rate_hz, STILL_RATE_HZ), STILL_S, seed)
         label = path.parent.name
         yield Material(f"{label}/{path.stem}", watched(frames, settings), wrong_on_still, lambda _: 0, label)
@@ -205,12 +204,12 @@ def stills(data: Path, settings: Settings, count: int, rate_hz: float) -> Iterat
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What a pair of thresholds makes of clips and photos."""
+    """Figures of a pair of thresholds."""
 
     enter: float
     leave: float
-    photos: int  # that showed a face for long enough to be announced
-    said: int  # of these, with an expression at their end
+    photos: int  # with an announced face
+    said: int  # of these, with an expression at the end
     as_labelled: int  # of these, with that of their folder
     wrong_a_minute: float  # photos
     wrong_in_clips: int
@@ -222,40 +221,40 @@ Row = TypeVar("Row", Score, Choice)
 
 
 def compared(films: Iterable[Material], photos: Iterable[Material]) -> Iterator[Choice]:
-    """All of THRESHOLDS, on what is looked at once."""
+    """Yield the figures of all THRESHOLDS; faces are analysed once."""
     films, photos = list(films), list(photos)
     for enter, leave in THRESHOLDS:
         yield chosen(enter, leave, films, photos)
 
 
 def chosen(enter: float, leave: float, films: Sequence[Material], photos: Sequence[Material]) -> Choice:
-    """The figures of one pair of thresholds."""
+    """Return the figures of one pair of thresholds."""
     decide = DecideSettings(enter=enter, leave=leave)
-    films_told = [(film, told(film.faces, decide)) for film in films]
-    photos_told = [(photo, told(photo.faces, decide)) for photo in photos]
-    ends = [(photo.label, events[-1].emotion) for photo, events in photos_told if events]
+    film_events = [(film, events_of(film.faces, decide)) for film in films]
+    photo_events = [(photo, events_of(photo.faces, decide)) for photo in photos]
+    ends = [(photo.label, events[-1].emotion) for photo, events in photo_events if events]
     minutes = sum(photo.faces[-1][0] for photo in photos) / 60
-    (smile,) = (events for film, events in films_told if film.name == SMILE)
+    (smile,) = (events for film, events in film_events if film.name == SMILE)
     return Choice(
         enter,
         leave,
         photos=len(ends),
         said=sum(emotion is not None for _, emotion in ends),
         as_labelled=sum(label == emotion for label, emotion in ends),
-        wrong_a_minute=sum(photo.wrong(events) for photo, events in photos_told) / minutes,
-        wrong_in_clips=sum(film.wrong(events) for film, events in films_told),
-        missed_in_clips=sum(film.missed(events) for film, events in films_told),
+        wrong_a_minute=sum(photo.wrong(events) for photo, events in photo_events) / minutes,
+        wrong_in_clips=sum(film.wrong(events) for film, events in film_events),
+        missed_in_clips=sum(film.missed(events) for film, events in film_events),
         smile_at_s=next((event.at for event in smile if event.emotion == "happy"), None),
     )
 
 
 @click.command()
 @click.option("--data", type=click.Path(exists=True, path_type=Path), default="../shared/data", show_default=True)
-@click.option("--model", default=ClassifySettings().model, show_default=True, help="What classify.model may say.")
-@click.option("--rate", "rate_hz", default=60.0, help="Leave out frames beyond this rate.")
-@click.option("--stills", "photos", default=14, show_default=True, help="How many photos tremble for 20 s each.")
+@click.option("--model", default=ClassifySettings().model, show_default=True, help="Value of classify.model.")
+@click.option("--rate", "rate_hz", default=60.0, help="Maximum frame rate, in fps.")
+@click.option("--stills", "photos", default=14, show_default=True, help="Number of photos, 20 s each.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object instead of tables.")
-@click.option("--thresholds", is_flag=True, help="Compare thresholds instead, with the own detector and YuNet.")
+@click.option("--thresholds", is_flag=True, help="Compare thresholds instead, with detectors `own` and YuNet.")
 def main(  # noqa: PLR0913  an option each
     data: Path, model: str, rate_hz: float, photos: int, *, as_json: bool, thresholds: bool
 ) -> None:
@@ -275,17 +274,17 @@ def main(  # noqa: PLR0913  an option each
         _report(choices, _print_choices, as_json=as_json)
         return
     scores = {
-        "clips, own on 160": map(judged, films(own)),
-        "clips, yunet on 160": map(judged, films(yunet)),
-        "clips, haar on 320": map(judged, films(haar)),
-        "trembling photos, own on 160": map(judged, portraits(own)),
-        "trembling photos, yunet on 160": map(judged, portraits(yunet)),
+        "clips, own on 160": map(score_of, films(own)),
+        "clips, yunet on 160": map(score_of, films(yunet)),
+        "clips, haar on 320": map(score_of, films(haar)),
+        "moving photos, own on 160": map(score_of, portraits(own)),
+        "moving photos, yunet on 160": map(score_of, portraits(yunet)),
     }
     _report(scores, _print, as_json=as_json)
 
 
 def _report(runs: Mapping[str, Iterable[Row]], show: Callable[[str, list[Row]], None], *, as_json: bool) -> None:
-    """Each run as it ends as a table, or all of them as one JSON object."""
+    """Print a table for each run when it ends, or one JSON object."""
     report: dict[str, list[Row]] = {}
     for name, rows in runs.items():
         report[name] = list(rows)
@@ -317,7 +316,7 @@ def _print(title: str, scores: list[Score]) -> None:
     table.add_column("what")
     for column in ("s", "with face", "events", "wrong", "short", "missed", "unfiltered"):
         table.add_column(column, justify="right")
-    table.add_column("story: + appeared, > changed, - gone")
+    table.add_column("events: + appeared, > changed, - gone")
     total = dataclasses.replace(sum(scores[1:], start=scores[0]), name="all", story="")
     for one in (*scores, total):
         counts = (one.events, one.wrong, one.short, one.missed, one.unfiltered)

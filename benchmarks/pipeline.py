@@ -1,10 +1,10 @@
-"""What the whole daemon costs a frame, beside the bare detector and classifier calls in the same run.
+"""CPU time of the whole daemon per frame, compared with the bare detector and classifier calls in the same run.
 
     .venv/bin/python benchmarks/pipeline.py --yunet yunet_s_320_320.onnx --clip single_face.mp4
 
-Both sides get the same frames, decoded beforehand, at a camera's pace, in turns, so that a noisy machine disturbs them
-alike; what counts is their ratio. CPU is process time of all threads. Memory and the first event are measured on
-`fer-edge run` itself, reading the clip from its file. The broker is a mosquitto on loopback, a process of its own.
+Both sides get the same frames, decoded beforehand, at a camera's rate, and alternate, so that a noisy machine affects
+both; their ratio counts. CPU is process time of all threads. Memory and the time to the first event are measured on
+`fer-edge run` with the clip as its source. The broker is mosquitto on loopback, in a process of its own.
 """
 
 import argparse
@@ -42,7 +42,7 @@ GIVE_UP_S = 60.0
 
 
 class Memory:
-    """Frames from memory at a camera's pace; notes the process time when it is warm and when it ends."""
+    """Source of frames in memory at a camera's rate; measures process time after the warm-up."""
 
     live = False
     format = "memory"
@@ -58,7 +58,7 @@ class Memory:
         self.counted = 0
 
     def read(self) -> Image | None:
-        """The next frame when it is due."""
+        """Return the next frame when it is due."""
         if self._given == WARM_UP_FRAMES:
             self._warm_s = time.process_time()
         if self._given >= self._count:
@@ -71,16 +71,16 @@ class Memory:
         return self._frames[self._given % len(self._frames)]
 
     def close(self) -> None:
-        """Nothing is held open."""
+        """Nothing to close."""
 
 
 def load_frames(clip: Path) -> list[Image]:
-    """Every frame of the clip."""
+    """Return every frame of the clip."""
     return [frame.image for frame in play(open_source(CameraSettings(source=str(clip))))]
 
 
 def raw_ms(frames: list[Image], yunet: Path, model: str, rate_hz: float, seconds: float) -> float:
-    """CPU milliseconds a frame of the bare calls: reduce and detect the frame, invoke the network for each face."""
+    """Return CPU milliseconds per frame of the bare calls: resize and detect, then the network for each face."""
     cv2.setNumThreads(1)
     height = round(frames[0].shape[0] * DETECT_WIDTH_PX / frames[0].shape[1])
     detector = cv2.FaceDetectorYN.create(str(yunet), "", (DETECT_WIDTH_PX, height), 0.7)
@@ -101,14 +101,14 @@ def raw_ms(frames: list[Image], yunet: Path, model: str, rate_hz: float, seconds
 
 
 def daemon_child(config: Path, clip: Path, rate_hz: float, seconds: float) -> None:
-    """The daemon on frames from memory; prints the CPU milliseconds a frame as JSON. Run in a process of its own."""
+    """Run the daemon on frames in memory; print CPU milliseconds per frame as JSON. Runs in a process of its own."""
     source = Memory(load_frames(clip), rate_hz, seconds)
     App(load_settings(config), opener=lambda _: source).run()
     print(json.dumps({"ms": 1000.0 * source.cpu_s / source.counted}))
 
 
 def daemon_ms(config: Path, arguments: argparse.Namespace) -> float:
-    """CPU milliseconds a frame of the whole daemon."""
+    """Return CPU milliseconds per frame of the whole daemon."""
     command = [sys.executable, __file__, "--child", str(config), "--clip", str(arguments.clip)]
     command += ["--rate", str(arguments.rate), "--seconds", str(arguments.seconds)]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
@@ -118,10 +118,10 @@ def daemon_ms(config: Path, arguments: argparse.Namespace) -> float:
 
 
 def start_and_memory(config: Path, port: int, seconds: float) -> tuple[float, float]:
-    """Seconds from starting `fer-edge run` to its first event, and its resident MiB ``seconds`` later."""
+    """Return seconds from the start of `fer-edge run` to its first event, and its resident MiB ``seconds`` later."""
     command = [str(Path(sys.executable).parent / "fer-edge"), "run", "--config", str(config)]
     own = {"STATE_DIRECTORY": str(config.parent / "state"), "XDG_RUNTIME_DIR": str(config.parent)}
-    # Installed packages are compiled; a shell that forbids it would have the daemon compiled anew at each start.
+    # Installed packages are compiled; with this variable every start would compile the daemon again.
     inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     topics = (f"fer_edge/{DEVICE}/event",)
     with Subscriber(MqttSettings(host="127.0.0.1", port=port), "listener", topics) as subscription:
@@ -139,7 +139,7 @@ def start_and_memory(config: Path, port: int, seconds: float) -> tuple[float, fl
 
 
 def write_config(folder: Path, port: int, arguments: argparse.Namespace) -> Path:
-    """Settings for both kinds of run."""
+    """Write the settings of both kinds of run."""
     settings: dict[str, Any] = {
         "device": DEVICE,
         "log_level": "warning",
@@ -154,14 +154,14 @@ def write_config(folder: Path, port: int, arguments: argparse.Namespace) -> Path
 
 
 def main() -> None:
-    """Measures and prints the table."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clip", type=Path, required=True, help="a video with one face")
     parser.add_argument("--yunet", type=Path, help="the detector's ONNX file")
     parser.add_argument("--model", default=Settings().classify.model, help="a TFLite file with its card")
-    parser.add_argument("--rate", type=float, default=30.0, help="frames a second")
+    parser.add_argument("--rate", type=float, default=30.0, help="in fps")
     parser.add_argument("--seconds", type=float, default=10.0, help="length of each run")
-    parser.add_argument("--rounds", type=int, default=5, help="runs of each side, taken in turns")
+    parser.add_argument("--rounds", type=int, default=5, help="runs of each side, alternating")
     parser.add_argument("--child", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.child:
@@ -176,15 +176,15 @@ def main() -> None:
         for _ in range(arguments.rounds):
             raw.append(raw_ms(frames, arguments.yunet, arguments.model, arguments.rate, arguments.seconds))
             whole.append(daemon_ms(config, arguments))
-        _, rss_mib = start_and_memory(config, broker.port, arguments.seconds)  # and everything is compiled now
+        _, rss_mib = start_and_memory(config, broker.port, arguments.seconds)  # this compiles everything, too
         starts = [start_and_memory(config, broker.port, 0.0)[0] for _ in range(arguments.rounds)]
     table = Table(title=f"{arguments.clip.name}, YuNet on {DETECT_WIDTH_PX} wide, {arguments.rounds} rounds, medians")
     table.add_column("")
     table.add_column("measured", justify="right")
     table.add_column("limit", justify="right")
     ratio = statistics.median(one / other for one, other in zip(whole, raw, strict=True))
-    table.add_row("detector + classifier alone, CPU ms a frame", f"{statistics.median(raw):.2f}", "")
-    table.add_row("whole daemon, CPU ms a frame", f"{statistics.median(whole):.2f}", "")
+    table.add_row("detector + classifier alone, CPU ms/frame", f"{statistics.median(raw):.2f}", "")
+    table.add_row("whole daemon, CPU ms/frame", f"{statistics.median(whole):.2f}", "")
     table.add_row("whole / alone", f"{ratio:.2f}", "1.15")
     table.add_row("resident memory, MiB", f"{rss_mib:.0f}", "80")
     table.add_row("start to first event, s", f"{statistics.median(starts):.2f}", "1.0")

@@ -1,7 +1,7 @@
-"""What expression networks lose when faces are turned, moved, blurred, dark, noisy, compressed, covered or small.
+"""Robustness of expression networks to rotation, shift, blur, darkness, noise, compression, occlusion and size.
 
-Every face of PublicTest is spoilt in each way, the same for every network, and read by the edge's own runner. The
-loss is in points of top-1 against the untouched faces; the last row is the mean over the ways.
+Every face of PublicTest is degraded in each way, the same for every network, and classified as in the daemon. The loss
+is in points of top-1 against the original faces; the last row is the mean.
 
     python benchmarks/robust.py --data fer2013 fer_edge/models/fer-nano.tflite mini_XCEPTION_int8.tflite
 """
@@ -28,7 +28,7 @@ EYES, MOUTH = (0.25, 0.5), (0.63, 0.9)  # rows of a FER-2013 face, as fractions 
 
 
 def moved(face: Grey, turn_deg: float = 0.0, scale: float = 1.0, dx: float = 0.0, dy: float = 0.0) -> Grey:
-    """Turned about the centre, enlarged, and shifted by fractions of the width; the border repeats outwards."""
+    """Return the face rotated about the centre, scaled, and shifted by fractions of the width."""
     height, width = face.shape
     matrix = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), turn_deg, scale)
     matrix[:, 2] += (dx * width, dy * height)
@@ -38,45 +38,45 @@ def moved(face: Grey, turn_deg: float = 0.0, scale: float = 1.0, dx: float = 0.0
     )
 
 
-def turned(face: Grey, rng: Generator) -> Grey:
-    """By 10 to 20 degrees either way."""
+def rotated(face: Grey, rng: Generator) -> Grey:
+    """Rotate by 10 to 20° either way."""
     return moved(face, turn_deg=rng.choice((-1, 1)) * rng.uniform(10, 20))
 
 
 def shifted(face: Grey, rng: Generator) -> Grey:
-    """By up to a tenth of the width along each axis, as a detector's box jitters."""
+    """Shift by up to a tenth of the width along each axis, like the jitter of a detector's box."""
     dx, dy = rng.uniform(-0.1, 0.1, 2)
     return moved(face, dx=dx, dy=dy)
 
 
 def scaled(face: Grey, rng: Generator) -> Grey:
-    """By up to 15 % either way."""
+    """Scale by up to 15% either way."""
     return moved(face, scale=rng.uniform(0.85, 1.15))
 
 
 def blurred(face: Grey, rng: Generator) -> Grey:
-    """By a Gaussian of one to two pixels."""
+    """Blur with a Gaussian of sigma 1 to 2 px."""
     return np.asarray(cv2.GaussianBlur(face, (0, 0), rng.uniform(1.0, 2.0)), np.uint8)
 
 
 def dark(face: Grey, rng: Generator) -> Grey:
-    """With a fifth to a half of the light."""
+    """Darken to a fifth to a half of the brightness."""
     return np.asarray(np.rint(face * rng.uniform(0.2, 0.5)), np.uint8)
 
 
 def noisy(face: Grey, rng: Generator) -> Grey:
-    """With sensor noise of 8 to 20 grey levels."""
+    """Add sensor noise of sigma 8 to 20 grey levels."""
     return np.asarray(np.clip(np.rint(face + rng.normal(0, rng.uniform(8, 20), face.shape)), 0, 255), np.uint8)
 
 
 def compressed(face: Grey, rng: Generator) -> Grey:
-    """As a JPEG of quality 10 to 30."""
+    """Compress as JPEG of quality 10 to 30."""
     _, coded = cv2.imencode(".jpg", face, (cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(10, 31))))
     return np.asarray(cv2.imdecode(coded, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
 def covered(rows: tuple[float, float]) -> Callable[[Grey, Generator], Grey]:
-    """A band over the whole width in one grey, as glasses, a hand or a scarf."""
+    """Cover a band over the whole width with one grey, like glasses, a hand or a scarf."""
 
     def cover(face: Grey, rng: Generator) -> Grey:
         top, bottom = (round(row * len(face)) for row in rows)
@@ -88,18 +88,18 @@ def covered(rows: tuple[float, float]) -> Callable[[Grey, Generator], Grey]:
 
 
 def small(face: Grey, rng: Generator) -> Grey:
-    """From 24 to 32 pixels wide in the frame, and enlarged as the daemon's crop does it."""
+    """Reduce to 24 to 32 px and enlarge as the daemon's crop does."""
     side = int(rng.integers(24, 33))
     reduced = np.asarray(cv2.resize(face, (side, side), interpolation=cv2.INTER_AREA), np.uint8)
     return resized(reduced, *face.shape)
 
 
-WAYS: dict[str, Callable[[Grey, Generator], Grey]] = {
-    "turned, 10 to 20 degrees": turned,
-    "shifted, up to 10 %": shifted,
-    "scaled, up to 15 %": scaled,
+DEGRADATIONS: dict[str, Callable[[Grey, Generator], Grey]] = {
+    "rotated, 10 to 20°": rotated,
+    "shifted, up to 10%": shifted,
+    "scaled, up to 15%": scaled,
     "blurred, sigma 1 to 2 px": blurred,
-    "dark, 20 to 50 % of the light": dark,
+    "dark, 20 to 50% of the brightness": dark,
     "noisy, sigma 8 to 20": noisy,
     "JPEG, quality 10 to 30": compressed,
     "eyes covered": covered(EYES),
@@ -109,7 +109,7 @@ WAYS: dict[str, Callable[[Grey, Generator], Grey]] = {
 
 
 def top1(classifier: Classifier, faces: list[Grey], labels: NDArray[np.integer]) -> float:
-    """The part of the faces that is recognised, 0 to 1."""
+    """Return the accuracy, 0 to 1."""
     size = classifier.card.input
     answers = [int(classifier.scores(resized(face, size.height, size.width)).argmax()) for face in faces]
     return float(np.mean(np.array(answers) == labels))
@@ -127,13 +127,15 @@ def main(data: Path, every: int, models: tuple[Path, ...]) -> None:
     table = Table(title=f"{PUBLIC}, {len(images)} faces: points of top-1 lost")
     for heading in ("", *(model.stem for model in models)):
         table.add_column(heading, justify="right" if heading else "left")
-    table.add_row("untouched: top-1", *(f"{value:.2%}" for value in whole), end_section=True)
+    table.add_row("original: top-1", *(f"{value:.2%}" for value in whole), end_section=True)
     losses = []
     console = Console()
-    for name, spoil in track(WAYS.items(), "spoiling faces", console=console, disable=not console.is_terminal):
+    for name, degrade in track(
+        DEGRADATIONS.items(), "degrading faces", console=console, disable=not console.is_terminal
+    ):
         rng = np.random.default_rng(SEED)
-        spoilt = [spoil(face, rng) for face in images]
-        lost = [before - top1(one, spoilt, labels) for one, before in zip(classifiers, whole, strict=True)]
+        degraded = [degrade(face, rng) for face in images]
+        lost = [before - top1(one, degraded, labels) for one, before in zip(classifiers, whole, strict=True)]
         losses.append(lost)
         table.add_row(name, *(f"{100 * value:.1f}" for value in lost))
     table.add_section()

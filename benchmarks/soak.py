@@ -1,9 +1,9 @@
-"""Whether the daemon's memory stays flat: an hour on a looping clip against a real broker, and the slope.
+"""Memory growth of the daemon: an hour on a looping clip with a real broker, and the slope.
 
     .venv/bin/python benchmarks/soak.py --clip single_face.mp4 --minutes 60
 
-The slope is the median of the slopes between all pairs of samples (Theil-Sen), which a single step does not bend; the
-first tenth is left out, because caches fill. Prints a line a minute, then the verdict; ends with 1 where memory grows.
+The slope is the median of the slopes between all pairs of samples (Theil-Sen), which is robust to a single step. The
+first tenth is left out, since caches fill. Prints a line each minute, then the slope; exits with 1 if memory grows.
 """
 
 import argparse
@@ -26,11 +26,11 @@ from fer_edge.subscriber.client import Subscriber
 DEVICE = "soak"
 SAMPLE_S = 10.0
 FLAT_MIB_PER_HOUR = 1.0
-MOST_SAMPLES = 400  # pairs grow with the square
+MOST_SAMPLES = 400  # the number of pairs is quadratic
 
 
 def slope_per_s(samples: list[tuple[float, float]]) -> float:
-    """Theil-Sen slope of (seconds, value) samples."""
+    """Return the Theil-Sen slope of (seconds, value) samples."""
     step = max(1, len(samples) // MOST_SAMPLES)
     pairs = combinations(samples[::step], 2)
     return statistics.median((y2 - y1) / (x2 - x1) for (x1, y1), (x2, y2) in pairs)
@@ -39,7 +39,7 @@ def slope_per_s(samples: list[tuple[float, float]]) -> float:
 def watch(
     daemon: subprocess.Popen[bytes], subscription: Subscriber, minutes: float
 ) -> tuple[list[tuple[float, float]], int]:
-    """(seconds since the start, resident bytes) every SAMPLE_S, and how many events arrived."""
+    """Return (seconds since the start, resident bytes) every SAMPLE_S, and the number of events received."""
     began, samples, events = time.monotonic(), [], 0
     while (now_s := time.monotonic() - began) < 60 * minutes:
         if daemon.poll() is not None:
@@ -53,11 +53,11 @@ def watch(
 
 
 def main() -> None:
-    """Runs the daemon and judges its memory."""
+    """Run the daemon and check its memory."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--clip", type=Path, required=True, help="a video with a face")
     parser.add_argument("--minutes", type=float, default=60.0)
-    parser.add_argument("--model", default=Settings().classify.model, help="what classify.model may say")
+    parser.add_argument("--model", default=Settings().classify.model, help="value of classify.model")
     arguments = parser.parse_args()
     with loopback_broker() as broker, tempfile.TemporaryDirectory() as folder:
         config = Path(folder) / "config.yaml"

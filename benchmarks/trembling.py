@@ -1,6 +1,6 @@
-"""A photo as a camera on a shelf would see a person who keeps still: a little movement, a little noise.
+"""Simulated camera view of a person who keeps still: a photo with slight movement and noise.
 
-Nothing happens in it, so whatever is said to change is wrong. That gives minutes of material with a sure answer.
+The expression never changes, so every reported change is wrong.
 """
 
 from collections.abc import Iterator
@@ -11,19 +11,19 @@ import numpy as np
 from fer_edge.types import Frame, Image
 
 WIDTH, HEIGHT = 640, 480
-PART = 0.5  # of the frame that the photo takes up, which makes most faces 100 to 150 pixels wide
-DRIFT_S = 0.7  # time constant of the movement: a head sways, it does not shake
+PART = 0.5  # of the frame's size; most faces become 100 to 150 px wide
+DRIFT_S = 0.7  # time constant of the movement
 SHIFT_PX, TURN_DEG, ZOOM = 5.0, 2.5, 0.02  # standard deviations of place, angle and size
-LIGHT = 0.04  # standard deviation of the brightness, as a part of it
+LIGHT = 0.04  # relative standard deviation of the brightness
 NOISE = 4.0  # standard deviation of a pixel, grey levels: an indoor webcam
 
 
 def trembling(photo: Image, rate_hz: float, seconds: float, seed: int) -> Iterator[Frame]:
-    """Frames (480, 640, 3) uint8 BGR of ``photo``, fitted into them, for so long at this rate; the same for a seed."""
+    """Yield frames (480, 640, 3) uint8 BGR of ``photo``, fitted into them; the same for the same seed."""
     random = np.random.default_rng(seed)
     kept = float(np.exp(-1.0 / rate_hz / DRIFT_S))
     sway = random.standard_normal(5)
-    # Noise is dear to draw: a few frames of it are drawn once and shifted about.
+    # Noise is expensive: one larger field is drawn once and shifted.
     grain = random.normal(0.0, NOISE, (HEIGHT + 64, WIDTH + 64, 3)).astype(np.int16)
     for number in range(round(seconds * rate_hz)):
         sway = kept * sway + np.sqrt(1.0 - kept**2) * random.standard_normal(5)
@@ -35,7 +35,7 @@ def trembling(photo: Image, rate_hz: float, seconds: float, seed: int) -> Iterat
 
 
 def _moved(photo: Image, sway: np.ndarray) -> Image:
-    """The photo fitted into the frame, shifted, turned and zoomed by ``sway``."""
+    """Return the photo fitted into the frame, shifted, turned and zoomed by ``sway``."""
     height, width = photo.shape[:2]
     fit = PART * min(WIDTH / width, HEIGHT / height)
     zoom = fit * (1 + ZOOM * float(sway[3]))

@@ -1,11 +1,11 @@
-"""What watchers cost the detection: the daemon's own frame rate and time a frame with nobody and with five watching.
+"""Cost of viewers of the live page: frame rate and CPU time of the daemon without and with five viewers.
 
     python benchmarks/watchers.py [--watchers 5] [--seconds 15] [--rounds 3] [--rate 15]
 
-The staged scene is looped from a file at so many pictures a second. At the camera's default of 15 one sees whether
-frames are lost to watchers; at 60, faster than most processors look at them, what watchers take from one that has
-nothing to spare. They read the moving picture and the live lines as fast as they come. Rounds with and without are
-taken in turns, so that a noisy machine disturbs both alike; what counts is the ratio of their medians.
+The staged scene is looped from a file at --rate. At the camera's default of 15 fps the result shows lost frames; at 60
+fps, faster than most CPUs, the share that viewers take from a saturated one. Viewers read the MJPEG stream and the
+live feed. Rounds with and without viewers alternate, so that a noisy machine affects both; the ratio of their medians
+counts.
 """
 
 import argparse
@@ -26,8 +26,8 @@ from rich.table import Table
 
 from fer_edge.demo.scene import Scene
 
-SCENE_S = (9.0, 15.0)  # both people are there
-# All watchers in one process: real ones are other machines, and must not take the processor from the daemon.
+SCENE_S = (9.0, 15.0)  # both people are present
+# All viewers in one process: real ones are other machines and take no CPU from the daemon.
 READER = """
 import selectors, socket, sys
 port, watchers = int(sys.argv[1]), int(sys.argv[2])
@@ -43,7 +43,7 @@ while True:
 
 
 def write_scene(path: Path, rate_hz: int) -> None:
-    """The part of the scene with two faces in it, as H.264."""
+    """Write the part of the scene with two faces, as H.264."""
     scene = Scene()
     with av.open(str(path), "w") as film:
         stream: Any = film.add_stream("libx264", rate=rate_hz, options={"preset": "veryfast"})
@@ -54,8 +54,8 @@ def write_scene(path: Path, rate_hz: int) -> None:
         film.mux(stream.encode(None))
 
 
-def moment(url: str) -> dict[str, Any]:
-    """One live line."""
+def live_message(url: str) -> dict[str, Any]:
+    """Return one message of the live feed."""
     with urllib.request.urlopen(f"{url}live") as stream:  # noqa: S310  loopback
         line: bytes = stream.readline()
     found: dict[str, Any] = json.loads(line.removeprefix(b"data: "))
@@ -63,19 +63,19 @@ def moment(url: str) -> dict[str, Any]:
 
 
 def cpu_s(process: subprocess.Popen[bytes]) -> float:
-    """CPU seconds of a process so far (proc_pid_stat(5), fields 14 and 15)."""
+    """Return CPU seconds of a process so far (proc_pid_stat(5), fields 14 and 15)."""
     fields = Path(f"/proc/{process.pid}/stat").read_text().rpartition(") ")[2].split()
     return (int(fields[11]) + int(fields[12])) / 100.0
 
 
 def measure(port: int, daemon: subprocess.Popen[bytes], watchers: int, seconds: float) -> tuple[float, float]:
-    """Frames looked at a second, and CPU milliseconds a frame of the whole daemon."""
+    """Return processed frames per second, and CPU milliseconds per frame of the whole daemon."""
     url = f"http://127.0.0.1:{port}/"
     reader = subprocess.Popen([sys.executable, "-c", READER, str(port), str(watchers)])
     time.sleep(2.0)
-    before, used, began = moment(url)["figures"]["frames"], cpu_s(daemon), time.monotonic()
+    before, used, began = live_message(url)["figures"]["frames"], cpu_s(daemon), time.monotonic()
     time.sleep(seconds)
-    after, lasted = moment(url)["figures"]["frames"], time.monotonic() - began
+    after, lasted = live_message(url)["figures"]["frames"], time.monotonic() - began
     used = cpu_s(daemon) - used
     reader.kill()
     reader.wait()
@@ -84,12 +84,12 @@ def measure(port: int, daemon: subprocess.Popen[bytes], watchers: int, seconds: 
 
 
 def main() -> None:
-    """Measures and prints the table."""
+    """Measure and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--watchers", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=15.0)
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--rate", type=int, default=15, help="pictures a second")
+    parser.add_argument("--rate", type=int, default=15, help="in fps")
     parser.add_argument("--port", type=int, default=8093)
     arguments = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -111,10 +111,10 @@ def main() -> None:
                 watched.append(measure(arguments.port, daemon, arguments.watchers, arguments.seconds))
             daemon.terminate()
     length = f"{arguments.rounds} rounds of {arguments.seconds:g} s"
-    table = Table(title=f"two faces at 640x480, {arguments.rate} pictures/s, {length}, medians")
-    for heading in ("", "frames a second", "CPU ms a frame"):
+    table = Table(title=f"two faces at 640x480, {arguments.rate} fps, {length}, medians")
+    for heading in ("", "fps", "CPU ms/frame"):
         table.add_column(heading, justify="right")
-    rows = (("nobody watches", alone), (f"{arguments.watchers} watch", watched))
+    rows = (("no viewers", alone), (f"{arguments.watchers} viewers", watched))
     medians = []
     for label, rounds in rows:
         rate, cost = (statistics.median(column) for column in zip(*rounds, strict=True))

@@ -1,8 +1,7 @@
-"""What expression networks score outside FER-2013: whole photos, through the daemon's own detector and crop.
+"""Expression networks outside FER-2013: photos through the daemon's own detector and crop.
 
-Photos in one folder for each expression; the largest face of each counts. Students' labels are noisy, so the figures
-compare networks and are no truth. The second one is a cleaner cut: happy, surprise, or any other, which people
-confuse less.
+Photos are in one folder for each expression; the largest face of each counts. The labels, made by students, are noisy:
+the figures compare networks only. The second figure has three classes that people confuse less: happy, surprise, other.
 
     python benchmarks/wild.py --photos press --detector haar fer_edge/models/fer-nano.tflite mini_XCEPTION_int8.tflite
 """
@@ -25,19 +24,19 @@ CLEAN = ("happy", "surprise")  # the rest is one class
 
 
 def answers(faces: list[Portrait], classifier: Classifier, crop: Crop) -> NDArray[np.int64]:
-    """(n,) index in EMOTIONS of what the network says of each face."""
+    """Return (n,) indices in EMOTIONS of the network's answers."""
     size = classifier.card.input
     regions = (face_pixels(face.photo, face_region(face.box, crop), size.height, size.width) for face in faces)
     return np.array([int(classifier.scores(pixels).argmax()) for pixels in regions])
 
 
-def balanced_accuracy(truth: NDArray[np.int64], said: NDArray[np.int64]) -> float:
-    """Mean over the classes of the part that is recognised, 0 to 1."""
-    return float(np.mean([(said[truth == one] == one).mean() for one in np.unique(truth)]))
+def balanced_accuracy(truth: NDArray[np.int64], answered: NDArray[np.int64]) -> float:
+    """Return the mean recall over the classes, 0 to 1."""
+    return float(np.mean([(answered[truth == one] == one).mean() for one in np.unique(truth)]))
 
 
-def cleaner(classes: NDArray[np.int64]) -> NDArray[np.int64]:
-    """The same with all but the CLEAN ones made one class."""
+def merged(classes: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the classes with all but the CLEAN ones merged."""
     kept = [EMOTIONS.index(name) for name in CLEAN]
     return np.where(np.isin(classes, kept), classes, -1)
 
@@ -55,12 +54,12 @@ def main(photos: Path, detector: str, width: int, every: int, models: tuple[Path
     truth = np.array([face.emotion for face in faces])
     counts = ", ".join(f"{EMOTIONS[one]} {(truth == one).sum()}" for one in np.unique(truth))
     table = Table(title=f"{finder.name} on {width} wide: {len(faces)} faces in {len(labelled)} photos ({counts})")
-    for heading in ("", "balanced accuracy", "happy, surprise or other", "right of all"):
+    for heading in ("", "balanced accuracy", "happy, surprise or other", "accuracy"):
         table.add_column(heading, justify="right" if heading else "left")
     for model in models:
-        said = answers(faces, load_classifier(model), finder.crop)
-        shares = (balanced_accuracy(truth, said), balanced_accuracy(cleaner(truth), cleaner(said)))
-        table.add_row(model.stem, *(f"{share:.1%}" for share in (*shares, float((truth == said).mean()))))
+        answered = answers(faces, load_classifier(model), finder.crop)
+        shares = (balanced_accuracy(truth, answered), balanced_accuracy(merged(truth), merged(answered)))
+        table.add_row(model.stem, *(f"{share:.1%}" for share in (*shares, float((truth == answered).mean()))))
     Console().print(table)
 
 

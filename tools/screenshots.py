@@ -1,6 +1,6 @@
-"""Makes the pictures of docs/watch.md and docs/tuning.md: the real programs on the demo's public-domain portraits.
+"""Screenshots and plots for docs/watch.md and docs/tuning.md, of the demo's public-domain portraits.
 
-    python -m tools.screenshots [--only page|video|tune] [FOLDER]      docs/pictures unless said otherwise
+    python -m tools.screenshots [--only page|video|tune] [FOLDER]      default: docs/pictures
 
 Needs the extras demo, video, preview and test, and Chromium.
 """
@@ -25,24 +25,24 @@ from tests.system.browser import Browser
 REPOSITORY = Path(__file__).resolve().parent.parent
 PORT = 8094
 RATE_HZ = 10.0
-SHOWN_S = 12.8  # both are there, one smiling and one not
+SHOWN_S = 12.8  # both people are present, one smiling
 QUALITY = 82
 
 
 def command(*arguments: object) -> list[str]:
-    """A `fer-edge` command line."""
+    """Return a `fer-edge` command line."""
     return [sys.executable, "-m", "fer_edge", *map(str, arguments)]
 
 
 def save(picture: np.ndarray, path: Path, width: int) -> None:
-    """As a JPEG of that width, small enough for a repository."""
+    """Save as a JPEG of that width."""
     height = round(picture.shape[0] * width / picture.shape[1])
     reduced = cv2.resize(picture, (width, height), interpolation=cv2.INTER_AREA)
     cv2.imwrite(str(path), reduced, [cv2.IMWRITE_JPEG_QUALITY, QUALITY])
 
 
 def shoot_page(film: Path, folder: Path, out: Path) -> None:
-    """The live page in light on a desk and in dark on a telephone, with a threshold being tried."""
+    """Save the live page on a desktop (light) and on a phone (dark), with a threshold being tried."""
     with loopback_broker() as broker:
         _shoot_page(film, folder, out, broker.port)
 
@@ -64,7 +64,7 @@ def _shoot_page(film: Path, folder: Path, out: Path, port: int) -> None:
             shown = (
                 "return [...document.querySelectorAll('.face h3')].filter((one) => /%/.test(one.textContent)).length"
             )
-            time.sleep(25.0)  # a round of the scene, so that there are events to try thresholds on
+            time.sleep(25.0)  # one loop of the scene, for events to replay
             drag = "const s = document.getElementById('tune-enter'); s.value = 0.9; s.dispatchEvent(new Event('input'))"
             browser.run(drag)
             browser.wait_for_text("#tune-result", "events kept")
@@ -82,7 +82,7 @@ def _shoot_page(film: Path, folder: Path, out: Path, port: int) -> None:
 
 
 def shoot_video(film: Path, folder: Path, out: Path) -> None:
-    """A frame of the annotated video, and the timeline."""
+    """Save a frame of the annotated video, and the timeline."""
     subprocess.run(command("video", film, "-o", folder, "--write", "video,timeline,scores"), check=True)
     video = VideoFile(CameraSettings(source=str(folder / "scene.annotated.mp4")))
     picture = video.read()
@@ -96,20 +96,20 @@ def shoot_video(film: Path, folder: Path, out: Path) -> None:
 
 
 def shoot_tune(film: Path, folder: Path, out: Path) -> None:
-    """The sweep of the scene's scores, as docs/tuning.md makes it."""
+    """Save the sweep of the scene's scores, as in docs/tuning.md."""
     if not (folder / "scene.scores.csv").exists():
         subprocess.run(command("video", film, "-o", folder, "--write", "scores"), check=True)
     picture = folder / "sweep.png"
     arguments = ("--set", "happy.enter=0.9", "--at-most", "900", "-o", picture)
-    told = subprocess.run(command("tune", folder / "scene.scores.csv", *arguments), check=True, capture_output=True)
-    sys.stdout.write(told.stdout.decode())
+    result = subprocess.run(command("tune", folder / "scene.scores.csv", *arguments), check=True, capture_output=True)
+    sys.stdout.write(result.stdout.decode())
     sweep = cv2.imread(str(picture))
     assert sweep is not None
     save(sweep, out / "sweep.jpg", 1200)
 
 
 def main() -> None:
-    """Makes what is asked for."""
+    """Make the chosen pictures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", nargs="?", type=Path, default=REPOSITORY / "docs" / "pictures")
     shots = {"page": shoot_page, "video": shoot_video, "tune": shoot_tune}
