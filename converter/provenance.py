@@ -9,11 +9,11 @@ from typing import Any
 
 from converter.data.faces import Faces
 from converter.data.splits import HELD_OUT_NAME, HeldOut
-from converter.outputs import replacing
 from converter.train.history import best
 from converter.train.trainer import Run
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
+from fer_edge.files import atomic_output
 from fer_edge.untrusted import DecodeError, decode_json, read_regular
 
 RECIPE = "recipe.json"
@@ -22,7 +22,7 @@ MAX_BYTES = 2**20  # a recipe.json has 2 kB
 
 def write_provenance(folder: Path, provenance: dict[str, Any], result: dict[str, Any]) -> None:
     """Write recipe.json: ``provenance``, and what came of it so far."""
-    with replacing(folder / RECIPE) as beside:
+    with atomic_output(folder / RECIPE) as beside:
         beside.write_text(json.dumps({**provenance, "result": result}, indent=2) + "\n", encoding="utf-8")
 
 

@@ -10,7 +10,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from converter.outputs import replacing
+from fer_edge.files import atomic_output
 
 STYLE = """
 :root { color-scheme: light dark; --ink: #1d2733; --soft: #5b6673; --paper: #ffffff; --line: #dde2e8; --band: #f5f7f9; }
@@ -85,7 +85,7 @@ class Report:
 
     def write(self, path: Path) -> None:
         """Write the page, whole or not at all; UserError where that fails."""
-        with replacing(path) as beside:
+        with atomic_output(path) as beside:
             beside.write_text(self.html(), encoding="utf-8")
 
 

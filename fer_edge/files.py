@@ -2,6 +2,7 @@
 
 import io
 import os
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -75,6 +76,14 @@ def atomic_output(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with replaced_file(path) as part:
             yield part
+
+
+def check_folder(folder: Path) -> None:
+    """Raise UserError if ``folder`` cannot be made or written, without making it: before minutes of work."""
+    with output_errors(folder):
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        with tempfile.TemporaryDirectory(dir=there, prefix=".part-"):
+            pass
 
 
 def _sync(path: Path) -> None:

@@ -1,5 +1,6 @@
 """Paths, atomic writes, and the errors of outputs."""
 
+import errno
 import io
 import os
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from fer_edge.errors import UserError
-from fer_edge.files import OutputFile, atomic_output, output_errors, printable_path, user_path
+from fer_edge.files import OutputFile, atomic_output, check_folder, output_errors, printable_path, user_path
 
 FULL = Path("/dev/full")  # a full disk
 OUTPUT = Path("out/clip.scores.csv")
@@ -78,3 +79,57 @@ def test_output_file_is_written(tmp_path: Path) -> None:
 def test_other_errors_than_the_system_s_pass_through() -> None:
     with pytest.raises(ZeroDivisionError), output_errors(OUTPUT):
         raise ZeroDivisionError
+
+
+def test_full_disk_in_the_block_is_one_line_that_names_the_output(tmp_path: Path) -> None:
+    path = tmp_path / "nano.keras"
+
+    def fail() -> None:
+        with atomic_output(path) as part:
+            part.write_text("half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(UserError, match=r"nano\.keras: cannot be written: no space left on device"):
+        fail()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_file_in_place_of_the_folder_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+
+    def fail() -> None:
+        with atomic_output(tmp_path / "file" / "x.json"):
+            pass
+
+    with pytest.raises(UserError, match="cannot be written"):
+        fail()
+
+
+def test_data_are_synced_before_the_rename_and_the_folder_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "resume.npz"
+    path.write_text("older")
+    synced: list[tuple[str, str]] = []  # synced path, content of the output at that time
+    real = os.fsync
+
+    def fsync(handle: int) -> None:
+        synced.append((str(Path(f"/proc/self/fd/{handle}").readlink()), path.read_text()))
+        real(handle)
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with atomic_output(path) as part:
+        part.write_text("newer")
+    assert synced == [(str(part), "older"), (str(tmp_path), "newer")]
+
+
+@pytest.mark.parametrize("folder", ["runs/nano", "."])
+def test_writable_folder_is_left_unchanged(tmp_path: Path, folder: str) -> None:
+    check_folder(tmp_path / folder)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("folder", ["/dev/null/nano", "/proc/nano"])
+def test_folder_that_cannot_be_written_is_one_line_that_names_it(folder: str) -> None:
+    with pytest.raises(UserError, match=f"^{folder}: cannot be written: "):
+        check_folder(Path(folder))

@@ -12,9 +12,9 @@ from rich.console import Console
 from converter.detector.dataset import Photo, read_photos
 from converter.detector.trainer import DetectorConfig
 from converter.networks.backend import load_backend, versions
-from converter.outputs import check_folder
 from converter.provenance import commit, is_recorded, write_provenance
 from fer_edge.errors import UserError
+from fer_edge.files import check_folder
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 

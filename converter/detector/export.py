@@ -17,7 +17,6 @@ from converter.detector.dataset import Photo
 from converter.detector.synthesis import MEAN, STD, Gallery, augment_light, inputs, scene
 from converter.networks.tflite import operations
 from converter.networks.worker import Limits, Report, run_in_worker
-from converter.outputs import replacing
 from converter.provenance import read_provenance
 from converter.quantize.command import check_output
 from converter.quantize.convert import without_names
@@ -25,6 +24,7 @@ from converter.train.weights import load_weights
 from fer_edge import __version__
 from fer_edge.config.model import DetectSettings
 from fer_edge.errors import UserError
+from fer_edge.files import atomic_output
 from fer_edge.vision.interpreter import Interpreter
 from fer_edge.vision.model_card import (
     DetectorCard,
@@ -59,7 +59,7 @@ def command(run: Path, output: Path, photos: tuple[tuple[Path, Path], ...], name
     console = Console(soft_wrap=True, highlight=False)
     check_output(output, load_detector_card)
     # Both files are opened before minutes of work; their drafts lie side by side, as the files will.
-    with replacing(output) as drafted, replacing(card_path(output)):
+    with atomic_output(output) as drafted, atomic_output(card_path(output)):
         with console.status("reading photos") as at:
             shown = read_all(photos)
             content = exported(run, shown, at.update)

@@ -19,8 +19,8 @@ from rich.progress import track
 
 from converter.detector.dataset import read_coco, read_photo
 from converter.networks.identify import one_line
-from converter.outputs import replacing
 from fer_edge.errors import UserError
+from fer_edge.files import atomic_output
 
 SURE, UNSURE = 0.7, 0.3  # scores: a face from the one; what lies between them is ignored
 SAME_IOU = 0.4  # a box that is drawn and one of the teacher's that overlap by as much are of the same face
@@ -118,7 +118,7 @@ def command(photos: Path, output: Path, yunet: Path, boxes: Path | None) -> None
             for number, entry in enumerate(entries)
         ]
     content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "face"}]}
-    with replacing(output) as beside:
+    with atomic_output(output) as beside:
         beside.write_text(json.dumps(content), encoding="utf-8")
     counts = Counter("ignored" if entry.get("ignore") else "faces" for entry in annotations)
     click.echo(f"{output}: {len(images):,} photos, {counts['faces']:,} faces, {counts['ignored']:,} ignored boxes")

@@ -27,10 +27,10 @@ from converter.evaluate.report import (
     title,
 )
 from converter.options import data_option, given_labels, given_scaling, layout_options, read_split
-from converter.outputs import replacing
 from converter.provenance import training_provenance
 from converter.reports import show_table
 from fer_edge.errors import UserError
+from fer_edge.files import atomic_output
 from fer_edge.vision.classifier import Classifier, load_classifier
 
 TFLITE = ".tflite"
@@ -134,7 +134,7 @@ def write_report(comparison: Comparison, folder: Path) -> None:
     files["report.json"] = as_json(comparison)
     files["report.md"] = as_markdown(comparison, pictures)
     for name, content in files.items():
-        with replacing(folder / name) as path:
+        with atomic_output(folder / name) as path:
             path.write_bytes(content)
 
 

@@ -14,11 +14,11 @@ from converter.data.faces import PUBLIC, Faces
 from converter.networks.layout import Scaling, choose_layout, output_kind
 from converter.networks.tflite import calibrated_card, operations, run_tflite
 from converter.options import data_option, given_labels, given_scaling, layout_options, read_split
-from converter.outputs import replacing
 from converter.quantize.command import check_card, summary
 from fer_edge import __version__
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import UserError
+from fer_edge.files import atomic_output
 from fer_edge.vision.classifier import Classifier
 from fer_edge.vision.interpreter import Interpreter, read_model
 from fer_edge.vision.model_card import CardInput, ModelCard, card_path, load_card, save_card, sha256_of
@@ -69,7 +69,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     with console.status(f"running {file.name}"):
         try_model(content, str(file), "expression")
         card = make_card(content, given, read_split(data, PUBLIC).faces)
-    with replacing(card_path(file)) as drafted:
+    with atomic_output(card_path(file)) as drafted:
         save_card(card, drafted.with_suffix(file.suffix))
     for line in summary(card, file, len(content)):
         console.print(line, markup=False)

@@ -23,13 +23,13 @@ from converter.networks.metrics import loss_of_score
 from converter.networks.tflite import calibrated_card, operations, run_tflite
 from converter.networks.worker import Limits, Report, run_in_worker
 from converter.options import LabelledFaces, data_option, given_labels, given_scaling, layout_options, read_splits
-from converter.outputs import replacing
 from converter.provenance import training_provenance
 from converter.quantize.comparison import diverging_operation
 from converter.quantize.convert import Conversion, Kind, Target, convert
 from fer_edge import __version__
 from fer_edge.emotions import EMOTIONS
 from fer_edge.errors import ModelError, UserError
+from fer_edge.files import atomic_output
 from fer_edge.vision.classifier import Classifier
 from fer_edge.vision.interpreter import Interpreter
 from fer_edge.vision.model_card import CardInput, ModelCard, card_path, load_card, save_card, sha256_of
@@ -111,7 +111,7 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     )
     check_output(output)
     # Both drafts lie side by side, as the files will: `save_card` derives the card's path from the model's.
-    with replacing(output) as drafted, replacing(card_path(output)):
+    with atomic_output(output) as drafted, atomic_output(card_path(output)):
         with console.status("reading faces") as at:
             training, labelled = read_splits(data, held_out_by(training_provenance(model)))
             made = quantize(source, Target(kind, float_io), training, labelled, at.update, accept_loss)

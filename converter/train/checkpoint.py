@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from converter.outputs import replacing
 from converter.train.ema import Average
 from fer_edge.errors import UserError
+from fer_edge.files import atomic_output
 
 FORMAT = 2  # 2: the averaged network's dropout seeds, with which its BatchNorm statistics are measured
 STATE = "state"
@@ -38,7 +38,7 @@ def write(path: Path, checkpoint: Checkpoint) -> None:
     }
     state = json.dumps({"format": FORMAT, **checkpoint.state}).encode()
     arrays[STATE] = np.frombuffer(state, np.uint8)
-    with replacing(path) as beside, beside.open("wb") as file:
+    with atomic_output(path) as beside, beside.open("wb") as file:
         np.savez(file, **arrays)
 
 

@@ -18,7 +18,6 @@ from converter.data.fer2013 import counted, read_faces
 from converter.data.splits import HELD_OUT_NAME, limited, training_and_validation
 from converter.networks.backend import load_backend, versions
 from converter.options import data_option
-from converter.outputs import check_folder
 from converter.provenance import commit, data_provenance, is_recorded, result_of, write_provenance
 from converter.train.architectures import NETWORKS
 from converter.train.batches import Balance
@@ -27,6 +26,7 @@ from converter.train.distillation import digest
 from converter.train.history import Row, best
 from converter.train.trainer import RunFiles
 from fer_edge.errors import UserError
+from fer_edge.files import check_folder
 
 DEFAULT = TrainConfig()
 CURVES = "curves.png"

@@ -9,8 +9,8 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
-from converter.outputs import replacing
 from fer_edge.errors import UserError
+from fer_edge.files import atomic_output
 
 DPI = 120
 TRAINING, VALIDATION, SOFT = "#2f6db5", "#e0913a", "#5b6673"
@@ -46,7 +46,7 @@ def write_history(path: Path, rows: Sequence[Any]) -> None:
     writer = csv.DictWriter(text, [field.name for field in fields(rows[0])], lineterminator="\n")
     writer.writeheader()
     writer.writerows({key: round(value, 6) for key, value in asdict(row).items()} for row in rows)
-    with replacing(path) as beside:
+    with atomic_output(path) as beside:
         beside.write_text(text.getvalue(), encoding="utf-8")
 
 
@@ -90,7 +90,7 @@ def draw_curves(rows: Sequence[Row], epochs: int, title: str, path: Path) -> Non
         color=SOFT,
     )
     loss.legend(frameon=False)
-    with replacing(path) as beside:
+    with atomic_output(path) as beside:
         figure.savefig(beside, format="png", dpi=DPI)
 
 

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from converter.networks.identify import check_weights
-from converter.outputs import replacing
 from fer_edge.errors import UserError
+from fer_edge.files import atomic_output
 
 SUFFIX = ".tflite"
 OPERATIONS = {"CONV_2D", "FULLY_CONNECTED"}  # those that the networks here have weights in
@@ -27,11 +27,11 @@ LAYERS = {"Conv2D", "Dense"}  # the same in Keras, by class, in the same order
 
 def save_network(network: Any, folder: Path, name: str) -> None:
     """The network as <name>.keras, its architecture as <name>.json, its weights as <name>.weights.h5 (HDF5)."""
-    with replacing(folder / f"{name}.keras") as beside:
+    with atomic_output(folder / f"{name}.keras") as beside:
         network.save(beside)
-    with replacing(folder / f"{name}.weights.h5") as beside:
+    with atomic_output(folder / f"{name}.weights.h5") as beside:
         network.save_weights(beside)
-    with replacing(folder / f"{name}.json") as beside:
+    with atomic_output(folder / f"{name}.json") as beside:
         beside.write_text(network.to_json(), encoding="utf-8")
 
 

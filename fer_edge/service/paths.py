@@ -6,13 +6,13 @@
 import errno
 import os
 import shutil
-import tempfile
 from collections.abc import Iterator, MutableMapping
 from contextlib import contextmanager
 from importlib.resources import files
 from pathlib import Path
 
 from fer_edge.errors import UserError
+from fer_edge.files import replaced_file
 
 NAME = "fer-edge"  # unit, user and folders
 UNIT = Path("/etc/systemd/system/fer-edge.service")
@@ -53,17 +53,9 @@ def install_file(path: Path, text: str, mode: int = 0o644) -> bool:
         if path.is_file() and path.read_text() == text:
             return False
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w") as file:
-                os.fchmod(handle, mode)
-                file.write(text)
-                file.flush()
-                os.fsync(handle)
-            Path(name).replace(path)
-        except BaseException:
-            Path(name).unlink(missing_ok=True)
-            raise
+        with replaced_file(path) as part:
+            part.write_text(text)
+            part.chmod(mode)
         return True
 
 

@@ -136,7 +136,7 @@ def test_a_run_that_is_killed_and_resumed_ends_as_one_that_was_not(
     environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
     killed = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=False)
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert list((tmp_path / "nano").glob(".writing-*")), "it was killed while it wrote"
+    assert list((tmp_path / "nano").glob(".part-*")), "it was killed while it wrote"
     assert len(rows(tmp_path / "nano")) == 1
     ended = convert(*arguments)
     assert ended.returncode == 0, ended.stderr
@@ -360,7 +360,7 @@ def test_a_folder_that_cannot_be_written_is_refused_before_keras_is_loaded(conve
     before = "import sys; sys.modules['keras'] = sys.modules['tensorflow'] = None"
     given = ("--photos", __file__, "/dev") if name == "train-detector" else ("--data", __file__)
     ended = convert(name, *given, "-o", "/dev/null/run", before=before)
-    assert (ended.returncode, ended.stderr) == (1, "fer-convert: /dev/null/run: cannot be written: Not a directory\n")
+    assert (ended.returncode, ended.stderr) == (1, "fer-convert: /dev/null/run: cannot be written: not a directory\n")
 
 
 def test_the_example_of_the_page_trains_as_the_command_does(
