@@ -234,11 +234,15 @@ def test_missing_camera_and_broker_are_told_and_kill_nobody(machine: Machine) ->
 def test_killed_daemon_is_back_and_its_last_will_was_spoken(machine: Machine) -> None:
     heard(machine, "event")
     before = shown(machine)["MainPID"]
+    journal = "stat -c '%a %U %i' /run/fer-edge/fer_edge-porch.journal"
+    kept = machine.run(journal)
+    assert kept.startswith("600 fer-edge ")
     follow = "timeout 180 mosquitto_sub -h localhost -q 1 -C 3 -t fer_edge/porch/availability"
     words = machine.run(f"({follow} & sleep 1; kill -9 {before}; wait)")
     assert words.split() == ["online", "offline", "online"]
     machine.wait_for("systemctl is-active --quiet fer-edge && echo up", "up")
     assert shown(machine)["MainPID"] not in ("0", before)
+    assert machine.run(journal) == kept  # the same file, by its inode: RuntimeDirectoryPreserve
 
 
 def test_bad_settings_at_the_start_end_it_for_good_with_the_mistake_in_the_journal(machine: Machine) -> None:
