@@ -1,4 +1,4 @@
-"""What all tests share: where the data folder is, and that its absence is said."""
+"""Fixtures of all tests: the data folder, rights of an ordinary user."""
 
 import os
 import tempfile
@@ -12,19 +12,19 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @pytest.fixture(scope="session")
 def data() -> Path:
-    """The folder with FER-2013, videos, photos and other people's models; skips where there is none, fails in CI."""
+    """The folder with FER-2013, videos, photos and other people's models; skips without it, fails in CI."""
     folder = Path(os.environ.get("FER_EDGE_DATA", REPOSITORY.parent / "shared" / "data"))
     if not folder.is_dir():
-        word = f"no data folder at {folder}: set FER_EDGE_DATA to run this test"
+        message = f"no data folder at {folder}: set FER_EDGE_DATA to run this test"
         if os.environ.get("CI") == "true":
-            pytest.fail(word)
-        pytest.skip(word)
+            pytest.fail(message)
+        pytest.skip(message)
     return folder
 
 
 @pytest.fixture
 def ordinary_user() -> Iterator[None]:
-    """Whoever runs the tests has no more rights than an ordinary user for their length: root may read everything."""
+    """Run the test with the rights of an ordinary user: root may read everything."""
     if os.geteuid() != 0:
         yield
         return
@@ -37,7 +37,7 @@ def ordinary_user() -> Iterator[None]:
 
 @pytest.fixture
 def foreign_file() -> Iterator[Path]:
-    """A settings file that everybody may read and only its owner may write, in a folder that everybody may enter."""
+    """A settings file that everybody may read and only its owner may write."""
     with tempfile.TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         path = Path(folder) / "config.yaml"

@@ -1,4 +1,4 @@
-"""Small videos made for tests: a staged scene, and films with every fault that files have."""
+"""Small videos made for tests."""
 
 from collections.abc import Sequence
 from fractions import Fraction
@@ -12,7 +12,7 @@ from fer_edge.types import Image
 
 
 def scene_pictures(begin_s: float, end_s: float, rate_hz: float = 10.0) -> list[Image]:
-    """Pictures of the demo's staged scene, with faces that appear, change and leave."""
+    """Frames of the demo's staged scene, with faces that appear, change and leave."""
     scene = Scene()
     return [scene.draw(begin_s + number / rate_hz) for number in range(round((end_s - begin_s) * rate_hz))]
 
@@ -20,7 +20,7 @@ def scene_pictures(begin_s: float, end_s: float, rate_hz: float = 10.0) -> list[
 def write_film(
     path: Path, pictures: Sequence[Image], times: Sequence[float], codec: str = "libx264", pixels: str = "yuv420p"
 ) -> Path:
-    """A film whose pictures are at these seconds, however uneven."""
+    """Write a video with frames at these seconds."""
     height, width = pictures[0].shape[:2]
     with av.open(str(path), "w", options={"movflags": "+faststart"} if path.suffix == ".mp4" else {}) as film:
         stream = film.add_stream(codec, options={"preset": "ultrafast", "g": "5"} if codec == "libx264" else {})
@@ -35,7 +35,7 @@ def write_film(
 
 
 def write_sound(path: Path) -> Path:
-    """A second of silence without a picture."""
+    """Write a second of silence without video."""
     with av.open(str(path), "w") as film:
         stream = film.add_stream("aac", rate=8000)
         stream.codec_context.layout = "mono"

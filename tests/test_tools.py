@@ -25,7 +25,7 @@ def copy(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_download_that_is_interrupted_leaves_no_word_that_all_wheels_are_there(copy: Path) -> None:
+def test_interrupted_download_leaves_no_mark_of_completeness(copy: Path) -> None:
     python, wheels = copy / "python", copy / "wheels"
     python.write_text(PIP_FAILS)
     python.chmod(0o755)
@@ -40,7 +40,7 @@ def test_download_that_is_interrupted_leaves_no_word_that_all_wheels_are_there(c
 
 @pytest.mark.skipif(shutil.which("make") is None, reason="make is not installed: apt install make")
 @pytest.mark.parametrize("name", [".venv", ".venv-converter"])
-def test_environment_that_is_there_stays_and_one_that_is_not_is_made(copy: Path, name: str) -> None:
+def test_existing_environment_is_kept_and_a_missing_one_is_made(copy: Path, name: str) -> None:
     target = f"{name}/bin/python"
     dry = ["make", "--dry-run", "PYTHON=python3.12", target]
     assert f"tools/make_venv.sh python3.12 {name}/bin/.." in subprocess.check_output(dry, cwd=copy, text=True)

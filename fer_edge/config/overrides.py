@@ -1,13 +1,12 @@
 """Persisted run-time overrides: a small JSON file in the state directory. config.yaml is never rewritten."""
 
-import contextlib
-import os
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from fer_edge.errors import UserError
+from fer_edge.files import replaced_file
 from fer_edge.untrusted import DecodeError, decode_json, read_regular
 
 MAX_BYTES = 100_000  # all overridable settings take less than 2 KB; zones at most 100 x 100 points
@@ -55,18 +54,11 @@ class OverridesFile:
         Raises:
             OverridesError: it cannot be written; the old file stays.
         """
-        temporary = self.path.with_name(self.path.name + ".new")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            with temporary.open("wb") as file:
-                file.write(msgspec.json.format(msgspec.json.encode(overrides)) + b"\n")
-                file.flush()
-                os.fsync(file.fileno())
-            temporary.replace(self.path)
-            _sync_folder(self.path.parent)
+            with replaced_file(self.path) as part:
+                part.write_bytes(msgspec.json.format(msgspec.json.encode(overrides)) + b"\n")
         except OSError as error:
-            with contextlib.suppress(OSError):
-                temporary.unlink(missing_ok=True)
             what = "the daemon needs a writable folder, see STATE_DIRECTORY in docs/mqtt.md"
             raise OverridesError(f"{self.path}: cannot be written: {error.strerror}: {what}") from error
 
@@ -82,12 +74,3 @@ class OverridesFile:
         except OSError as error:
             raise OverridesError(f"{self.path}: cannot be set aside: {error.strerror}") from error
         return aside
-
-
-def _sync_folder(folder: Path) -> None:
-    """Flush a rename in ``folder`` to the disk."""
-    handle = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

@@ -1,4 +1,4 @@
-"""A real Home Assistant core with its MQTT integration, told what to do by JSON lines; for tests/system.
+"""A real Home Assistant core with its MQTT integration, driven by JSON lines; for tests/system.
 
     python home_assistant.py BROKER_PORT < orders > answers
 
@@ -54,7 +54,7 @@ async def started(port: int, folder: str) -> core.HomeAssistant:
 
 
 def free_port() -> int:
-    """A port for the web page that nobody looks at; the MQTT integration wants one to be there."""
+    """A free port for the web page, which the MQTT integration requires."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -70,7 +70,7 @@ def states(hass: core.HomeAssistant) -> dict[str, Any]:
 
 
 async def obey(hass: core.HomeAssistant, calls: list[Any], order: list[Any]) -> Any:
-    """Does one order and gives its answer."""
+    """Execute one order and return its answer."""
     match order:
         case ["states"]:
             return {**states(hass), "calls": calls}
@@ -92,17 +92,17 @@ async def obey(hass: core.HomeAssistant, calls: list[Any], order: list[Any]) -> 
     return "done"
 
 
-def tell(answer: Any) -> None:
-    """One line to whoever gives the orders."""
+def answer_line(answer: Any) -> None:
+    """Print one line of JSON."""
     sys.stdout.write(json.dumps(answer, default=str) + "\n")
     sys.stdout.flush()
 
 
 async def serve(port: int, folder: str) -> None:
     hass, calls = await started(port, folder), []
-    tell("ready")
+    answer_line("ready")
     while line := await asyncio.to_thread(sys.stdin.readline):
-        tell(await obey(hass, calls, json.loads(line)))
+        answer_line(await obey(hass, calls, json.loads(line)))
     await hass.async_stop(force=True)
 
 
