@@ -169,6 +169,14 @@ class DecideSettings(Section, frozen=True):
     emotions: dict[Literal[EMOTIONS], Threshold] = field(default_factory=dict)  # type: ignore[valid-type]
     """Thresholds of single expressions: `{happy: {enter: 0.7}}`."""
 
+    def thresholds(self, emotion: str) -> tuple[float, float]:
+        """Return enter and leave of an expression: its own, else the general ones."""
+        own = self.emotions.get(emotion, Threshold())
+        return (
+            self.enter if own.enter is None else own.enter,
+            self.leave if own.leave is None else own.leave,
+        )
+
 
 class TlsSettings(Section, frozen=True):
     """TLS to the broker."""

@@ -76,8 +76,7 @@ def contradictions(settings: Settings) -> list[tuple[str, str]]:
     if decide.leave > decide.enter:
         found.append(("decide.leave", f"must be at most decide.enter ({decide.enter:g}), got {decide.leave:g}"))
     for emotion, own in decide.emotions.items():
-        enter = decide.enter if own.enter is None else own.enter
-        leave = decide.leave if own.leave is None else own.leave
+        enter, leave = decide.thresholds(emotion)
         if leave > enter:
             key = f"decide.emotions.{emotion}" + (".leave" if own.leave is not None else ".enter")
             found.append((key, f"leave ({leave:g}) must be at most enter ({enter:g}) for {emotion}"))

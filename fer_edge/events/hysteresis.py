@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from fer_edge.config.model import DecideSettings, Threshold
+from fer_edge.config.model import DecideSettings
 from fer_edge.emotions import EMOTIONS
 from fer_edge.events.smoothing import EmaState, Mean, start_average, step_s, update_average
 from fer_edge.types import Scores
@@ -36,10 +36,10 @@ class Thresholds(msgspec.Struct, frozen=True):
 
 def resolve_thresholds(settings: DecideSettings, lost_s: float) -> Thresholds:
     """Return ``settings`` with the thresholds of each expression filled in."""
-    own = [settings.emotions.get(emotion, Threshold()) for emotion in EMOTIONS]
+    enters, leaves = zip(*(settings.thresholds(emotion) for emotion in EMOTIONS), strict=True)
     return Thresholds(
-        enter=tuple(settings.enter if one.enter is None else one.enter for one in own),
-        leave=tuple(settings.leave if one.leave is None else one.leave for one in own),
+        enter=enters,
+        leave=leaves,
         smooth_s=settings.smooth_s,
         dwell_s=settings.dwell_s,
         arrive_s=settings.arrive_s,

@@ -33,7 +33,6 @@ from fer_edge.tuning.search import (
     count_events,
     lowest_floor,
     sweep,
-    thresholds,
     with_changes,
     with_enter,
 )
@@ -159,7 +158,7 @@ def _proposals(
         parts = len(GRID) * len({span.emotion for span in spans})
         chosen = best(recordings[0], decide, spans, start("the labels", parts))
         for emotion, (enter, _) in chosen.items():
-            if enter != thresholds(decide, emotion)[0]:
+            if enter != decide.thresholds(emotion)[0]:
                 decide = with_enter(decide, emotion, enter)
         scores = ", ".join(f"{emotion} {one.f1:.2f} at {enter:.2f}" for emotion, (enter, one) in chosen.items())
         found[f"For the best F1 by {options.labels}: {scores}"] = as_yaml(decide)

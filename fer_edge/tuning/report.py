@@ -14,7 +14,7 @@ from fer_edge.config.model import DecideSettings
 from fer_edge.errors import UserError, os_reason
 from fer_edge.recording.format import Recording
 from fer_edge.tuning.replay import Comparison
-from fer_edge.tuning.search import BRIEF_S, Point, as_tree, count_brief, count_events, thresholds
+from fer_edge.tuning.search import BRIEF_S, Point, as_tree, count_brief, count_events
 from fer_edge.types import Event
 
 MOST_COLUMNS, COLUMN_IN, ROW_IN, DPI = 4, 3.6, 2.7, 120
@@ -42,11 +42,9 @@ def draw_sweeps(
         axis.plot(enters, [point.events / hours for point in points], color=HEX[emotion], linewidth=2.2, label="all")
         brief = [point.brief / hours for point in points]
         axis.plot(enters, brief, color="black", linestyle="--", linewidth=1.2, label=f"ended within {BRIEF_S:g} s")
-        axis.axvline(thresholds(present, emotion)[0], color="#666666", linewidth=1.2, label="enter when recorded")
-        if thresholds(other, emotion) != thresholds(present, emotion):
-            axis.axvline(
-                thresholds(other, emotion)[0], color="#d55e00", linestyle=":", linewidth=2, label="enter tried"
-            )
+        axis.axvline(present.thresholds(emotion)[0], color="#666666", linewidth=1.2, label="enter when recorded")
+        if other.thresholds(emotion) != present.thresholds(emotion):
+            axis.axvline(other.thresholds(emotion)[0], color="#d55e00", linestyle=":", linewidth=2, label="enter tried")
         axis.set_title(emotion, fontsize=10)
         axis.set_xlabel("enter threshold", fontsize=9)
         axis.set_ylim(bottom=0)
@@ -112,7 +110,7 @@ def print_emotions(
     for heading in ("expression", "enter", "leave", "events", f"brief (< {BRIEF_S:g} s)"):
         table.add_column(heading, justify="left" if heading == "expression" else "right")
     for emotion in shown:
-        (enter, leave), (new_enter, new_leave) = (thresholds(decide, emotion) for decide in settings)
+        (enter, leave), (new_enter, new_leave) = (decide.thresholds(emotion) for decide in settings)
         times = [sum(count_events(one, emotion) for one in side) for side in events]
         briefly = [sum(count_brief(one, emotion) for one in side) for side in events]
         cells = [(enter, new_enter), (leave, new_leave), tuple(times), tuple(briefly)]

@@ -80,7 +80,7 @@ def lowest_floor(
     appear and leave are reported with any thresholds.
     """
     hours = sum(recording.seconds for recording in recordings) / 3600.0
-    floor = min(thresholds(decide, emotion)[0] for emotion in EMOTIONS)
+    floor = min(decide.thresholds(emotion)[0] for emotion in EMOTIONS)
     while floor <= HIGHEST:
         tried = with_floor(decide, round(floor, 4))
         if sum(len(replay(recording, tried)) for recording in recordings) <= per_hour * hours:
@@ -99,7 +99,7 @@ def best(
     """
     found = {}
     for emotion in sorted({span.emotion for span in spans}, key=EMOTIONS.index):
-        present = thresholds(decide, emotion)[0]
+        present = decide.thresholds(emotion)[0]
         tried = {present: score(recording, decide, spans, emotion)}
         for enter in GRID:
             tried.setdefault(enter, score(recording, with_enter(decide, emotion, enter), spans, emotion))
@@ -132,7 +132,7 @@ def with_changes(decide: DecideSettings, assignments: Sequence[str]) -> DecideSe
 
 def with_enter(decide: DecideSettings, emotion: str, enter: float) -> DecideSettings:
     """Return ``decide`` with another enter threshold for one expression, and a leave threshold as far below it."""
-    before_enter, before_leave = thresholds(decide, emotion)
+    before_enter, before_leave = decide.thresholds(emotion)
     own = Threshold(enter=round(enter, 4), leave=round(max(0.0, enter - (before_enter - before_leave)), 4))
     return msgspec.structs.replace(decide, emotions={**decide.emotions, emotion: own})
 
@@ -140,18 +140,9 @@ def with_enter(decide: DecideSettings, emotion: str, enter: float) -> DecideSett
 def with_floor(decide: DecideSettings, enter: float) -> DecideSettings:
     """Return ``decide`` with every enter threshold at least ``enter``."""
     for emotion in EMOTIONS:
-        if thresholds(decide, emotion)[0] < enter:
+        if decide.thresholds(emotion)[0] < enter:
             decide = with_enter(decide, emotion, enter)
     return decide
-
-
-def thresholds(decide: DecideSettings, emotion: str) -> tuple[float, float]:
-    """Return the enter and leave thresholds of an expression."""
-    own = decide.emotions.get(emotion, Threshold())
-    return (
-        decide.enter if own.enter is None else own.enter,
-        decide.leave if own.leave is None else own.leave,
-    )
 
 
 def as_tree(decide: DecideSettings) -> dict[str, Any]:

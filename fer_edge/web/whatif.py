@@ -93,24 +93,18 @@ def change_between(before: DecideSettings, decide: DecideSettings) -> dict[str, 
     emotions: dict[str, Any] = {}
     for name in sorted({*own_old, *own_new}):
         was, now = own_old.get(name, {}), own_new.get(name, {})
-        emotions[name] = {
-            key: _or(now.get(key), new[key]) for key in ("enter", "leave") if now.get(key) != was.get(key)
-        }
+        resolved = zip(("enter", "leave"), decide.thresholds(name), strict=True)
+        emotions[name] = {key: value for key, value in resolved if now.get(key) != was.get(key)}
     return {"decide": change | {"emotions": emotions}}
 
 
 def rules_of(decide: DecideSettings) -> Mapping[str, object]:
     """Return the settings for the page, with the thresholds of each expression filled in."""
-    own = decide.emotions
     return {
         **msgspec.to_builtins(decide),
-        "enters": [_or(own[name].enter if name in own else None, decide.enter) for name in EMOTIONS],
-        "leaves": [_or(own[name].leave if name in own else None, decide.leave) for name in EMOTIONS],
+        "enters": [decide.thresholds(name)[0] for name in EMOTIONS],
+        "leaves": [decide.thresholds(name)[1] for name in EMOTIONS],
     }
-
-
-def _or(own: float | None, common: float) -> float:
-    return common if own is None else own
 
 
 def _listed(comparison: Comparison, end: float) -> list[dict[str, object]]:

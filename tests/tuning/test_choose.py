@@ -4,7 +4,7 @@ import pytest
 
 from fer_edge.config.model import DecideSettings, Threshold
 from fer_edge.errors import SettingsError
-from fer_edge.tuning.search import thresholds, with_changes, with_enter, with_floor
+from fer_edge.tuning.search import with_changes, with_enter, with_floor
 
 
 def test_keys_are_named_with_or_without_their_section() -> None:
@@ -49,12 +49,12 @@ def test_invalid_assignment_is_named(assignment: str, word: str) -> None:
 
 def test_leave_keeps_its_distance_below_a_raised_enter_and_is_never_below_zero() -> None:
     decide = DecideSettings(enter=0.5, leave=0.35)
-    assert thresholds(with_enter(decide, "happy", 0.8), "happy") == (0.8, pytest.approx(0.65))
-    assert thresholds(with_enter(decide, "happy", 0.1), "happy") == (0.1, 0.0)
-    assert thresholds(with_enter(decide, "happy", 0.8), "sad") == (0.5, 0.35)
+    assert with_enter(decide, "happy", 0.8).thresholds("happy") == (0.8, pytest.approx(0.65))
+    assert with_enter(decide, "happy", 0.1).thresholds("happy") == (0.1, 0.0)
+    assert with_enter(decide, "happy", 0.8).thresholds("sad") == (0.5, 0.35)
 
 
 def test_floor_raises_lower_thresholds_and_keeps_higher_ones() -> None:
     decide = with_floor(DecideSettings(enter=0.5, leave=0.35, emotions={"fear": Threshold(enter=0.9)}), 0.7)
-    assert thresholds(decide, "happy") == (0.7, pytest.approx(0.55))
-    assert thresholds(decide, "fear") == (0.9, 0.35)
+    assert decide.thresholds("happy") == (0.7, pytest.approx(0.55))
+    assert decide.thresholds("fear") == (0.9, 0.35)

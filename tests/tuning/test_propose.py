@@ -3,7 +3,7 @@
 import pytest
 
 from fer_edge.tuning.ground_truth import Span
-from fer_edge.tuning.search import best, lowest_floor, thresholds
+from fer_edge.tuning.search import best, lowest_floor
 from tests.tuning.conftest import PLAIN
 
 
@@ -13,12 +13,10 @@ def test_floor_is_the_lowest_that_gives_at_most_the_wanted_rate(recorded) -> Non
     per_hour = 3600 / recording.seconds
     lax = lowest_floor([recording], PLAIN, 100 * per_hour)
     assert lax is not None
-    assert thresholds(lax, "happy")[0] == 0.5  # unchanged
+    assert lax.thresholds("happy")[0] == 0.5  # unchanged
     strict = lowest_floor([recording], PLAIN, 3 * per_hour)
     assert strict is not None
-    assert thresholds(strict, "happy")[0] == pytest.approx(
-        0.9
-    )  # 0.9 as float32 is a little less: no expression is held
+    assert strict.thresholds("happy")[0] == pytest.approx(0.9)  # 0.9 as float32 is a little less: no expression is held
 
 
 def test_faces_that_appear_and_leave_are_reported_with_any_thresholds(recorded) -> None:
