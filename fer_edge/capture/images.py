@@ -13,7 +13,7 @@ from fer_edge import MAX_PIXELS
 from fer_edge.capture.opencv import upright
 from fer_edge.capture.uri import IMAGE_SUFFIXES
 from fer_edge.config.model import CameraSettings
-from fer_edge.errors import UnusableSource
+from fer_edge.errors import UnusableSource, os_reason
 from fer_edge.files import printable_path, user_path
 from fer_edge.types import Image
 from fer_edge.untrusted import read_regular
@@ -108,7 +108,7 @@ def read_image(path: Path) -> Image:
     try:
         data = read_regular(path, MAX_BYTES)
     except OSError as error:
-        raise UnreadableImage((error.strerror or str(error)).lower()) from error
+        raise UnreadableImage(os_reason(error)) from error
     if not data or (data.startswith(PNG_START) and not _is_whole_png(data)):
         raise UnreadableImage(BROKEN)
     try:
@@ -136,9 +136,7 @@ def _images(place: Path) -> list[Path]:
     except FileNotFoundError:
         raise UnusableSource(f"{printable_path(place)}: no such file or folder") from None
     except OSError as error:
-        raise UnusableSource(
-            f"{printable_path(place)}: cannot be read: {(error.strerror or str(error)).lower()}"
-        ) from error
+        raise UnusableSource(f"{printable_path(place)}: cannot be read: {os_reason(error)}") from error
     if not found:
         raise UnusableSource(f"{printable_path(place)}: no images in this folder ({', '.join(IMAGE_SUFFIXES)})")
     return sorted(found, key=lambda path: natural_key(path.name))

@@ -16,7 +16,7 @@ from fer_edge.capture.decoders import (
 )
 from fer_edge.capture.opencv import format_name, open_ffmpeg, size_flaw, upright
 from fer_edge.config.model import CameraSettings
-from fer_edge.errors import UnusableSource
+from fer_edge.errors import UnusableSource, os_reason
 from fer_edge.files import printable_path, user_path
 from fer_edge.types import Image
 from fer_edge.untrusted import open_regular
@@ -162,7 +162,7 @@ def _open(path: Path) -> cv2.VideoCapture:
     except FileNotFoundError:
         raise UnusableSource(f"{shown}: no such file or folder") from None
     except OSError as error:
-        raise UnusableSource(f"{shown}: cannot be read: {(error.strerror or str(error)).lower()}") from error
+        raise UnusableSource(f"{shown}: cannot be read: {os_reason(error)}") from error
     if empty:
         raise UnusableSource(f"{shown}: the file is empty")
     capture = open_ffmpeg(absolute)

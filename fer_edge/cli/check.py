@@ -13,7 +13,7 @@ from fer_edge.capture.probe import probe as probe_camera
 from fer_edge.config.loader import load_settings
 from fer_edge.config.model import PreviewSettings, RecordSettings, Settings
 from fer_edge.config.rules import without_effect
-from fer_edge.errors import EXIT_FAILED, SettingsError, UserError
+from fer_edge.errors import EXIT_FAILED, SettingsError, UserError, os_reason
 from fer_edge.mqtt.probe import probe as probe_broker
 from fer_edge.mqtt.topics import Topics
 from fer_edge.recording.recorder import scores_folder
@@ -40,7 +40,7 @@ def check_preview(settings: PreviewSettings) -> str:
     try:
         _listen(settings.address, settings.port)
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         hint = "if no running daemon uses it, change preview.port"
         raise UserError(f"cannot listen on {place}: {reason}; {hint}") from error
     return f"free to listen on {place}, {'with a token' if token else 'from this machine only'}"
@@ -67,7 +67,7 @@ def check_record(settings: RecordSettings, state: Path) -> str:
             trial.write(TRIAL)
             trial.flush()
     except OSError as error:
-        reason = (error.strerror or str(error)).lower()
+        reason = os_reason(error)
         raise UserError(f"record.folder: {folder} cannot be written: {reason}; set another folder") from error
     return f"at most {settings.max_mib:g} MiB of scores in {folder}"
 

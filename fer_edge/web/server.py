@@ -8,7 +8,7 @@ from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from fer_edge.config.model import PreviewSettings, Settings
-from fer_edge.errors import SettingsError, UserError
+from fer_edge.errors import SettingsError, UserError, os_reason
 from fer_edge.files import user_path
 from fer_edge.untrusted import read_secret
 from fer_edge.web.auth import LEAST_TOKEN_CHARACTERS, is_loopback
@@ -50,7 +50,7 @@ class Server:
         try:
             listening = _listening(settings.address, settings.port)
         except OSError as error:
-            reason = (error.strerror or str(error)).lower()
+            reason = os_reason(error)
             raise UserError(f"preview: cannot listen on {place}: {reason}; set preview.port to another") from error
         self._listening = listening
         self._server: Any = create_server(
