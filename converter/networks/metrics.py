@@ -116,7 +116,7 @@ def log_loss(probabilities: Floats, truth: Labels) -> float:
 
 
 def loss_of_score(one: Floats, reference: Floats, truth: Labels) -> tuple[float, float]:
-    """Return by how much the top-1 score of ``one`` (n, 7) is below that of ``reference`` (n, 7), and the standard error.
+    """Return the loss of top-1 score of ``one`` (n, 7) against ``reference`` (n, 7), and its standard error.
 
     Both are fractions of the faces. The error is that of the differences face by face.
     """
