@@ -5,7 +5,7 @@ TFLite files need no TensorFlow here; a Keras network runs in a process of its o
 
 import platform
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,21 +59,31 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     files and SavedModel folders by Keras, for comparison.
 
     The first FILE is what the others are compared with. --labels, --range, --mean and --std are for Keras networks.
+    A FILE that cannot be read is named at the end, after the scores of the others; the exit code is 1 then.
     Where the data have no PublicTest, the faces are those that `fer-convert train` held out for a FILE.
     """
     console = Console(soft_wrap=True, highlight=False)
     scaling, order = given_scaling(pixel_range, mean, std), given_labels(labels)
-    classifiers = {path: load_classifier(path) for path in files if _is_tflite(path)}
+    failed: list[UserError] = []
+    classifiers = dict(_loaded(files, failed))
+    if not classifiers:
+        raise _all_of(failed)
     with console.status("reading faces") as status:
-        labelled = read_split(data, split, held_out_for(files, classifiers), option="--split")
+        labelled = read_split(data, split, held_out_for(classifiers), option="--split")
         faces = labelled.faces
         evaluations = []
-        for path in files:
+        for path, classifier in classifiers.items():
             status.update(f"running {path.name} on {len(faces):,} faces")
-            if path in classifiers:
-                evaluations.append(evaluate_tflite(path, classifiers[path], faces))
-            else:
-                evaluations.append(evaluate_keras(path, faces, scaling, order, status.update))
+            try:
+                evaluations.append(
+                    evaluate_tflite(path, classifier, faces)
+                    if classifier
+                    else evaluate_keras(path, faces, scaling, order, status.update)
+                )
+            except UserError as error:
+                failed.append(error)
+        if not evaluations:
+            raise _all_of(failed)
         comparison = compare(evaluations, faces, labelled.split, data.name)
         if output:
             status.update("drawing")
@@ -82,16 +92,20 @@ def command(  # noqa: PLR0913  one parameter an option is how click works
     show_table(console, title(comparison), scores.columns, scores.rows)
     if output:
         console.print(f"written to {output}: report.html, report.md, report.json, pictures and counts", markup=False)
+    if failed:
+        raise _all_of(failed)
 
 
-def held_out_for(files: Sequence[Path], classifiers: Mapping[Path, Classifier]) -> HeldOut | None:
-    """Return the split that was held out when ``files`` were trained; None where none records it.
+def held_out_for(classifiers: Mapping[Path, Classifier | None]) -> HeldOut | None:
+    """Return the split that was held out when the networks were trained; None where none records it.
+
+    A Keras network has no classifier.
 
     Raises UserError where they differ. A file without a record may have been trained on these faces.
     """
     recorded: dict[HeldOut, Path] = {}
-    for path in files:
-        trained = classifiers[path].card.training.get("trained") if path in classifiers else training_provenance(path)
+    for path, classifier in classifiers.items():
+        trained = classifier.card.training.get("trained") if classifier else training_provenance(path)
         held_out = held_out_by(trained)
         if held_out:
             recorded.setdefault(held_out, path)
@@ -136,6 +150,20 @@ def write_report(comparison: Comparison, folder: Path) -> None:
     for name, content in files.items():
         with atomic_output(folder / name) as path:
             path.write_bytes(content)
+
+
+def _loaded(files: Sequence[Path], failed: list[UserError]) -> Iterator[tuple[Path, Classifier | None]]:
+    """Give each of ``files`` with its classifier, None for a Keras network; errors are added to ``failed``."""
+    for path in files:
+        try:
+            yield path, load_classifier(path) if _is_tflite(path) else None
+        except UserError as error:
+            failed.append(error)
+
+
+def _all_of(failed: Sequence[UserError]) -> UserError:
+    """One error of a line for each."""
+    return UserError("\n".join(map(str, failed)))
 
 
 def _is_tflite(path: Path) -> bool:

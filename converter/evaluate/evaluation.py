@@ -20,6 +20,7 @@ from fer_edge.vision.preprocess import Grey, resized
 ROUNDS = 15  # every network is timed in every round, so that what else the machine does meets all alike
 CALLS = 20  # a round; the first rounds also warm caches, which a median forgets
 MILLISECONDS = 1e3
+NO_LAYOUT = "none: untrained"  # in the card of an untrained network
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,6 +41,7 @@ def evaluate_tflite(path: Path, classifier: Classifier, faces: Faces) -> Evaluat
     card = classifier.card
     probabilities = calibrated(run_tflite(classifier, faces.images), card.output, card.temperature)
     kind = str(card.training.get("kind") or classifier.interpreter.input.dtype)
+    kind += ", untrained" if card.training.get("layout") == NO_LAYOUT else ""
     measured = measure(probabilities, faces.labels)
     return Evaluation(path.stem, path, kind, _size(path), probabilities, measured, classifier)
 

@@ -67,7 +67,10 @@ def loaded_and_inferred(source: Source, faces: Faces, report: Report) -> tuple[N
     def infer(scaling: Scaling, indices: NDArray[np.int64]) -> NDArray[np.float32]:
         return _outputs(network, faces.images[indices], scaling)
 
-    layout, found = choose_layout(infer, faces.labels, source.scaling, source.labels)
+    try:
+        layout, found = choose_layout(infer, faces.labels, source.scaling, source.labels)
+    except UserError as error:
+        raise UserError(f"{source.model}: {error}") from error
     report(f"running the network on {len(faces):,} faces")
     outputs = _outputs(network, faces.images, layout.scaling)
     if not np.isfinite(outputs).all():

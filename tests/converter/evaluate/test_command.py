@@ -176,8 +176,8 @@ def test_no_place_for_temporary_files_is_one_line(data: Path, fer2013_csv: Path,
 
 
 @pytest.mark.parametrize("spoil", ["card", "file", "json"])
-def test_what_cannot_be_run_is_one_line_before_any_face_is_read(
-    networks: tuple[Path, Path], convert: Convert, tmp_path: Path, spoil: str
+def test_what_cannot_be_run_is_one_line_and_does_not_end_the_measuring_of_the_others(
+    networks: tuple[Path, Path], fer2013_csv: Path, convert: Convert, tmp_path: Path, spoil: str
 ):
     path = Path(shutil.copy(networks[0], tmp_path / "net.tflite"))
     if spoil != "card":
@@ -185,12 +185,33 @@ def test_what_cannot_be_run_is_one_line_before_any_face_is_read(
     if spoil == "file":
         path.write_bytes(path.read_bytes()[:1000])
     labelled = tmp_path / "net.json" if spoil == "json" else path
-    ended = convert("evaluate", networks[1], labelled, "--data", tmp_path, "-o", tmp_path / "report")
+    arguments = (networks[1], labelled, "--data", fer2013_csv, "-o", tmp_path / "report")
+    ended = convert("evaluate", *arguments, before=NO_TENSORFLOW)
     assert ended.returncode == 1
+    assert str(labelled) in ended.stderr
     says = {"card": "has no card", "file": "is not the file that net.json describes", "json": "give the network itself"}
     assert says[spoil] in ended.stderr
     assert ended.stderr.count("\n") == 1
-    assert not (tmp_path / "report").exists()
+    assert [model["name"] for model in json.loads((tmp_path / "report/report.json").read_text())["models"]] == ["int8"]
+
+
+def test_files_of_which_none_can_be_run_are_a_line_each_before_any_face_is_read(convert: Convert, tmp_path: Path):
+    for name in ("one.tflite", "other.tflite"):
+        (tmp_path / name).touch()
+    ended = convert("evaluate", tmp_path / "one.tflite", tmp_path / "other.tflite", "--data", tmp_path)
+    assert (ended.returncode, ended.stderr.count("\n")) == (1, 2)
+    assert "other.tflite" in ended.stderr
+
+
+def test_an_untrained_network_is_marked_in_the_table(
+    networks: tuple[Path, Path], fer2013_csv: Path, convert: Convert, tmp_path: Path
+):
+    shutil.copy(networks[0], tmp_path / "net.tflite")
+    card = json.loads(networks[0].with_suffix(".json").read_text())
+    card["training"] = {"kind": "int8", "layout": "none: untrained"}
+    (tmp_path / "net.json").write_text(json.dumps(card))
+    ended = convert("evaluate", tmp_path / "net.tflite", "--data", fer2013_csv, before=NO_TENSORFLOW)
+    assert "int8, untrained" in ended.stdout
 
 
 def test_a_tflite_file_is_known_by_its_ending_in_capitals(
@@ -225,10 +246,10 @@ def story_beside(network: Path, seed: int) -> Path:
 def test_networks_that_had_other_faces_held_out_are_not_compared(tmp_path: Path):
     one, other = (story_beside(tmp_path / str(seed) / "nano.keras", seed) for seed in (1, 2))
     with pytest.raises(UserError, match="were trained with other faces held out; evaluate them one by one"):
-        held_out_for([one, other], {})
+        held_out_for({one: None, other: None})
 
 
 def test_a_network_without_a_record_is_measured_on_the_faces_of_the_one_with_a_record(tmp_path: Path):
     one = story_beside(tmp_path / "1/nano.keras", 1)
-    assert held_out_for([tmp_path / "mini.keras", one], {}) == HeldOut(1, f"{1:064}")
-    assert held_out_for([tmp_path / "mini.keras"], {}) is None
+    assert held_out_for({tmp_path / "mini.keras": None, one: None}) == HeldOut(1, f"{1:064}")
+    assert held_out_for({tmp_path / "mini.keras": None}) is None
