@@ -64,12 +64,12 @@ def test_sighup_while_the_daemon_loads_does_not_end_it_and_reloads_later(tmp_pat
 
 
 # At a terminal: reports its process id when it handles signals, then the flag that the first SIGHUP set. `nohup` leaves
-# SIGHUP ignored; `loading` gets it while it is blocked, before there are handlers.
+# SIGHUP ignored; the others have its default, also where the tests themselves run under nohup; `loading` gets it while
+# it is blocked, before there are handlers.
 AT_TERMINAL = """\
 import fcntl, os, signal, sys, termios
 fcntl.ioctl(0, termios.TIOCSCTTY, 0)
-if sys.argv[2] == "nohup":
-    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+signal.signal(signal.SIGHUP, signal.SIG_IGN if sys.argv[2] == "nohup" else signal.SIG_DFL)
 if sys.argv[2] == "setsid" and os.fork() == 0:
     os.setsid()
 elif sys.argv[2] == "setsid":
