@@ -39,7 +39,7 @@ class YuNetLabeller:
         try:
             self._network = cv2.FaceDetectorYN.create(str(path), "", (320, 320), UNSURE, NMS_IOU, MOST)
         except cv2.error as error:
-            raise UserError(f"{path}: is no YuNet model that OpenCV {cv2.__version__} runs") from error
+            raise UserError(f"{path}: is not a YuNet model that OpenCV {cv2.__version__} runs") from error
 
     def faces(self, image: NDArray[np.uint8]) -> list[Entry]:
         """Detect faces in (h, w, 3) BGR: `bbox`, `landmarks5`, `score`, and `ignore` below `SURE`."""
