@@ -104,7 +104,11 @@ def unanswered(broker: BrokerAddress, version: str) -> str:
     # unread: whether the alert or the reset arrives first is a race.
     option = "a client's certificate (mqtt.tls.certificate)" if broker.tls else "mqtt.tls.enabled"
     also = "" if broker.websocket_path else " or mqtt.transport: websocket"
-    return f"{broker} does not answer in MQTT {version}: is this an MQTT broker, and does it require {option}{also}?"
+    # A broker without retained messages closes an MQTT 3.1.1 connection whose will is retained, without a CONNACK.
+    return (
+        f"{broker} does not answer in MQTT {version}: is this an MQTT broker, does it require {option}{also}, or does"
+        " it keep no retained messages?"
+    )
 
 
 def malformed(what: str, broker: BrokerAddress) -> str:
