@@ -122,7 +122,7 @@ class Event(msgspec.Struct, frozen=True, eq=False):
     scores: Scores  # smoothed
     previous: str | None = None  # the expression that was held before
     duration_s: float | None = None  # duration of `previous`, or of the track for face_gone
-    reason: str | None = None  # for face_gone: left, camera, stopped
+    reason: str | None = None  # for face_gone: left, camera, paused, stopped, restart
 
 
 class SummaryWindow(msgspec.Struct, frozen=True):

@@ -54,7 +54,7 @@ def test_the_networks_that_ship_are_those_with_a_row_here() -> None:
 def test_first_page_names_the_detector_s_size_and_the_default_network_s_size_and_score() -> None:
     face_kb, network_mb, top1 = figures(
         "README.md",
-        r"a face detector \(([\d,]+) kB\) and an expression network \(([\d.]+) MB, ([\d.]+) ?% on FER-2013's Pub",
+        r"a face detector \(([\d,]+) kB\) and an expression network \(([\d.]+) MB, top-1 ([\d.]+) ?% on FER-2013's Pub",
     )
     default = ClassifySettings().model
     assert face_kb == pytest.approx(size_bytes("face") / 1e3, abs=0.5)

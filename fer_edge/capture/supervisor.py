@@ -43,7 +43,7 @@ class FrameAction(Enum):
     """Action of the capture thread on a frame and its source."""
 
     DELIVER = "deliver"
-    DROP = "withhold"  # the source is frozen
+    DROP = "drop"  # the source is frozen
     REOPEN = "reopen"  # the source is frozen and due to be reopened
 
 

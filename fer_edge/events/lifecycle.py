@@ -129,7 +129,7 @@ class EventDetector:
         )
 
     def close(self, now: float, reason: str) -> tuple[Event, ...]:
-        """Close every track for ``reason``, `stopped` or `camera`."""
+        """Close every track for ``reason``: `stopped`, `camera` or `paused`."""
         events = [event for track in self._tracks.values() for event in close_track(track, now, reason)]
         self._tracks.clear()
         return tuple(events)
