@@ -96,7 +96,7 @@ CHANGES = st.dictionaries(
 )
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=40)
 @given(CHANGES)
 def test_change_of_any_form_is_settings_or_lines_that_can_be_printed(change: dict) -> None:
     lines = complaints(change)

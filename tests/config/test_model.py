@@ -53,7 +53,7 @@ def test_every_text_has_a_pattern(key: str) -> None:
 
 
 @KEYS
-@settings(deadline=None)
+@settings(deadline=None, max_examples=25)  # for each of some twenty keys
 @given(before=st.text(max_size=5), control=st.sampled_from(["\n", "\r\n", "\0", "\x1b", "\x85", "\u2028", MARK]))
 def test_no_text_ends_in_a_line_break_or_another_control_character(key: str, before: str, control: str) -> None:
     taken, mistakes = parse_settings(written(key, f"/{before}a{control}"))
