@@ -53,7 +53,7 @@ class FacialExpressionModel:
     """
 
     description: str
-    """What was loaded and what runs it."""
+    """Card and runtime of the loaded network."""
 
     def __init__(
         self,

@@ -1,4 +1,4 @@
-"""What the pages say of the networks that ship is what their cards and files say: another network needs other words."""
+"""Figures of the bundled networks in the documents equal those of their cards and files."""
 
 import json
 import re

@@ -93,7 +93,7 @@ class Reason(NamedTuple):
     """Diagnosis of an RTSP camera that delivers no frames."""
 
     text: str | None
-    """What is wrong and what to do; None if the camera describes its stream."""
+    """Problem and what to do; None if the camera describes its stream."""
     final: bool
     """Another transport would fail for the same reason."""
 

@@ -82,7 +82,7 @@ class CommandHandler:
         self._controls = controls
         self._refusals = LogLimit(REFUSAL_S)
         self.mistake = ""
-        """Why config.yaml as last read is not in force; empty where it is."""
+        """Reason why config.yaml as last read is not in force; empty if it is."""
         self._verbs: dict[str, Callable[[Request], dict[str, Any]]] = {
             Verb.PAUSE: lambda request: self._pause(paused=request.body.get(PAUSED, True)),
             Verb.RESUME: lambda _: self._pause(paused=False),

@@ -25,7 +25,7 @@ class DelegateInfo:
     """Delegate of a loaded network, and its speed."""
 
     xnnpack: bool | None
-    """Whether XNNPACK runs at least a part of it; None if the runtime does not list its operations."""
+    """True if XNNPACK runs at least a part of it; None if the runtime does not list its operations."""
     share: float | None
     """Share of the network's operations that it runs, 0 to 1."""
     face_ms: float

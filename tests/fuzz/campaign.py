@@ -119,7 +119,7 @@ def campaign(
 
 
 def _place(text: str) -> str:
-    """What makes two findings the same: the innermost line of our code, and the exception."""
+    """Identity of a finding: the innermost line of our code, and the exception."""
     lines = text.strip().splitlines()
     places = [line.strip() for line in lines if "/fer_edge/" in line]
     return f"{places[-1] if places else ''} {lines[-1].partition(':')[0]}"

@@ -15,7 +15,7 @@ ANSWER_S = 60.0
 
 
 def faults(browser: Browser) -> list[str]:
-    """What axe-core finds in the page as it stands that hinders people seriously: its rule and the element."""
+    """Serious violations that axe-core finds in the page: rule and element."""
     driver = browser.driver
     driver.set_script_timeout(ANSWER_S)
     driver.execute_script(resources.files("axe_playwright_python").joinpath("axe.min.js").read_text("utf-8"))

@@ -17,7 +17,7 @@ GIVE_UP_S = 60.0
 
 
 def chromium() -> Path | None:
-    """Where the browser is, None where there is none."""
+    """Path of the browser, None if there is none."""
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     return Path(found) if found else None
 
@@ -64,7 +64,7 @@ class Browser:
         self.wait(lambda one: text in one.text(selector), f"{text!r} in {selector}")
 
     def complaints(self) -> list[str]:
-        """What the browser's console holds against the page."""
+        """Errors in the browser's console."""
         return [entry["message"] for entry in self.driver.get_log("browser") if entry["level"] == "SEVERE"]
 
     def close(self) -> None:

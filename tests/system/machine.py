@@ -31,13 +31,13 @@ def cannot_run(word: str) -> None:
 
 
 def may_administer_networks() -> bool:
-    """Whether a network namespace can be given its loopback device: not so within some containers."""
+    """Return whether a network namespace can have a loopback device; some containers forbid it."""
     words = dict(line.split(":", 1) for line in Path("/proc/self/status").read_text().splitlines())
     return bool(int(words["CapEff"], 16) >> CAP_NET_ADMIN & 1)
 
 
 def taken(port: int) -> bool:
-    """Whether something listens there on loopback."""
+    """Return whether something listens on that loopback port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 
@@ -54,7 +54,7 @@ class Commanded(abc.ABC):
 
     process: subprocess.Popen[bytes]
     patience_s = 180.0
-    """How long to wait for something that happens by itself."""
+    """Time limit for something that happens by itself."""
 
     @abc.abstractmethod
     def done(self, command: str) -> subprocess.CompletedProcess[str]:
@@ -65,7 +65,7 @@ class Commanded(abc.ABC):
         """The end of what the machine said on its console, and its journal of the service."""
 
     def run(self, command: str, *, check: bool = True) -> str:
-        """What the shell ``command`` said on both outputs; fails where it fails, unless told not to check."""
+        """Both outputs of the shell ``command``; fails if it fails, unless ``check`` is false."""
         done = self.done(command)
         assert not check or done.returncode == 0, f"{command}: code {done.returncode}: {done.stdout}"
         return done.stdout.strip()

@@ -1,4 +1,4 @@
-"""What a booted machine knows of the service that runs in it, and how the service is made to misbehave."""
+"""State and logs of the service on a booted machine, and faults to inject into it."""
 
 import json
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ def heard(machine: Commanded, topic: str) -> Any:
 
 
 def log(machine: Commanded) -> str:
-    """What the service and systemd said of its latest start."""
+    """Log lines of the service and of systemd since its latest start."""
     return machine.run("journalctl --no-pager -o cat _SYSTEMD_INVOCATION_ID=$(systemctl show -P InvocationID fer-edge)")
 
 

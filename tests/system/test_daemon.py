@@ -1,4 +1,4 @@
-"""What a subscriber and an administrator see of `fer-edge run`."""
+"""`fer-edge run` as a subscriber and an administrator see it."""
 
 import os
 import socket

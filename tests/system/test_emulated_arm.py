@@ -76,7 +76,7 @@ def machine(data: Path, faces: Path, wheels: Path) -> Iterator[VirtualMachine]:
 
 @pytest.fixture(scope="module")
 def here(data: Path, faces: Path) -> Any:
-    """What this machine's processor finds."""
+    """Findings of this machine's processor."""
     command = [sys.executable, str(GUEST / "findings.py"), str(faces), str(data / "videos" / FILM), str(FRAMES)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=REPOSITORY)
     return json.loads(done.stdout)
@@ -84,7 +84,7 @@ def here(data: Path, faces: Path) -> Any:
 
 @pytest.fixture(scope="module")
 def there(machine: VirtualMachine) -> Any:
-    """What the emulated one finds, with the program of the Debian package."""
+    """Findings of the emulated processor, with the program of the Debian package."""
     machine.run("systemctl stop fer-edge")
     said = machine.run(f"cd / && {PYTHON} /root/findings.py /root/faces.npy /var/lib/film/{FILM} {FRAMES} 2>/dev/null")
     machine.run("systemctl start fer-edge")

@@ -1,4 +1,4 @@
-"""What an emulated machine is asked, asked here: there it takes a quarter of an hour to learn of a wrong question."""
+"""The script for the emulated machine, run here first: there a mistake in it shows after a quarter of an hour."""
 
 import json
 import subprocess

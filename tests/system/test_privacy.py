@@ -1,4 +1,4 @@
-"""What is in a zone reaches nobody; in aggregate mode nothing is told of anybody."""
+"""Privacy: masked areas reach nobody, and aggregate mode publishes nothing about single faces."""
 
 from collections.abc import Callable
 from pathlib import Path

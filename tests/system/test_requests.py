@@ -1,4 +1,4 @@
-"""What a person or an automation may ask of a running daemon, over a real broker."""
+"""Requests to a running daemon over a real broker."""
 
 import json
 import time

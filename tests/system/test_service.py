@@ -78,7 +78,7 @@ def fresh(request: pytest.FixtureRequest, project: Path, data: Path) -> Iterator
 
 @pytest.fixture(scope="module")
 def first_words(fresh: Machine) -> str:
-    """What the first installation said."""
+    """Output of the first installation."""
     return fresh.run(f"export {OFFLINE_PIP}; {INSTALL[fresh.suite]}")
 
 

@@ -134,7 +134,7 @@ class VirtualMachine(Commanded):
             raise
 
     def _machine(self, accelerator: str, console: Path) -> list[str]:
-        """How QEMU is called, but for the kernel's other words, which come last, and the devices."""
+        """QEMU command line without the further kernel arguments, which come last, and the devices."""
         return [
             *QEMU[self.arch], "-accel", accelerator, "-smp", "2", "-m", str(MEMORY_MIB), "-nodefaults", "-no-reboot",
             "-display", "none", "-serial", f"file:{console}",
@@ -142,7 +142,7 @@ class VirtualMachine(Commanded):
         ]  # fmt: skip
 
     def _kvm_works(self) -> bool:
-        """Whether this machine's own processor can run that one.
+        """Return whether this machine's own processor can run that one.
 
         A /dev/kvm says little where this machine is itself a virtual one: seen were a register that could not be set,
         and a kernel that never said a word. So it is tried.

@@ -1,4 +1,4 @@
-"""What the tests of the page share: a stage with somebody on it."""
+"""Fixtures of the page's tests: live state with a face in it."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""What watchers find on the stage."""
+"""Live state as the page's viewers read it."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Where the page is served, and on what terms."""
+"""Address, limits and robustness of the page's server."""
 
 import http.client
 import socket

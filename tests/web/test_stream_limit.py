@@ -1,4 +1,4 @@
-"""How many may watch."""
+"""Limit of concurrent streams."""
 
 from fer_edge.web.stream import StreamLimit
 

@@ -1,4 +1,4 @@
-"""What the shipped networks and the whole pipeline give on this processor, as JSON: findings.py FACES.npy FILM FRAMES.
+"""Outputs of the bundled networks and the whole pipeline on this processor, as JSON: findings.py FACES.npy FILM FRAMES.
 
 FACES are (n, 48, 48) uint8. A test runs this on two kinds of processor and compares.
 """
@@ -28,12 +28,12 @@ from fer_edge.vision.preprocess import resized
 
 
 def reads_expressions(path: Path) -> bool:
-    """Whether a network is not the detector, which the events of the film are made with."""
+    """Return whether the file is an expression network, not the detector."""
     return json.loads(card_path(path).read_bytes())["kind"] == EXPRESSION
 
 
 def network(path: Path, faces: Any) -> dict[str, Any]:
-    """What a network stores for each face, before anything is made of it, and what ran it."""
+    """Raw outputs of a network for each face, and the runtime."""
     loaded = load_classifier(path, threads=1)
     runner, wanted = loaded.interpreter, loaded.card.input
     table = pixel_table(runner.input, wanted.mean, wanted.std)
