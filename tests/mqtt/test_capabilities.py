@@ -168,7 +168,7 @@ def test_broker_without_wildcards_is_not_asked_for_any_and_the_loss_is_named(mak
         assert b"request" not in body
 
 
-@pytest.mark.parametrize(("bit", "lost"), [(WILL_RETAIN, "no retained"), (WILL_QOS, "not support QoS 1")])
+@pytest.mark.parametrize(("bit", "lost"), [(WILL_RETAIN, "keeps no retained"), (WILL_QOS, "not support QoS 1")])
 def test_3_1_1_broker_that_hangs_up_on_the_will_gets_less(make_device, caplog, bit, lost) -> None:
     def refuses(packet: Packet) -> bool:
         return packet[0] == CONNECT and bool(of_connect(packet) & bit)
