@@ -151,6 +151,19 @@ class Batch(NamedTuple):
     runs: Sequence[SealedRun]  # all that are to be in the copy; others are deleted
 
 
+@contextmanager
+def transaction(db: sqlite3.Connection) -> Iterator[None]:
+    """Commit what the block writes to ``db``, or roll it back if the block raises."""
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        db.execute("COMMIT")
+    except BaseException:
+        with suppress(sqlite3.Error):
+            db.execute("ROLLBACK")
+        raise
+
+
 class Journal:
     """Thread-safe by one lock, which is held for operations in memory alone, never while a disk or the network works.
 
@@ -184,14 +197,8 @@ class Journal:
             if self._db.in_transaction:
                 yield self._db
                 return
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with transaction(self._db):
                 yield self._db
-                self._db.execute("COMMIT")
-            except BaseException:
-                with suppress(sqlite3.Error):
-                    self._db.execute("ROLLBACK")
-                raise
 
     def put(  # noqa: PLR0913  the columns of a row
         self,

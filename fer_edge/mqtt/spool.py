@@ -31,6 +31,7 @@ from fer_edge.mqtt.journal import (
     create,
     identity,
     remove_database,
+    transaction,
     unseal_run,
     version_of,
 )
@@ -191,14 +192,8 @@ class DiskCopy:
     def _transaction(self) -> Iterator[sqlite3.Connection]:
         if self._db is None:
             raise StoreError(f"{self.path} is not open")
-        self._db.execute("BEGIN IMMEDIATE")
-        try:
+        with transaction(self._db):
             yield self._db
-            self._db.execute("COMMIT")
-        except BaseException:
-            with suppress(sqlite3.Error):
-                self._db.execute("ROLLBACK")
-            raise
 
     @contextmanager
     def _store_errors(self) -> Iterator[None]:

@@ -19,7 +19,7 @@ GATES = GateSettings(min_width_px=30, min_brightness=40.0, min_sharpness=10.0, m
         (Box(-26, 100, 100, 100), RejectReason.OUTSIDE),
         (Box(100, -60, 100, 100), RejectReason.OUTSIDE),
         (Box(700, 100, 100, 100), RejectReason.OUTSIDE),
-        (Box(635, 100, 20, 20), RejectReason.OUTSIDE),  # small as well: where it lies is told first
+        (Box(635, 100, 20, 20), RejectReason.OUTSIDE),  # small as well: the position is checked first
         (Box(100, 100, 0, 0), RejectReason.OUTSIDE),
     ],
 )
